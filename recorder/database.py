@@ -1,0 +1,220 @@
+"""Opening ``recorder.db``: pragmas, identity, upgrades, and SQLite's errors in our words.
+
+Knows files and connections, and nothing of sessions or messages.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from recorder.errors import (
+    DamagedDatabase,
+    DataFolderError,
+    ForeignDatabase,
+    NotFound,
+    RecordingFailed,
+    StorageError,
+)
+
+APPLICATION_ID = 0x44524543  # "DREC"
+DATABASE_NAME = "recorder.db"
+
+Upgrade = Callable[[sqlite3.Connection], None]
+
+# The step at place n brings a database from version n + 1 to n + 2; version 1 is the first.
+# A fresh database gets schema.sql at once, and a test shows that both ways end the same.
+UPGRADES: tuple[Upgrade, ...] = ()
+SCHEMA_VERSION = 1 + len(UPGRADES)
+
+_BUSY_SECONDS = 5.0
+
+
+def schema() -> str:
+    """The text of ``schema.sql``, from the wheel or from the checkout."""
+    packaged = resources.files("recorder") / "schema.sql"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the data folder and its parts, readable by their owner alone.
+
+    Raises
+    ------
+    DataFolderError
+        It cannot be made, or is not a folder.
+    """
+    try:
+        for part in (folder, folder / "sessions", folder / "exports", folder / "attachments"):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataFolderError(
+            f"The data folder {folder} cannot be made ({error.strerror}). "
+            "Make it by hand, or set RECORDER_DATA to a folder that this user may write to."
+        ) from error
+
+
+def open_for_writing(folder: Path) -> sqlite3.Connection:
+    """Open, and where needed create or upgrade, the database for the one writing process.
+
+    Raises
+    ------
+    StorageError
+        A folder that cannot be written to, a foreign, newer or damaged database.
+    """
+    path = folder / DATABASE_NAME
+    with sqlite_errors(path):
+        # SQLite gives its -wal and -shm files the mode of the database.
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise DataFolderError(
+                f"{path} cannot be written ({error.strerror}). Give this user write access."
+            ) from error
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            _identify(connection, path, fresh_allowed=True)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            _bring_up_to_date(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_for_reading(folder: Path) -> sqlite3.Connection:
+    """Open the database read-only, which neither blocks the writer nor waits for it.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    StorageError
+        A foreign, newer, older or damaged database.
+    """
+    path = folder / DATABASE_NAME
+    if not path.is_file():
+        raise NotFound(
+            f"There is no database at {path}. Make one with `recorder init`, "
+            "or name the right folder with --data or RECORDER_DATA."
+        )
+    with sqlite_errors(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            _identify(connection, path, fresh_allowed=False)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn what the environment does to SQLite into :class:`StorageError`.
+
+    Raises
+    ------
+    DamagedDatabase, DataFolderError, RecordingFailed, StorageError
+        As the error's code says. Errors of our own SQL propagate as they are.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = None if code is None else code & 0xFF
+        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DamagedDatabase(
+                f"{path} is damaged ({error}). Keep a copy of it, then put back the last backup, "
+                "or read the JSONL files in sessions/ into a fresh data folder with "
+                "`recorder import`."
+            ) from error
+        if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise RecordingFailed(
+                f"Writing to {path} failed ({error}). Nothing more is recorded. "
+                "Free space or mend the disk, then start the recorder again."
+            ) from error
+        if primary in (
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_PERM,
+        ):
+            raise DataFolderError(
+                f"{path} cannot be opened or written ({error}). "
+                "Give this user read and write access to the data folder."
+            ) from error
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StorageError(
+                f"{path} is locked by another program ({error}). Close what writes to it."
+            ) from error
+        raise
+
+
+def _identify(connection: sqlite3.Connection, path: Path, *, fresh_allowed: bool) -> None:
+    application_id = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if application_id != APPLICATION_ID:
+        empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+        if fresh_allowed and empty and application_id == 0 and version == 0:
+            return
+        raise ForeignDatabase(
+            f"{path} is not a database of the recorder. "
+            "Move it away, or set RECORDER_DATA to another folder."
+        )
+    if version > SCHEMA_VERSION:
+        raise ForeignDatabase(
+            f"{path} was written by a newer recorder (version {version}, this one knows "
+            f"{SCHEMA_VERSION}). Upgrade the recorder."
+        )
+    if version < SCHEMA_VERSION and not fresh_allowed:
+        raise ForeignDatabase(
+            f"{path} was written by an older recorder (version {version}). "
+            "Bring it up to date with `recorder init`; nothing is lost."
+        )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Create or upgrade, in one transaction: a crash leaves the old or the new version."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if version == 0:
+            for statement in statements(schema()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        else:
+            for upgrade in UPGRADES[version - 1 :]:
+                upgrade(connection)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def statements(script: str) -> Iterator[str]:
+    """The single statements of an SQL script (``executescript`` would commit early)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement.strip()
+            statement = ""

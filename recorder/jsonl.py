@@ -1,0 +1,176 @@
+"""One line of a session's JSONL file: the specification's keys first, then ours.
+
+The order of the keys, the separators and the escapes are fixed, so that the same message
+always gives the same bytes. A line never holds a character that some reader takes for the
+end of a line.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import cast
+
+from recorder.errors import InvalidLine
+from recorder.models import MESSAGE_TYPES, Annotation, Json, Message, MessageType
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+# str.splitlines and many editors end a line at these; JSON itself escapes only those below U+0020.
+_LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
+_OWN_KEYS = frozenset(
+    "timestamp author author_id content type model attachments message_id channel_id".split()
+)
+_INT64 = 1 << 63
+
+
+def encode(message: Message) -> str:
+    """The line of `message`, without the newline.
+
+    A lone half of a surrogate pair, which neither UTF-8 nor SQLite can hold, has to be
+    replaced before: see :func:`without_surrogates`.
+    """
+    data: dict[str, Json] = {
+        "timestamp": message.timestamp.isoformat(),
+        "author": message.author,
+        "author_id": message.author_id,
+        "content": message.content,
+        "type": message.type,
+    }
+    if message.model is not None:
+        data["model"] = message.model
+    if message.attachments:
+        data["attachments"] = list(message.attachments)
+    if message.message_id is not None:
+        data["message_id"] = str(message.message_id)
+    if message.channel_id is not None:
+        data["channel_id"] = message.channel_id
+    if message.extra:
+        data.update(message.extra)
+    return _one_line(data)
+
+
+def encode_annotation(annotation: Annotation) -> str:
+    """The line that names the model of a message recorded before."""
+    return _one_line(
+        {
+            "timestamp": annotation.timestamp.isoformat(),
+            "type": "model",
+            "message_id": str(annotation.message_id),
+            "channel_id": annotation.channel_id,
+            "model": annotation.model,
+        }
+    )
+
+
+def decode(line: str) -> Message | Annotation:
+    """What a line says: a message, or a change of an earlier one.
+
+    Raises
+    ------
+    InvalidLine
+        It is not JSON, not an object, or lacks one of the specification's keys; the text
+        says which.
+    """
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InvalidLine(f"is not JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise InvalidLine("is not a JSON object")
+    timestamp = _timestamp(data)
+    if data.get("type") == "model":
+        message_id, model = _message_id(data), data.get("model")
+        if message_id is None or not isinstance(model, str):
+            raise InvalidLine('has the type "model" but no "message_id" or no "model"')
+        return Annotation(timestamp, _text(data, "channel_id"), message_id, model)
+    if data.get("type") not in MESSAGE_TYPES:
+        raise InvalidLine(f'has no "type" out of {", ".join(MESSAGE_TYPES)}')
+    attachments = data.get("attachments", [])
+    if not isinstance(attachments, list) or not all(isinstance(a, str) for a in attachments):
+        raise InvalidLine('"attachments" is not a list of URLs')
+    message = Message(
+        timestamp=timestamp,
+        author=_text(data, "author"),
+        author_id=_text(data, "author_id"),
+        content=_text(data, "content"),
+        type=cast(MessageType, data["type"]),
+        model=_text(data, "model") if data.get("model") is not None else None,
+        attachments=tuple(attachments),
+        message_id=_message_id(data),
+        channel_id=_text(data, "channel_id") if data.get("channel_id") is not None else None,
+        extra={key: value for key, value in data.items() if key not in _OWN_KEYS},
+    )
+    return message if line.isascii() and "\\u" not in line else without_surrogates(message)
+
+
+def without_surrogates(message: Message) -> Message:
+    """`message` with each lone half of a surrogate pair replaced by U+FFFD."""
+
+    def clean(value: Json) -> Json:
+        if isinstance(value, str):
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        if isinstance(value, dict):
+            return {str(clean(key)): clean(item) for key, item in value.items()}
+        return value
+
+    return replace(
+        message,
+        author=str(clean(message.author)),
+        author_id=str(clean(message.author_id)),
+        content=str(clean(message.content)),
+        model=None if message.model is None else str(clean(message.model)),
+        attachments=tuple(str(clean(url)) for url in message.attachments),
+        channel_id=None if message.channel_id is None else str(clean(message.channel_id)),
+        extra={str(clean(key)): clean(value) for key, value in message.extra.items()},
+    )
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time as an aware one in UTC; without an offset it is taken for UTC.
+
+    Raises
+    ------
+    ValueError
+        It is not ISO 8601, or outside the years 1 to 9999.
+    """
+    time = datetime.fromisoformat(text)
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def _one_line(data: dict[str, Json]) -> str:
+    line = _encode(data)
+    return line if line.isascii() else line.translate(_LINE_ENDS)
+
+
+def _text(data: dict[str, Json], key: str) -> str:
+    value = data.get(key)
+    if not isinstance(value, str):
+        raise InvalidLine(f'has no text under "{key}"')
+    return value
+
+
+def _timestamp(data: dict[str, Json]) -> datetime:
+    text = _text(data, "timestamp")
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise InvalidLine(f'"timestamp" is not an ISO 8601 time: {text[:40]!r}') from None
+
+
+def _message_id(data: dict[str, Json]) -> int | None:
+    value = data.get("message_id")
+    if value is None:
+        return None
+    try:
+        number = int(value) if isinstance(value, str | int) else -1
+    except ValueError:
+        number = -1
+    if not 0 <= number < _INT64:
+        raise InvalidLine(f'"message_id" is not a Discord id: {str(value)[:40]!r}')
+    return number

@@ -1,0 +1,168 @@
+"""The data that travels between the modules: messages, channels, sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+MessageType = Literal["user_message", "bot_response", "system_message"]
+Status = Literal["active", "paused", "stopped"]
+
+MESSAGE_TYPES: tuple[MessageType, ...] = ("user_message", "bot_response", "system_message")
+
+_CUSTOM_EMOJI = re.compile(r"<a?(:\w+:)\d+>")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it was when it was recorded.
+
+    Parameters
+    ----------
+    timestamp
+        When Discord received it; aware, UTC.
+    author, author_id
+        User name and Discord id (or ``"bot"`` in files that only have the
+        specification's keys).
+    content
+        The raw text, as it was sent.
+    type
+        Who speaks: a person, a bot, or Discord itself.
+    model
+        AI model that wrote a bot's answer, where the host bot named it.
+    attachments
+        URLs of the attached files.
+    message_id, channel_id
+        Discord's ids; ``None`` in files that do not have them.
+    parent_id
+        For a message in a thread: the channel that the thread belongs to. Used to find
+        the session, not stored.
+    extra
+        Everything else that a JSONL line holds, by its key, in the file's order:
+        ``display_name``, ``reply_to``, ``mentions`` (raw token to name), ``files``,
+        ``embeds``, ``stickers``, ``poll``, ``forwarded``, ``event``, and keys of others.
+    """
+
+    timestamp: datetime
+    author: str
+    author_id: str
+    content: str
+    type: MessageType
+    model: str | None = None
+    attachments: tuple[str, ...] = ()
+    message_id: int | None = None
+    channel_id: str | None = None
+    parent_id: str | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def speaker(self) -> str:
+        """The name that people saw: the display name, else the user name."""
+        name = self.extra.get("display_name")
+        return name if isinstance(name, str) else self.author
+
+    @property
+    def text(self) -> str:
+        """What people saw: the text with names for mentions, embeds, polls, files."""
+        if not self.extra:
+            return self.content
+        text = self.content
+        mentions = self.extra.get("mentions")
+        if isinstance(mentions, dict):
+            for token, name in mentions.items():
+                text = text.replace(token, str(name))
+        text = _CUSTOM_EMOJI.sub(r"\1", text)
+        return "\n".join(part for part in (text, *_further_text(self.extra)) if part)
+
+
+def _texts(value: Json | None, *keys: str) -> list[str]:
+    """The non-empty strings under `keys`, from one object or a list of them."""
+    found: list[str] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            texts = (item.get(key) for key in keys)
+            found += [text for text in texts if isinstance(text, str) and text]
+    return found
+
+
+def _further_text(extra: Mapping[str, Json]) -> list[str]:
+    """What a message shows beside its own text, part by part."""
+    parts: list[str] = []
+    forwarded = extra.get("forwarded")
+    if isinstance(forwarded, dict):
+        parts += [f"Forwarded: {text}" for text in _texts(forwarded, "content")]
+        parts += _further_text(forwarded)
+    embeds = extra.get("embeds")
+    for embed in embeds if isinstance(embeds, list) else []:
+        if isinstance(embed, dict):
+            parts += _texts(embed.get("author"), "name") + _texts(embed, "title", "description")
+            parts += _texts(embed.get("fields"), "name", "value")
+            parts += _texts(embed.get("footer"), "text")
+    poll = extra.get("poll")
+    if isinstance(poll, dict):
+        parts += [f"Poll: {text}" for text in _texts(poll, "question")]
+        answers = poll.get("answers")
+        parts += [f"- {a}" for a in (answers if isinstance(answers, list) else []) if a]
+    parts += [f"[sticker: {name}]" for name in _texts(extra.get("stickers"), "name")]
+    parts += [f"[file: {name}]" for name in _texts(extra.get("files"), "name")]
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """The AI model of a reply, named by its bot before or after it was recorded."""
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where a session is recorded; ``guild_id`` is ``None`` for a DM channel."""
+
+    id: str
+    name: str
+    guild_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A recording as the database has it.
+
+    ``recorded_seconds`` sums the finished intervals; ``running_since`` is the start of
+    the one that runs, so that :meth:`duration` leaves pauses out.
+    """
+
+    id: str
+    name: str
+    guild_id: str | None
+    channel_id: str | None
+    user_id: str | None
+    started_at: datetime
+    stopped_at: datetime | None
+    status: Status
+    message_count: int
+    byte_size: int
+    file_path: str
+    recorded_seconds: float
+    running_since: datetime | None
+    head: str
+
+    def duration(self, now: datetime) -> float:
+        """Seconds that were recorded up to `now`."""
+        running = (now - self.running_since).total_seconds() if self.running_since else 0.0
+        return self.recorded_seconds + max(running, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """A message with its place in a session (``message_index`` counts from 1)."""
+
+    message_index: int
+    message: Message

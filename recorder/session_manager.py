@@ -1,0 +1,166 @@
+"""``SessionManager``: the sessions of a data folder, started, stopped, found and removed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from recorder.errors import InvalidInput
+from recorder.models import Channel, RecordedMessage, Session
+from recorder.names import check_name, file_stem
+from recorder.projection import Projection
+from recorder.session_exporter import SessionExporter
+from recorder.session_recorder import SessionRecorder
+from recorder.store import lifecycle
+from recorder.store.journal import Journal
+from recorder.store.reading import Reader
+
+
+class SessionManager:
+    """Tracks the sessions that a recorder records; one runs in a channel at a time.
+
+    What changes something is a coroutine and takes its place among the messages before its
+    first ``await``. What only reads is an ordinary method that blocks for a short query.
+
+    Parameters
+    ----------
+    recorder
+        An open recorder.
+    timezone
+        For the dates in file names and exports.
+    """
+
+    def __init__(self, recorder: SessionRecorder, timezone: ZoneInfo) -> None:
+        self.reader = Reader(recorder.folder)
+        self.timezone = timezone
+        self._recorder = recorder
+
+    async def start(self, name: str, channel: Channel, *, user_id: str, now: datetime) -> Session:
+        """Start recording a channel under a name.
+
+        Raises
+        ------
+        InvalidName
+            The name cannot be used.
+        Conflict
+            The channel is being recorded already, or the name is taken.
+        """
+        name = check_name(name)
+        stem = file_stem(name, now.astimezone(self.timezone).date())
+
+        def create(journal: Journal, projection: Projection) -> Session:
+            return lifecycle.create(
+                journal,
+                name,
+                channel,
+                user_id,
+                lambda: free_file_path(journal, projection, stem),
+                now,
+            )
+
+        return await self._recorder.call(create, starts=channel.id)
+
+    async def stop(self, channel_id: str, *, now: datetime) -> Session:
+        """Stop the session of a channel.
+
+        Raises
+        ------
+        Conflict
+            None is running there.
+        """
+        return await self._recorder.call(lambda journal, _: lifecycle.stop(journal, channel_id, now))
+
+    async def pause(self, channel_id: str, *, now: datetime) -> Session:
+        """Pause the session of a channel: what is said from now on is not recorded.
+
+        Raises
+        ------
+        Conflict
+            None is running there, or it is paused already.
+        """
+        return await self._recorder.call(
+            lambda journal, _: lifecycle.pause(journal, channel_id, now)
+        )
+
+    async def resume(self, channel_id: str, *, now: datetime) -> Session:
+        """Go on with the paused session of a channel.
+
+        Raises
+        ------
+        Conflict
+            None is running there, or it is not paused.
+        """
+        return await self._recorder.call(
+            lambda journal, _: lifecycle.resume(journal, channel_id, now)
+        )
+
+    async def rename(self, session: Session, name: str) -> Session:
+        """Give a session another name; its files keep theirs.
+
+        Raises
+        ------
+        InvalidName, Conflict, NotFound
+            The name cannot be used or is taken, or the session is gone.
+        """
+        name = check_name(name)
+        return await self._recorder.call(
+            lambda journal, _: lifecycle.rename(journal, session.id, name)
+        )
+
+    async def delete(self, session: Session) -> Session:
+        """Delete a stopped session, its messages and its JSONL file; its exports stay.
+
+        Raises
+        ------
+        Conflict
+            It is still running.
+        NotFound
+            It is gone already.
+        """
+        return await self._recorder.call(lambda journal, _: lifecycle.delete(journal, session.id))
+
+    def save(self, session: Session, filename: str, *, now: datetime) -> Path:
+        """Save a session under a file name of one's own, in the folder ``exports``.
+
+        Parameters
+        ----------
+        filename
+            Its suffix gives the format: ``.txt``, ``.md``, ``.json``, else JSONL.
+
+        Raises
+        ------
+        InvalidName
+            The file name cannot be used, or names another folder.
+        Conflict
+            There is such a file already.
+        StorageError
+            The disk does not take it.
+        """
+        exporter = SessionExporter(self.reader, self.timezone)
+        return exporter.save(session, filename, now=now)
+
+    def list(self, guild_id: str | None, channel_id: str | None = None) -> list[Session]:
+        """The sessions of a guild, or without one of a DM channel; the newest first."""
+        if guild_id is None and channel_id is None:
+            raise InvalidInput("Name the guild, or the DM channel.")
+        return self.reader.sessions(guild_id, channel_id)
+
+    def load(
+        self, session: Session, first: int = 1, count: int | None = None
+    ) -> Iterator[RecordedMessage]:
+        """`count` messages of a session, or all, from the one with index `first` on."""
+        return self.reader.messages(
+            session.id, first, None if count is None else first + count - 1
+        )
+
+
+def free_file_path(journal: Journal, projection: Projection, stem: str) -> str:
+    """Reserve ``sessions/<stem>.jsonl``; when it is taken, with ``-2``, ``-3``… behind."""
+    for number in itertools.count(1):
+        path = f"sessions/{stem}{f'-{number}' if number > 1 else ''}.jsonl"
+        if not lifecycle.file_is_known(journal, path) and projection.reserve(path):
+            return path
+    raise AssertionError("itertools.count ended")

@@ -1,0 +1,166 @@
+"""``SessionRecorder``: what is given to it while a session runs is recorded, and stays so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from recorder.errors import StorageError
+from recorder.models import Annotation, Message
+from recorder.projection import Projection
+from recorder.store.journal import Journal, Recorded
+from recorder.writer import Call, Writer
+
+T = TypeVar("T")
+
+
+class SessionRecorder:
+    """Records the messages of running sessions into ``recorder.db`` and JSONL files.
+
+    One event loop uses it; a thread of its own writes. Sessions are started and stopped by
+    :class:`recorder.SessionManager`.
+
+    Parameters
+    ----------
+    folder
+        The data folder; made when missing. No other process may record to it.
+    queue_limit
+        How many messages may wait to be written before those who bring more have to wait.
+    sync_seconds
+        How many seconds a line may wait to be synced to its JSONL file; the database is
+        synced with every commit.
+
+    Examples
+    --------
+    ::
+
+        async with SessionRecorder(Path("data")) as recorder:
+            manager = SessionManager(recorder, ZoneInfo("UTC"))
+            await manager.start("review", channel, user_id="1", now=now)
+            await recorder.record(message)
+    """
+
+    def __init__(
+        self, folder: Path, *, queue_limit: int = 10_000, sync_seconds: float = 1.0
+    ) -> None:
+        self.folder = folder
+        self.on_failure: Callable[[StorageError], None] = lambda error: None
+        self._queue_limit = queue_limit
+        self._sync_seconds = sync_seconds
+        self._writer: Writer | None = None
+        self._starting: dict[str, int] = {}
+
+    async def open(self) -> None:
+        """Lock the data folder, recover what a crash left behind, and go on recording.
+
+        Raises
+        ------
+        AlreadyRunning
+            Another process records to this folder.
+        StorageError
+            The folder or the database cannot be used.
+        """
+        writer = Writer(
+            self.folder,
+            queue_limit=self._queue_limit,
+            sync_seconds=self._sync_seconds,
+            on_failure=lambda error: self.on_failure(error),
+        )
+        await writer.open()
+        self._writer = writer
+
+    async def close(self) -> None:
+        """Write all that waits, sync the files, and let others write; sessions stay as they are."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await writer.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def listens_to(self, channel_id: str, parent_id: str | None = None) -> bool:
+        """Whether a session runs, or is just being started, in a channel or its parent."""
+        channels = self._open_writer().channels
+        return any(
+            channel in channels or channel in self._starting
+            for channel in (channel_id, parent_id)
+            if channel is not None
+        )
+
+    async def record(self, message: Message) -> Recorded | None:
+        """Record a message and wait until it is on disk.
+
+        Returns
+        -------
+        Recorded or None
+            Where it stands; ``None`` when no active session covers its channel, or the
+            session has it already.
+
+        Raises
+        ------
+        StorageError
+            It could not be written; recording has stopped.
+        """
+        waiter: asyncio.Future[Recorded | None] = asyncio.get_running_loop().create_future()
+        self._open_writer().put(message, waiter)
+        return await waiter
+
+    async def enqueue(self, message: Message) -> None:
+        """Record a message without waiting for the disk; waits only while the queue is full.
+
+        It has its place in the order before the first ``await``.
+
+        Raises
+        ------
+        StorageError
+            Recording has stopped before.
+        """
+        room = self._open_writer().put(message)
+        if room is not None:
+            await room
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Name the AI model of a message that was recorded or is still to come."""
+        self._open_writer().put(annotation)
+
+    async def call(
+        self, work: Callable[[Journal, Projection], T], *, starts: str | None = None
+    ) -> T:
+        """Run `work` in the writer thread, in its place among the messages, and commit it.
+
+        Parameters
+        ----------
+        work
+            Either raises before it has changed anything in the journal, or succeeds.
+        starts
+            The channel in which `work` starts a session: what is said there from now on
+            is kept for it.
+        """
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._open_writer().put(Call(work), waiter)
+        if starts is None:
+            return await waiter
+        self._starting[starts] = self._starting.get(starts, 0) + 1
+        try:
+            return await waiter
+        finally:
+            self._starting[starts] -= 1
+            if not self._starting[starts]:
+                del self._starting[starts]
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StorageError("The recorder is not open. Open it with `async with` or `open()`.")
+        return self._writer

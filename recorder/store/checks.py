@@ -1,0 +1,111 @@
+"""What verification needs of the database: lines beside their messages, and the index."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorder.database import DATABASE_NAME, open_for_writing, sqlite_errors
+from recorder.store.journal import MESSAGE_COLUMNS
+from recorder.store.reading import PAGE, Line, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a session's row says of its lines."""
+
+    message_count: int
+    line_count: int
+    byte_size: int
+    synced_bytes: int
+    head: bytes
+    messages: int
+    """Rows that ``messages`` really has."""
+
+
+@contextmanager
+def snapshot(reader: Reader) -> Iterator[sqlite3.Connection]:
+    """A connection that sees the database as it is now, whatever is written meanwhile."""
+    with reader.connect() as connection:
+        connection.execute("BEGIN")
+        yield connection
+
+
+def totals(connection: sqlite3.Connection, session_id: str) -> Totals:
+    """The counts of a session."""
+    return Totals(
+        *connection.execute(
+            "SELECT message_count, line_count, byte_size, synced_bytes, head, "
+            "(SELECT count(*) FROM messages WHERE session_id = :id) "
+            "FROM recording_sessions WHERE id = :id",
+            {"id": session_id},
+        ).fetchone()
+    )
+
+
+def lines_with_messages(
+    connection: sqlite3.Connection, session_id: str
+) -> Iterator[tuple[Line, tuple[Any, ...] | None]]:
+    """Each line of a session with the row of the message that was made from it, if any.
+
+    The row has the columns of :data:`recorder.store.journal.MESSAGE_COLUMNS` after the id.
+    """
+    columns = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS)
+    last = 0
+    while True:
+        page = connection.execute(
+            f"SELECT l.line_number, l.byte_offset, l.line, l.key, l.hash, {columns} "
+            "FROM lines l LEFT JOIN messages m ON m.id = l.id "
+            "WHERE l.session_id = ? AND l.line_number > ? ORDER BY l.line_number LIMIT ?",
+            (session_id, last, PAGE),
+        ).fetchall()
+        for row in page:
+            yield Line(*row[:5]), row[6:] if row[5] is not None else None
+        if len(page) < PAGE:
+            return
+        last = page[-1][0]
+
+
+def database_faults(folder: Path, *, recording: bool) -> list[str]:
+    """What SQLite and the full-text index say of themselves.
+
+    The index can only be checked by a connection that may write: while a recorder is
+    running, a copy is checked.
+    """
+    path = folder / DATABASE_NAME
+    if not recording:
+        with sqlite_errors(path), closing(open_for_writing(folder)) as connection:
+            return _faults(connection)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".verify-") as temporary:
+        copy = Path(temporary)
+        Reader(folder).copy_to(copy / DATABASE_NAME)
+        with sqlite_errors(path), closing(open_for_writing(copy)) as connection:
+            return _faults(connection)
+
+
+def rebuild_index(connection: sqlite3.Connection) -> None:
+    """Build the full-text index anew from the messages."""
+    connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('rebuild')")
+
+
+def _faults(connection: sqlite3.Connection) -> list[str]:
+    faults = [
+        f"database: {message}"
+        for (message,) in connection.execute("PRAGMA quick_check")
+        if message != "ok"
+    ]
+    try:
+        # Without rank 1 a row that is missing from the index is not noticed.
+        connection.execute(
+            "INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)"
+        )
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        faults.append("full-text index: differs from the messages; `recorder repair` rebuilds it")
+    return faults

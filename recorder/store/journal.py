@@ -1,0 +1,325 @@
+"""Appending to the record: lines, the messages made from them, and the sessions' counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from recorder import chain, jsonl
+from recorder.errors import NotFound
+from recorder.models import Annotation, Message
+
+LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "key", "hash")
+MESSAGE_COLUMNS = (
+    "id",
+    "session_id",
+    "message_index",
+    "message_id",
+    "channel_id",
+    "timestamp",
+    "author",
+    "author_id",
+    "type",
+    "content",
+    "shown_text",
+    "model",
+    "attachments",
+    "reply_to",
+)
+# Rows go in by statements of 256, 64, 16, 4 and 1 of them: twice as quick as one a row, and
+# few enough texts for the connection's statement cache.
+_ROWS_A_STATEMENT = (256, 64, 16, 4, 1)
+_REMEMBERED_MODELS = 1_000
+
+
+def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
+    row = f"({', '.join('?' * len(columns))})"
+    return {
+        rows: f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
+        for rows in _ROWS_A_STATEMENT
+    }
+
+
+_INSERT_LINES = _insert_statements("lines", LINE_COLUMNS)
+_INSERT_MESSAGES = _insert_statements("messages", MESSAGE_COLUMNS)
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class OpenSession:
+    """A session that lines are appended to, with what the next line needs."""
+
+    id: str
+    file_path: str
+    active: bool
+    message_count: int
+    line_count: int
+    byte_size: int
+    head: bytes
+    newest_message_id: int
+    channels: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The acknowledgement: where a message stands, for good."""
+
+    session_id: str
+    message_index: int
+
+
+@dataclass(slots=True)
+class WrittenLines:
+    """Committed lines of one file that follow each other, from `offset` on."""
+
+    offset: int
+    lines: list[bytes] = field(default_factory=list)
+
+
+class Journal:
+    """All that the writer thread writes; its caller holds the transaction.
+
+    Parameters
+    ----------
+    connection
+        From :func:`recorder.database.open_for_writing`.
+
+    Attributes
+    ----------
+    running
+        The active and paused sessions by their channel.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.running: dict[str, OpenSession] = {}
+        for session_id, channel_id in connection.execute(
+            "SELECT id, channel_id FROM recording_sessions WHERE status <> 'stopped'"
+        ).fetchall():
+            self.running[channel_id] = self.open_session(session_id)
+        newest = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lines'")
+        self._last_id: int = (newest.fetchone() or (0,))[0]
+        self._lines: list[Row] = []
+        self._messages: list[Row] = []
+        self._changed: dict[str, OpenSession] = {}
+        self._written: dict[str, WrittenLines] = {}
+        self._models: OrderedDict[tuple[str, int], str] = OrderedDict()
+
+    def open_session(self, session_id: str) -> OpenSession:
+        """The state of a session for appending.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        row = self.connection.execute(
+            "SELECT file_path, status, message_count, line_count, byte_size, head, "
+            "(SELECT max(message_id) FROM messages WHERE session_id = :id "
+            "AND message_id IS NOT NULL) FROM recording_sessions WHERE id = :id",
+            {"id": session_id},
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"There is no session {session_id}.")
+        file_path, status, message_count, line_count, byte_size, head, newest = row
+        channels = self.connection.execute(
+            "SELECT channel_id FROM session_channels WHERE session_id = ?", (session_id,)
+        )
+        return OpenSession(
+            id=session_id,
+            file_path=file_path,
+            active=status == "active",
+            message_count=message_count,
+            line_count=line_count,
+            byte_size=byte_size,
+            head=head,
+            newest_message_id=newest or 0,
+            channels={channel_id for (channel_id,) in channels.fetchall()},
+        )
+
+    def record(self, message: Message) -> Recorded | None:
+        """Append `message` to the session that runs in its channel, or in its thread's.
+
+        ``None`` when none runs there, when it is paused, or when it has the message already.
+        """
+        session = self.running.get(message.channel_id or "")
+        if session is None and message.parent_id is not None:
+            session = self.running.get(message.parent_id)
+        if session is None or not session.active:
+            return None
+        return self.append(session, message)
+
+    def append(self, session: OpenSession, message: Message) -> Recorded | None:
+        """Append `message` to `session`; ``None`` when the session has it already."""
+        message_id = message.message_id
+        if message_id is not None:
+            if message_id > session.newest_message_id:
+                session.newest_message_id = message_id
+            elif self._has(session, message_id):
+                return None
+        if self._models and message_id is not None and message.channel_id is not None:
+            model = self._models.pop((message.channel_id, message_id), None)
+            message = message if model is None else replace(message, model=model)
+        line = jsonl.encode(message)
+        try:
+            data = line.encode()
+        except UnicodeEncodeError:
+            message = jsonl.without_surrogates(message)
+            line = jsonl.encode(message)
+            data = line.encode()
+        channel_id = message.channel_id
+        if channel_id is not None and channel_id not in session.channels:
+            self._add_channel(session, channel_id)
+        session.message_count += 1
+        line_id = self._append_line(session, line, data)
+        self._messages.append((line_id, *message_row(session.id, session.message_count, message)))
+        return Recorded(session.id, session.message_count)
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Name the model of a message: in its line if it is still to come, else in a new one."""
+        self.flush()
+        found = self.connection.execute(
+            "SELECT m.id, m.session_id FROM session_channels c JOIN messages m "
+            "ON m.session_id = c.session_id AND m.message_id = :message_id "
+            "WHERE c.channel_id = :channel_id AND m.model IS NOT :model",
+            {
+                "message_id": annotation.message_id,
+                "channel_id": annotation.channel_id,
+                "model": annotation.model,
+            },
+        ).fetchall()
+        for line_id, session_id in found:
+            self.append_annotation(self._session(session_id), annotation, line_id)
+        if not found:
+            self._models[annotation.channel_id, annotation.message_id] = annotation.model
+            if len(self._models) > _REMEMBERED_MODELS:
+                self._models.popitem(last=False)
+
+    def append_annotation(
+        self, session: OpenSession, annotation: Annotation, line_id: int | None = None
+    ) -> None:
+        """Append the line that names a model, and name it in the message as it is read."""
+        line = jsonl.encode_annotation(annotation)
+        self._append_line(session, line, line.encode())
+        self.flush()
+        self.connection.execute(
+            "UPDATE messages SET model = ? WHERE "
+            + ("id = ?" if line_id is not None else "session_id = ? AND message_id = ?"),
+            (annotation.model, line_id)
+            if line_id is not None
+            else (annotation.model, session.id, annotation.message_id),
+        )
+
+    def flush(self) -> None:
+        """Write the rows that wait, and the sessions' counts."""
+        if self._lines:
+            self._insert(_INSERT_LINES, self._lines)
+            self._lines = []
+        if self._messages:
+            self._insert(_INSERT_MESSAGES, self._messages)
+            self._messages = []
+        for session in self._changed.values():
+            self.connection.execute(
+                "UPDATE recording_sessions SET message_count = ?, line_count = ?, byte_size = ?, "
+                "head = ? WHERE id = ?",
+                (
+                    session.message_count,
+                    session.line_count,
+                    session.byte_size,
+                    session.head,
+                    session.id,
+                ),
+            )
+        self._changed.clear()
+
+    def take_written(self) -> dict[str, WrittenLines]:
+        """What was appended since the last call, by file; to be asked for after the commit."""
+        written, self._written = self._written, {}
+        return written
+
+    def set_synced(self, offsets: dict[str, int]) -> None:
+        """Store up to where each file is known to be on disk."""
+        self.connection.executemany(
+            "UPDATE recording_sessions SET synced_bytes = ? WHERE file_path = ?",
+            [(offset, file_path) for file_path, offset in offsets.items()],
+        )
+
+    def _append_line(self, session: OpenSession, line: str, data: bytes) -> int:
+        key = os.urandom(chain.KEY_BYTES)
+        session.head = chain.link(session.head, chain.digest(key, data))
+        session.line_count += 1
+        self._last_id += 1
+        self._lines.append(
+            (
+                self._last_id,
+                session.id,
+                session.line_count,
+                session.byte_size,
+                line,
+                key,
+                session.head,
+            )
+        )
+        written = self._written.get(session.file_path)
+        if written is None:
+            written = self._written[session.file_path] = WrittenLines(session.byte_size)
+        written.lines.append(data)
+        session.byte_size += len(data) + 1
+        self._changed[session.id] = session
+        return self._last_id
+
+    def _insert(self, statements: dict[int, str], rows: list[Row]) -> None:
+        start = 0
+        for count, statement in statements.items():
+            while len(rows) - start >= count:
+                values = [value for row in rows[start : start + count] for value in row]
+                self.connection.execute(statement, values)
+                start += count
+
+    def _has(self, session: OpenSession, message_id: int) -> bool:
+        self.flush()
+        return (
+            self.connection.execute(
+                "SELECT 1 FROM messages WHERE session_id = ? AND message_id = ?",
+                (session.id, message_id),
+            ).fetchone()
+            is not None
+        )
+
+    def _add_channel(self, session: OpenSession, channel_id: str) -> None:
+        session.channels.add(channel_id)
+        self.connection.execute(
+            "INSERT OR IGNORE INTO session_channels VALUES (?, ?)", (session.id, channel_id)
+        )
+
+    def _session(self, session_id: str) -> OpenSession:
+        for session in self.running.values():
+            if session.id == session_id:
+                return session
+        return self._changed.get(session_id) or self.open_session(session_id)
+
+
+def message_row(session_id: str, message_index: int, message: Message) -> Row:
+    """What ``messages`` holds of a message: :data:`MESSAGE_COLUMNS` after the id."""
+    text = message.text
+    reply_to = message.extra.get("reply_to") if message.extra else None
+    return (
+        session_id,
+        message_index,
+        message.message_id,
+        message.channel_id,
+        message.timestamp.isoformat(),
+        message.author,
+        message.author_id,
+        message.type,
+        message.content,
+        None if text == message.content else text,
+        message.model,
+        json.dumps(message.attachments, ensure_ascii=False) if message.attachments else None,
+        int(reply_to) if isinstance(reply_to, str) and reply_to.isdecimal() else None,
+    )

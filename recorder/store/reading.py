@@ -1,0 +1,285 @@
+"""Reading recordings: short read-only looks at the database, never in the writer's way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from recorder import jsonl
+from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
+from recorder.errors import InvalidInput, NotFound
+from recorder.models import Message, RecordedMessage, Session
+from recorder.names import name_key
+
+PAGE = 1_000
+"""Rows read at a time: a page's read transaction is over before its rows are used."""
+
+SESSION_SQL = """
+SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stopped_at, s.status,
+    s.message_count, s.byte_size, s.file_path,
+    coalesce((SELECT round(sum(julianday(ended_at) - julianday(started_at)) * 86400, 3)
+        FROM session_intervals WHERE session_id = s.id AND ended_at IS NOT NULL), 0.0),
+    (SELECT max(started_at) FROM session_intervals WHERE session_id = s.id AND ended_at IS NULL),
+    hex(s.head)
+FROM recording_sessions s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the record as the database has it."""
+
+    line_number: int
+    byte_offset: int
+    line: str
+    key: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What the database knows of a session's file: its size, and how much is surely on disk."""
+
+    session_id: str
+    file_path: str
+    byte_size: int
+    synced_bytes: int
+
+
+def session_of(row: tuple[Any, ...]) -> Session:
+    """The session in a row of :data:`SESSION_SQL`."""
+    return Session(
+        id=row[0],
+        name=row[1],
+        guild_id=row[2],
+        channel_id=row[3],
+        user_id=row[4],
+        started_at=datetime.fromisoformat(row[5]),
+        stopped_at=_time(row[6]),
+        status=row[7],
+        message_count=row[8],
+        byte_size=row[9],
+        file_path=row[10],
+        recorded_seconds=row[11],
+        running_since=_time(row[12]),
+        head=row[13].lower(),
+    )
+
+
+def line_at(connection: sqlite3.Connection, session_id: str, byte_offset: int) -> Line | None:
+    """The line that a byte of the file belongs to; ``None`` behind the last one.
+
+    Offsets grow with line numbers, so it is found by halving: there is no index on them.
+    """
+    low, high = 1, _one(
+        connection,
+        "SELECT line_count FROM recording_sessions WHERE id = ? AND byte_size > ?",
+        session_id,
+        byte_offset,
+    )
+    if not high:
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        start = _one(
+            connection,
+            "SELECT byte_offset FROM lines WHERE session_id = ? AND line_number = ?",
+            session_id,
+            middle,
+        )
+        low, high = (middle, high) if start <= byte_offset else (low, middle - 1)
+    return next(lines_from(connection, session_id, low))
+
+
+def lines_from(
+    connection: sqlite3.Connection, session_id: str, line_number: int = 1
+) -> Iterator[Line]:
+    """The lines of a session from `line_number` on, page by page."""
+    last = line_number - 1
+    while True:
+        page = connection.execute(
+            "SELECT line_number, byte_offset, line, key, hash FROM lines "
+            "WHERE session_id = ? AND line_number > ? ORDER BY line_number LIMIT ?",
+            (session_id, last, PAGE),
+        ).fetchall()
+        yield from (Line(*row) for row in page)
+        if len(page) < PAGE:
+            return
+        last = page[-1][0]
+
+
+def file_states(connection: sqlite3.Connection, session_id: str | None = None) -> list[FileState]:
+    """The files of all sessions, or of one, as they should be."""
+    return [
+        FileState(*row)
+        for row in connection.execute(
+            "SELECT id, file_path, byte_size, synced_bytes FROM recording_sessions "
+            + ("" if session_id is None else "WHERE id = ?"),
+            () if session_id is None else (session_id,),
+        )
+    ]
+
+
+class Reader:
+    """What has been recorded, for everything that only reads.
+
+    Parameters
+    ----------
+    folder
+        The data folder. Nothing is opened before something is asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def connect(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection for a short while.
+
+        Raises
+        ------
+        NotFound, StorageError
+            There is no database, or it cannot be read.
+        """
+        connection = open_for_reading(self.folder)
+        try:
+            with sqlite_errors(self.folder / DATABASE_NAME):
+                yield connection
+        finally:
+            connection.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the database as it is now to a new file, also while it is being written to."""
+        with self.connect() as connection, closing(sqlite3.connect(path)) as target:
+            path.chmod(0o600)
+            connection.backup(target)
+
+    def sessions(self, guild_id: str | None = None, channel_id: str | None = None) -> list[Session]:
+        """Sessions of a guild, or of a DM channel, or all; the newest first."""
+        where, parameters = "", ()
+        if guild_id is not None:
+            where, parameters = "WHERE s.guild_id = ?", (guild_id,)
+        elif channel_id is not None:
+            where, parameters = "WHERE s.guild_id IS NULL AND s.channel_id = ?", (channel_id,)
+        return self._sessions(f"{where} ORDER BY s.started_at DESC, s.id", *parameters)
+
+    def session(self, session_id: str) -> Session:
+        """The session with this id.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        found = self._sessions("WHERE s.id = ?", session_id)
+        if not found:
+            raise NotFound(f"There is no session with the id {session_id}.")
+        return found[0]
+
+    def named(self, name: str, guild_id: str | None, channel_id: str | None) -> Session:
+        """The session of this name in a guild, or in a DM channel when there is no guild.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        found = self._sessions(
+            "WHERE coalesce(s.guild_id, s.channel_id, '') = ? AND s.name_key = ?",
+            guild_id or channel_id or "",
+            name_key(name),
+        )
+        if not found:
+            raise no_such_session(name)
+        return found[0]
+
+    def find(self, name_or_id: str) -> Session:
+        """The session of this name or id, wherever it was recorded.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        InvalidInput
+            Several guilds have one of this name; the text gives their ids.
+        """
+        found = self._sessions("WHERE s.id = ?", name_or_id) or self._sessions(
+            "WHERE s.name_key = ?", name_key(name_or_id)
+        )
+        if not found:
+            raise NotFound(f'There is no session "{name_or_id}". See `recorder list`.')
+        if len(found) > 1:
+            ids = ", ".join(session.id for session in found)
+            raise InvalidInput(
+                f'Several servers have a session "{name_or_id}". Say which by its id: {ids}.'
+            )
+        return found[0]
+
+    def running(self, channel_id: str) -> Session | None:
+        """The active or paused session of a channel."""
+        found = self._sessions("WHERE s.channel_id = ? AND s.status <> 'stopped'", channel_id)
+        return found[0] if found else None
+
+    def channels(self, session: Session) -> tuple[str, ...]:
+        """Every channel that the session holds, the one it was started in among them."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                "SELECT channel_id FROM session_channels WHERE session_id = ?", (session.id,)
+            )
+            return tuple(channel_id for (channel_id,) in rows)
+
+    def messages(
+        self, session_id: str, first: int = 1, last: int | None = None
+    ) -> Iterator[RecordedMessage]:
+        """Messages of a session by their index, from `first` to `last`, page by page."""
+        while last is None or first <= last:
+            limit = PAGE if last is None else min(PAGE, last - first + 1)
+            with self.connect() as connection:
+                rows = connection.execute(
+                    "SELECT m.message_index, l.line, m.model FROM messages m "
+                    "JOIN lines l ON l.id = m.id WHERE m.session_id = ? AND m.message_index >= ? "
+                    "ORDER BY m.message_index LIMIT ?",
+                    (session_id, first, limit),
+                ).fetchall()
+            for index, line, model in rows:
+                yield RecordedMessage(index, _message(line, model))
+            if len(rows) < limit:
+                return
+            first += limit
+
+    def lines(self, session_id: str) -> Iterator[str]:
+        """The lines of a session's file, without newlines."""
+        with self.connect() as connection:
+            for line in lines_from(connection, session_id):
+                yield line.line
+
+    def _sessions(self, where: str, *parameters: str) -> list[Session]:
+        with self.connect() as connection:
+            return [session_of(r) for r in connection.execute(SESSION_SQL + where, parameters)]
+
+
+def no_such_session(name: str) -> NotFound:
+    """The one answer for a session that is not there or that the asker may not know of."""
+    return NotFound(f'There is no session "{name}" here. See `record list`.')
+
+
+def _message(line: str, model: str | None) -> Message:
+    message = jsonl.decode(line)
+    if not isinstance(message, Message):
+        raise TypeError("a message's line is not a message")
+    return message if message.model == model else replace(message, model=model)
+
+
+def _one(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> int:
+    """The number that a query gives, 0 when it gives none."""
+    row = connection.execute(sql, parameters).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

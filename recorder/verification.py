@@ -1,0 +1,207 @@
+"""Proving that file and database say the same, and bringing back a file that does not."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from recorder import chain, jsonl
+from recorder.errors import InvalidLine
+from recorder.models import Message, Session
+from recorder.session_recorder import SessionRecorder
+from recorder.store import checks
+from recorder.store.journal import MESSAGE_COLUMNS, message_row
+from recorder.store.reading import Line, Reader, file_states
+from recorder.writer import rewrite_file
+
+_MODEL = MESSAGE_COLUMNS.index("model") - 1
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the verification of a session found; without faults all is well."""
+
+    session: Session
+    lines: int
+    messages: int
+    faults: tuple[str, ...]
+
+
+def verify(
+    reader: Reader,
+    session: Session,
+    *,
+    recording: bool,
+    progress: Callable[[int], None] = lambda lines: None,
+) -> Report:
+    """Compare a session's file, lines, chain, messages and counts with each other.
+
+    Parameters
+    ----------
+    recording
+        Whether a recorder is running: then the last lines may not have reached the file.
+    progress
+        Called with the number of lines checked since the last call.
+    """
+    with checks.snapshot(reader) as connection, ExitStack() as files:
+        check = _Check(session, checks.totals(connection, session.id), recording)
+        file: BinaryIO | None = None
+        try:
+            file = files.enter_context((reader.folder / session.file_path).open("rb"))
+        except OSError as error:
+            check.faults.append(f"{session.file_path}: cannot be read ({error.strerror})")
+        check.run(checks.lines_with_messages(connection, session.id), file, progress)
+    return Report(session, check.lines, check.messages, tuple(check.faults))
+
+
+def verify_database(folder: Path, *, recording: bool) -> list[str]:
+    """The faults of the database and its full-text index as a whole."""
+    return checks.database_faults(folder, recording=recording)
+
+
+async def repair(recorder: SessionRecorder, session_id: str) -> None:
+    """Write a session's file anew from the database; what stood there is kept beside it.
+
+    Raises
+    ------
+    NotFound
+        The session is gone.
+    StorageError
+        The disk does not take it.
+    """
+    # In two commits: a crash between them finds a file that is to be written whole.
+    await recorder.call(
+        lambda journal, _: journal.set_synced({journal.open_session(session_id).file_path: 0})
+    )
+    await recorder.call(
+        lambda journal, projection: rewrite_file(
+            journal, projection, *file_states(journal.connection, session_id), 0
+        )
+    )
+
+
+async def rebuild_index(recorder: SessionRecorder) -> None:
+    """Build the full-text index anew from the messages."""
+    await recorder.call(lambda journal, _: checks.rebuild_index(journal.connection))
+
+
+class _Check:
+    """The walk over a session's lines; stops at the first one that differs."""
+
+    def __init__(self, session: Session, totals: checks.Totals, recording: bool) -> None:
+        self.faults: list[str] = []
+        self.lines = 0
+        self.messages = 0
+        self._session = session
+        self._totals = totals
+        self._recording = recording
+        # Bytes that a running recorder has committed but need not have written yet.
+        self._may_lack_from = totals.synced_bytes if recording else totals.byte_size
+        self._offset = 0
+        self._hash = chain.genesis(session.id)
+        self._other_models: dict[int | None, tuple[int, str | None]] = {}
+
+    def run(
+        self,
+        lines: Iterator[tuple[Line, tuple[Any, ...] | None]],
+        file: BinaryIO | None,
+        progress: Callable[[int], None],
+    ) -> None:
+        for line, row in lines:
+            data = line.line.encode()
+            fault = (
+                self._chain_fault(line, data)
+                or (self._file_fault(data + b"\n", file) if file else None)
+                or self._message_fault(line, row)
+            )
+            if fault:
+                self.faults.append(
+                    f"{self._session.file_path}, line {self.lines + 1}: {fault}"
+                )
+                return
+            self.lines += 1
+            self._offset += len(data) + 1
+            progress(1)
+        self._end(file)
+
+    def _chain_fault(self, line: Line, data: bytes) -> str | None:
+        if line.line_number != self.lines + 1:
+            return f"is missing in the database (the next one there is {line.line_number})"
+        if line.byte_offset != self._offset:
+            return f"begins at byte {self._offset}, the database says {line.byte_offset}"
+        self._hash = chain.link(self._hash, chain.digest(line.key, data))
+        if not hmac.compare_digest(self._hash, line.hash):
+            return "was changed in the database (its hash does not fit)"
+        return None
+
+    def _file_fault(self, expected: bytes, file: BinaryIO) -> str | None:
+        found = file.read(len(expected))
+        if found == expected:
+            return None
+        if self._offset >= self._may_lack_from and expected.startswith(found):
+            return None
+        if not found:
+            return "is missing in the file, which ends before it"
+        differs = next(
+            (n for n, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b),
+            len(found),
+        )
+        has = f"has {_shown(found[differs:])}" if found[differs:] else "ends there"
+        return (
+            f"differs from byte {differs} on: the file {has}, "
+            f"the database has {_shown(expected[differs:])}"
+        )
+
+    def _message_fault(self, line: Line, row: tuple[Any, ...] | None) -> str | None:
+        try:
+            said = jsonl.decode(line.line)
+        except InvalidLine as error:
+            return str(error)
+        if not isinstance(said, Message):
+            if said.message_id in self._other_models:
+                number, model = self._other_models.pop(said.message_id)
+                if model != said.model:
+                    self._other_models[said.message_id] = (number, model)
+            return "stands among the messages and is none" if row else None
+        self.messages += 1
+        if row is None:
+            return "is missing among the messages"
+        expected = message_row(self._session.id, self.messages, said)
+        if row[_MODEL] != expected[_MODEL]:
+            # A later line may name the model; if none does, the end says so.
+            self._other_models[said.message_id] = (self.lines + 1, row[_MODEL])
+            row = (*row[:_MODEL], expected[_MODEL], *row[_MODEL + 1 :])
+        for column, is_now, was in zip(MESSAGE_COLUMNS[1:], row, expected, strict=True):
+            if is_now != was:
+                return f"its message was changed in the database: {column} is {is_now!r}, not {was!r}"
+        return None
+
+    def _end(self, file: BinaryIO | None) -> None:
+        path, totals = self._session.file_path, self._totals
+        for number, model in self._other_models.values():
+            self.faults.append(f"{path}, line {number}: no line names the model {model!r}")
+        for what, counted, stored in (
+            ("messages", self.messages, totals.message_count),
+            ("rows among the messages", totals.messages, totals.message_count),
+            ("lines", self.lines, totals.line_count),
+            ("bytes", self._offset, totals.byte_size),
+        ):
+            if counted != stored:
+                self.faults.append(f"{path}: has {counted} {what}, the database counts {stored}")
+        if not self.faults and not hmac.compare_digest(self._hash, totals.head):
+            self.faults.append(f"{path}: the head of the chain does not fit")
+        # Behind this snapshot a running recorder may have written more.
+        growing = self._recording and self._session.status != "stopped"
+        if file and not growing and (more := file.read(_SHOWN)):
+            self.faults.append(
+                f"{path}, line {self.lines + 1}: is not in the database: {_shown(more)}"
+            )
+
+
+def _shown(data: bytes) -> str:
+    return repr(data[:_SHOWN].decode(errors="replace"))
