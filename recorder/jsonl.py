@@ -30,6 +30,11 @@ def encode(message: Message) -> str:
     A lone half of a surrogate pair, which neither UTF-8 nor SQLite can hold, has to be
     replaced before: see :func:`without_surrogates`.
     """
+    return _one_line(as_json(message))
+
+
+def as_json(message: Message) -> dict[str, Json]:
+    """What the line of `message` holds, in its order."""
     data: dict[str, Json] = {
         "timestamp": message.timestamp.isoformat(),
         "author": message.author,
@@ -47,7 +52,7 @@ def encode(message: Message) -> str:
         data["channel_id"] = message.channel_id
     if message.extra:
         data.update(message.extra)
-    return _one_line(data)
+    return data
 
 
 def encode_annotation(annotation: Annotation) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from recorder.errors import AlreadyRunning, DataFolderError
+
+LOCK_NAME = "recorder.lock"
+_TRIES = 4
+_SECONDS_BETWEEN = 0.05
 
 if sys.platform == "win32":
     import msvcrt
@@ -34,23 +39,22 @@ class WriterLock:
         The lock file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: Path) -> None:
+        path = folder / LOCK_NAME
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise DataFolderError(
-                f"The data folder {path.parent} cannot be written to ({error.strerror}). "
+                f"The data folder {folder} cannot be written to ({error.strerror}). "
                 "Give this user write access to it, or set RECORDER_DATA to another folder."
             ) from error
-        try:
-            _lock(self._file)
-        except OSError as error:
+        if not _lock_soon(self._file):
             holder = os.read(self._file, 200).decode(errors="replace").strip()
             os.close(self._file)
             raise AlreadyRunning(
                 f"Another recorder ({holder or 'unknown process'}) is already writing to "
-                f"{path.parent}. Stop it first, or use another data folder."
-            ) from error
+                f"{folder}. Stop it first, or use another data folder."
+            )
         os.ftruncate(self._file, 0)
         os.write(self._file, f"process {os.getpid()}\n".encode())
 
@@ -59,3 +63,27 @@ class WriterLock:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a recorder is writing to a data folder at this moment."""
+    try:
+        file = os.open(folder / LOCK_NAME, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock_soon(file)
+    finally:
+        os.close(file)
+
+
+def _lock_soon(file: int) -> bool:
+    """Lock a file; tried for a moment, since :func:`is_locked` holds it for an instant."""
+    for _ in range(_TRIES):
+        try:
+            _lock(file)
+        except OSError:
+            time.sleep(_SECONDS_BETWEEN)
+        else:
+            return True
+    return False

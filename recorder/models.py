@@ -14,7 +14,10 @@ Status = Literal["active", "paused", "stopped"]
 
 MESSAGE_TYPES: tuple[MessageType, ...] = ("user_message", "bot_response", "system_message")
 
-_CUSTOM_EMOJI = re.compile(r"<a?(:\w+:)\d+>")
+MENTION = re.compile(r"<(@[!&]?|#)(\d{1,20})>")
+"""The raw token of a mentioned person, role or channel."""
+
+_EMOJI_OR_COMMAND = re.compile(r"<(?:a?(:\w+:)|(/[^<>:\n]+):)\d+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,9 @@ class Message:
         the session, not stored.
     extra
         Everything else that a JSONL line holds, by its key, in the file's order:
-        ``display_name``, ``reply_to``, ``mentions`` (raw token to name), ``files``,
-        ``embeds``, ``stickers``, ``poll``, ``forwarded``, ``event``, and keys of others.
+        ``display_name``, ``webhook_id``, ``reply_to``, ``mentions`` (raw token to name),
+        ``files``, ``embeds``, ``components``, ``stickers``, ``poll``, ``forwarded``,
+        ``event``, ``raw_content``, ``edited_timestamp``, and keys of others.
     """
 
     timestamp: datetime
@@ -68,15 +72,14 @@ class Message:
     @property
     def text(self) -> str:
         """What people saw: the text with names for mentions, embeds, polls, files."""
-        if not self.extra:
+        if not self.extra and "<" not in self.content:
             return self.content
-        text = self.content
+        parts = (self.content, *further_text(self.extra))
+        text = _EMOJI_OR_COMMAND.sub(r"\1\2", "\n".join(part for part in parts if part))
         mentions = self.extra.get("mentions")
         if isinstance(mentions, dict):
-            for token, name in mentions.items():
-                text = text.replace(token, str(name))
-        text = _CUSTOM_EMOJI.sub(r"\1", text)
-        return "\n".join(part for part in (text, *_further_text(self.extra)) if part)
+            text = MENTION.sub(lambda token: str(mentions.get(token[0], token[0])), text)
+        return text
 
 
 def _texts(value: Json | None, *keys: str) -> list[str]:
@@ -89,19 +92,18 @@ def _texts(value: Json | None, *keys: str) -> list[str]:
     return found
 
 
-def _further_text(extra: Mapping[str, Json]) -> list[str]:
+def further_text(extra: Mapping[str, Json]) -> list[str]:
     """What a message shows beside its own text, part by part."""
     parts: list[str] = []
     forwarded = extra.get("forwarded")
     if isinstance(forwarded, dict):
         parts += [f"Forwarded: {text}" for text in _texts(forwarded, "content")]
-        parts += _further_text(forwarded)
+        parts += further_text(forwarded)
     embeds = extra.get("embeds")
     for embed in embeds if isinstance(embeds, list) else []:
         if isinstance(embed, dict):
-            parts += _texts(embed.get("author"), "name") + _texts(embed, "title", "description")
-            parts += _texts(embed.get("fields"), "name", "value")
-            parts += _texts(embed.get("footer"), "text")
+            parts += _embed_text(embed)
+    parts += _texts(extra.get("components"), "content")
     poll = extra.get("poll")
     if isinstance(poll, dict):
         parts += [f"Poll: {text}" for text in _texts(poll, "question")]
@@ -110,6 +112,20 @@ def _further_text(extra: Mapping[str, Json]) -> list[str]:
     parts += [f"[sticker: {name}]" for name in _texts(extra.get("stickers"), "name")]
     parts += [f"[file: {name}]" for name in _texts(extra.get("files"), "name")]
     return parts
+
+
+def _embed_text(embed: dict[str, Json]) -> list[str]:
+    fields = embed.get("fields")
+    if embed.get("type") == "poll_result":  # its fields are meant for programs
+        named = [f for f in fields if isinstance(f, dict)] if isinstance(fields, list) else []
+        winners = [f for f in named if f.get("name") == "victor_answer_text"]
+        return [f"Winner: {text}" for text in _texts(list(winners), "value")]
+    return [
+        *_texts(embed.get("author"), "name"),
+        *_texts(embed, "title", "description"),
+        *_texts(fields, "name", "value"),
+        *_texts(embed.get("footer"), "text"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from recorder.errors import InvalidInput
+from recorder.errors import Conflict, InvalidInput
 from recorder.models import Channel, RecordedMessage, Session
-from recorder.names import check_name, file_stem
+from recorder.names import check_file_name, check_name, file_stem
 from recorder.projection import Projection
-from recorder.session_exporter import SessionExporter
+from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_recorder import SessionRecorder
 from recorder.store import lifecycle
 from recorder.store.journal import Journal
@@ -35,7 +36,9 @@ class SessionManager:
 
     def __init__(self, recorder: SessionRecorder, timezone: ZoneInfo) -> None:
         self.reader = Reader(recorder.folder)
-        self.timezone = timezone
+        self.exporter = SessionExporter(self.reader, timezone)
+        self._timezone = timezone
+        self._exports = recorder.folder / "exports"
         self._recorder = recorder
 
     async def start(self, name: str, channel: Channel, *, user_id: str, now: datetime) -> Session:
@@ -49,7 +52,7 @@ class SessionManager:
             The channel is being recorded already, or the name is taken.
         """
         name = check_name(name)
-        stem = file_stem(name, now.astimezone(self.timezone).date())
+        stem = file_stem(name, now.astimezone(self._timezone).date())
 
         def create(journal: Journal, projection: Projection) -> Session:
             return lifecycle.create(
@@ -139,8 +142,25 @@ class SessionManager:
         StorageError
             The disk does not take it.
         """
-        exporter = SessionExporter(self.reader, self.timezone)
-        return exporter.save(session, filename, now=now)
+        stem, format = check_file_name(filename, FORMATS)
+        path = self._exports / f"{stem}.{format}"
+        self.exporter.export(session, format, path, now)
+        return path
+
+    def save_free(self, session: Session, format: str, *, now: datetime) -> Path:
+        """Save a session in the folder ``exports`` under the first free name.
+
+        Raises
+        ------
+        StorageError
+            The disk does not take it.
+        """
+        for number in itertools.count(1):
+            path = self._exports / f"{session.name}{f'-{number}' if number > 1 else ''}.{format}"
+            with suppress(Conflict):
+                self.exporter.export(session, format, path, now)
+                return path
+        raise AssertionError("itertools.count ended")
 
     def list(self, guild_id: str | None, channel_id: str | None = None) -> list[Session]:
         """The sessions of a guild, or without one of a DM channel; the newest first."""

@@ -90,6 +90,11 @@ class SessionRecorder:
     ) -> None:
         await self.close()
 
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels with a running session, active or paused."""
+        return self._open_writer().channels
+
     def listens_to(self, channel_id: str, parent_id: str | None = None) -> bool:
         """Whether a session runs, or is just being started, in a channel or its parent."""
         channels = self._open_writer().channels

@@ -149,7 +149,7 @@ class Writer(threading.Thread):
         """The thread: lock and open, write until told to stop, close."""
         try:
             prepare_folder(self._folder)
-            lock = WriterLock(self._folder / "recorder.lock")
+            lock = WriterLock(self._folder)
             try:
                 self._write_until_stopped()
             finally:

@@ -15,6 +15,11 @@ from recorder.store.journal import MESSAGE_COLUMNS
 from recorder.store.reading import PAGE, Line, Reader
 
 
+def sqlite_version() -> str:
+    """The version of the SQLite library."""
+    return sqlite3.sqlite_version
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What a session's row says of its lines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -153,6 +153,12 @@ class Reader:
         finally:
             connection.close()
 
+    def unsynced(self) -> list[FileState]:
+        """The files that may lack something that the database has."""
+        with self.connect() as connection:
+            states = file_states(connection)
+        return [state for state in states if state.synced_bytes < state.byte_size]
+
     def copy_to(self, path: Path) -> None:
         """Copy the database as it is now to a new file, also while it is being written to."""
         with self.connect() as connection, closing(sqlite3.connect(path)) as target:
@@ -225,13 +231,19 @@ class Reader:
         found = self._sessions("WHERE s.channel_id = ? AND s.status <> 'stopped'", channel_id)
         return found[0] if found else None
 
-    def channels(self, session: Session) -> tuple[str, ...]:
-        """Every channel that the session holds, the one it was started in among them."""
+    def channels(self, sessions: Sequence[Session]) -> dict[str, tuple[str, ...]]:
+        """By session id, every channel that the session holds messages of, or may hold."""
+        held: dict[str, list[str]] = {session.id: [] for session in sessions}
+        one = sessions[0].id if len(sessions) == 1 else None
         with self.connect() as connection:
-            rows = connection.execute(
-                "SELECT channel_id FROM session_channels WHERE session_id = ?", (session.id,)
-            )
-            return tuple(channel_id for (channel_id,) in rows)
+            for session_id, channel_id in connection.execute(
+                "SELECT session_id, channel_id FROM session_channels"
+                + (" WHERE session_id = ?" if one else ""),
+                (one,) if one else (),
+            ):
+                if session_id in held:
+                    held[session_id].append(channel_id)
+        return {session_id: tuple(sorted(channels)) for session_id, channels in held.items()}
 
     def messages(
         self, session_id: str, first: int = 1, last: int | None = None

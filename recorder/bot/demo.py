@@ -1,0 +1,219 @@
+"""A conversation that is really recorded, in a Discord that runs in this process.
+
+The bot is a host bot with commands of its own and the recorder as an extension; SimCord
+plays Discord. What is printed is what the people in the channel would see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import discord
+import simcord
+from discord.ext import commands
+
+from recorder.bot.cog import Recorder
+from recorder.errors import InvalidInput
+from recorder.settings import Settings
+from recorder.store.reading import Reader
+from recorder.verification import verify
+
+Say = Callable[[str], object]
+
+_MODEL = "claude-3-5-sonnet"
+_MARKER = ".recorder-demo"
+_TIME = re.compile(r"<t:(\d+):[a-zA-Z]>")
+
+_ANSWERS = {
+    "how do i implement oauth2?": (
+        "OAuth2 is an authorization framework. Three steps:\n"
+        "1. send the user to the provider\n2. take the code from the redirect\n"
+        "3. exchange it for an access token and a refresh token"
+    ),
+    "show me the code for token refresh": (
+        "Here's a token refresh implementation:\n```python\n"
+        "def refresh(session, token):\n"
+        "    answer = session.post(TOKEN_URL, data={\n"
+        '        "grant_type": "refresh_token",\n'
+        '        "refresh_token": token.refresh,\n'
+        "    })\n"
+        "    answer.raise_for_status()\n"
+        "    return Token(**answer.json())\n```"
+    ),
+    "what if the refresh token has expired?": (
+        "Then the provider answers `invalid_grant`: log the user out and begin again. "
+        "Do not retry, some providers lock the account."
+    ),
+}
+
+# Minutes to wait, who speaks (None: a remark of the narrator), what they say.
+_SCRIPT: tuple[tuple[int, str | None, str], ...] = (
+    (0, None, "STRYK starts a recording. Everybody in the channel is told."),
+    (0, "STRYK", "!record start oauth-implementation"),
+    (1, "STRYK", "!ai How do I implement OAuth2?"),
+    (2, "mira", "The redirect has to be https, the provider refuses anything else"),
+    (1, "STRYK", "!ai Show me the code for token refresh"),
+    (3, "jonas", "I would put that behind a lock, two requests refresh at once 🙈"),
+    (1, "STRYK", "!run python refresh.py"),
+    (1, None, "A break: what is said now is not recorded."),
+    (0, "STRYK", "!record pause"),
+    (4, "mira", "Lunch? The new place has Käsespätzle."),
+    (20, "STRYK", "!record resume"),
+    (1, "jonas", "!ai What if the refresh token has expired?"),
+    (2, "mira", "Token refresh works! ✓"),
+    (1, None, "The recording ends; now it can be found, replayed and exported."),
+    (0, "STRYK", "!record stop"),
+    (1, "STRYK", "!record list"),
+    (0, "jonas", "!record load oauth-implementation"),
+    (0, "mira", "!record export oauth-implementation md"),
+    (0, "STRYK", "!record save oauth-notes.txt"),
+    (0, None, "What cannot be done is said in a sentence."),
+    (0, "STRYK", "!record start ../../etc/passwd"),
+    (0, "STRYK", "!record start OAuth-Implementation"),
+    (0, "STRYK", "!record stop"),
+)
+
+
+def run(folder: Path, *, web: bool, port: int, say: Say) -> None:
+    """Play the demo into `folder`.
+
+    Parameters
+    ----------
+    web
+        Leave a page open in which one types to the bot.
+    port
+        Of that page, on loopback.
+    say
+        Prints a line.
+
+    Raises
+    ------
+    InvalidInput
+        The folder holds something that is not of a demo.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+        raise InvalidInput(
+            f"{folder} is not empty and was not made by the demo. Name another with --folder."
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARKER).touch()
+    asyncio.run(_Demo(folder, say).play(web=web, port=port))
+
+
+class _Demo:
+    def __init__(self, folder: Path, say: Say) -> None:
+        self._settings = Settings.from_environment({"RECORDER_DATA": str(folder)})
+        self._folder = folder
+        self._say = say
+
+    async def play(self, *, web: bool, port: int) -> None:
+        bot = host_bot()
+
+        @bot.event
+        async def setup_hook() -> None:
+            await bot.add_cog(Recorder(bot, self._settings))
+            await bot.tree.sync()
+
+        async with simcord.run(bot) as env:
+            guild = env.create_guild(name="Workshop")
+            staff = guild.create_role("Staff", permissions=discord.Permissions(manage_messages=True))
+            channel = guild.create_text_channel("development")
+            people = {
+                "STRYK": guild.add_member(env.create_user("STRYK"), roles=[staff]),
+                "mira": guild.add_member(env.create_user("mira")),
+                "jonas": guild.add_member(env.create_user("jonas")),
+            }
+            for minutes, name, text in _SCRIPT:
+                await env.advance_time(timedelta(minutes=minutes).total_seconds())
+                if name is None:
+                    self._say(f"\n— {text}")
+                    continue
+                seen = {message.id for message in channel.messages}
+                await people[name].send(channel, text)
+                for message in channel.messages:
+                    if message.id not in seen:
+                        self._show(message)
+            self._summary()
+            if web:
+                await self._stay_open(env, channel, list(people.values()), port)
+        self._say("")
+
+    def _show(self, message: discord.Message) -> None:
+        text = _TIME.sub(lambda t: _as_clock(int(t[1])), message.content)
+        lines = [*text.splitlines(), *(f"[attached: {a.filename}]" for a in message.attachments)]
+        if message.components:
+            lines.append("[buttons]")
+        self._say(f"\n{message.author.display_name}: " + "\n    ".join(lines))
+
+    def _summary(self) -> None:
+        reader = Reader(self._folder)
+        self._say(f"\n{'=' * 70}\nWhat was recorded lies in {self._folder.absolute()}:")
+        for session in reader.sessions():
+            report = verify(reader, session, recording=True)
+            sound = "; ".join(report.faults) or "file and database say the same"
+            self._say(f"  {session.file_path}: {session.message_count} messages, {sound}")
+        for path in sorted((self._folder / "exports").iterdir()):
+            self._say(f"  exports/{path.name}: {path.stat().st_size} bytes")
+        self._say("  recorder.db: ask it anything in SQL\n\nThe first lines of the file:")
+        session = reader.sessions()[-1]
+        for line in list(reader.lines(session.id))[:3]:
+            self._say(f"  {line}")
+
+    async def _stay_open(
+        self,
+        env: simcord.Env,
+        channel: simcord.ChannelHandle,
+        people: list[simcord.MemberActor],
+        port: int,
+    ) -> None:
+        preview = env.preview(channel, viewers=people, layout="channel", port=port)
+        async with preview:
+            self._say(
+                f"\nOpen {preview.url} and type to the bot, as !record start my-session. "
+                "The files grow with every message. Ctrl+C ends it."
+            )
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with contextlib.suppress(NotImplementedError):
+                    loop.add_signal_handler(number, stop.set)
+            await stop.wait()
+
+
+def host_bot() -> commands.Bot:
+    """A bot with an `!ai` and a `!run` command that answers what the demo asks."""
+    intents = discord.Intents.default()
+    intents.message_content = True
+    intents.members = True
+    bot = commands.Bot("!", intents=intents, help_command=None)
+
+    @bot.command()
+    async def ai(context: commands.Context[commands.Bot], *, question: str) -> None:
+        answer = _ANSWERS.get(question.strip().lower(), "Good question. Let me think about it.")
+        reply = await context.send(answer)
+        cog = bot.get_cog("Recorder")
+        if isinstance(cog, Recorder):
+            cog.annotate(reply, model=_MODEL)
+
+    @bot.command(name="run")
+    async def run_(context: commands.Context[commands.Bot], *, code: str) -> None:
+        await context.send("Output: Token refreshed successfully")
+
+    return bot
+
+
+def _as_clock(timestamp: int) -> str:
+    from datetime import UTC, datetime
+
+    from recorder.formatting import clock
+
+    return clock(datetime.fromtimestamp(timestamp, UTC), ZoneInfo("UTC"))

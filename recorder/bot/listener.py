@@ -1,0 +1,106 @@
+"""What is recorded: every message of a channel with a running session, but not our own talk."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+import discord
+from discord.ext import commands
+
+from recorder.bot.capture import capture
+from recorder.errors import StorageError
+from recorder.session_recorder import SessionRecorder
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED = 1_000
+
+
+class Recent(Generic[T]):
+    """The last thousand of something."""
+
+    def __init__(self) -> None:
+        self._items: OrderedDict[T, None] = OrderedDict()
+
+    def add(self, item: T) -> None:
+        """Remember `item`, and forget the oldest when there are too many."""
+        self._items[item] = None
+        if len(self._items) > _REMEMBERED:
+            self._items.popitem(last=False)
+
+    def take(self, item: T) -> bool:
+        """Whether `item` is remembered; it is no more."""
+        return self._items.pop(item, self) is None
+
+    def __contains__(self, item: T) -> bool:
+        return item in self._items
+
+
+class Listener:
+    """Gives messages to the recorder, and knows which ones are commands and their answers.
+
+    Parameters
+    ----------
+    cog
+        Whose commands are left out.
+    """
+
+    def __init__(self, bot: commands.Bot, cog: commands.Cog, recorder: SessionRecorder) -> None:
+        self._bot = bot
+        self._cog = cog
+        self._recorder = recorder
+        self._interactions = Recent[int]()
+        self._replies = Recent[tuple[int, str]]()
+        self._thinking = Recent[int]()
+
+    def leave_out_interaction(self, interaction: discord.Interaction) -> None:
+        """Leave out what answers this call of one of our commands."""
+        self._interactions.add(interaction.id)
+
+    def leave_out_reply(self, channel_id: int, content: str) -> None:
+        """Leave out a message that we are about to send."""
+        self._replies.add((channel_id, content.strip()))
+
+    async def hear(self, message: discord.Message) -> None:
+        """Record a message, unless it is one of our commands or an answer to one."""
+        if not self._listens_to(message.channel) or self._is_own_talk(message):
+            return
+        if message.flags.loading:  # "is thinking…": the answer comes as an edit
+            self._thinking.add(message.id)
+        # Only what may be a command is looked at closer: a host's prefix may have to be waited for.
+        elif "record" not in message.content.lower() or not await self._is_command(message):
+            await self._record(message)
+
+    async def hear_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Record the answer of a bot that was thinking."""
+        if payload.message_id in self._thinking and not payload.message.flags.loading:
+            self._thinking.take(payload.message_id)
+            await self._record(payload.message)
+
+    async def _record(self, message: discord.Message) -> None:
+        try:
+            await self._recorder.enqueue(capture(message))
+        except StorageError:
+            log.error("Message %d was not recorded: recording has stopped.", message.id)
+
+    async def _is_command(self, message: discord.Message) -> bool:
+        context = await self._bot.get_context(message)
+        return context.command is not None and context.command.cog is self._cog
+
+    def _listens_to(self, channel: discord.abc.MessageableChannel) -> bool:
+        parent = None
+        if isinstance(channel, discord.Thread) and not channel.is_private():
+            parent = str(channel.parent_id)
+        return self._recorder.listens_to(str(channel.id), parent)
+
+    def _is_own_talk(self, message: discord.Message) -> bool:
+        if self._bot.user is None or message.author.id != self._bot.user.id:
+            return False
+        interaction = message.interaction_metadata
+        if interaction is not None and interaction.id in self._interactions:
+            return True
+        return self._replies.take((message.channel.id, message.content))

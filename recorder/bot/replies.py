@@ -1,0 +1,218 @@
+"""What the bot says: the specification's words, with times that each reader sees as their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from discord.ext import commands
+
+from recorder.bot.escaping import one_line, plain
+from recorder.formatting import duration, plural, relative_day, size
+from recorder.models import RecordedMessage, Session
+
+SESSIONS_A_PAGE = 10
+MESSAGES_A_PAGE = 5
+_SHOWN_TEXT = 280
+_SHOWN_NAME = 40
+
+FORMAT_NAMES = {"txt": "TXT", "md": "Markdown", "json": "JSON", "jsonl": "JSONL"}
+
+FAILED = (
+    "🛑 **Recording stopped: it could not be written any more.**\n"
+    "What was acknowledged is kept. Who runs this bot finds the reason in its log; "
+    "recording goes on when it is started again."
+)
+UNEXPECTED = "❌ Something went wrong; nothing was changed. The reason is in the bot's log."
+FORBIDDEN = "❌ Discord does not let me do that here. Check my rights in this channel."
+NO_TEXTS = (
+    "⚠️ I cannot read the text of messages: the message content intent is switched off for "
+    "this bot. Who runs it switches it on in Discord's developer portal."
+)
+
+
+def started(session: Session, prefix: str) -> str:
+    """The notice to everybody in the channel."""
+    return (
+        "🔴 **Recording Started**\n\n"
+        f"Session: {plain(session.name)}\n"
+        f"File: {plain(session.file_path)}\n"
+        f"Time: {clock(session.started_at)}\n\n"
+        "All messages will be recorded\n"
+        f"Stop: {prefix}record stop"
+    )
+
+
+def stopped(session: Session, now: datetime, prefix: str) -> str:
+    """What was recorded, and how to see it."""
+    return (
+        "⏹️ **Recording Stopped**\n\n"
+        f"Session: {plain(session.name)}\n"
+        f"Duration: {duration(session.duration(now))}\n"
+        f"Messages: {session.message_count}\n"
+        f"Size: {size(session.byte_size)}\n\n"
+        f"Saved: {plain(session.file_path)}\n"
+        f"Load: {prefix}record load {plain(_quoted(session.name))}"
+    )
+
+
+def paused(session: Session, prefix: str) -> str:
+    """The notice that nothing is recorded for now."""
+    return (
+        "⏸️ **Recording Paused**\n\n"
+        f"Session: {plain(session.name)}\n"
+        f"Messages: {session.message_count}\n\n"
+        "Nothing is recorded until it is resumed\n"
+        f"Resume: {prefix}record resume"
+    )
+
+
+def resumed(session: Session, now: datetime) -> str:
+    """The notice that recording goes on."""
+    return (
+        f"🔴 **Resumed Session: {plain(session.name)}**\n\n"
+        f"Original: {date_and_clock(session.started_at)}\n"
+        f"Resumed: {date_and_clock(now)}\n\n"
+        f"Messages before pause: {session.message_count}\n"
+        "All new messages will be appended"
+    )
+
+
+def saved(session: Session, path: str, byte_size: int) -> str:
+    """Where the copy lies."""
+    return (
+        "💾 **Session Saved**\n\n"
+        f"Session: {plain(session.name)}\n"
+        f"Messages: {session.message_count}\n"
+        f"Size: {size(byte_size)}\n\n"
+        f"Saved: {plain(path)}"
+    )
+
+
+def listed(
+    sessions: Sequence[Session], page: int, now: datetime, timezone: ZoneInfo, prefix: str
+) -> str:
+    """One page of the sessions that the reader may see, with the total of all."""
+    if not sessions:
+        return (
+            f"📚 **Saved Sessions**\n\nNothing has been recorded here yet.\n"
+            f"Begin: {prefix}record start <name>"
+        )
+    first = page * SESSIONS_A_PAGE
+    marks = {"active": " 🔴", "paused": " ⏸️", "stopped": ""}
+    lines = [
+        f"{number}. {plain(session.name)} ({duration(session.duration(now))}, "
+        f"{session.message_count} msgs) - {relative_day(session.started_at, now, timezone)}"
+        f"{marks[session.status]}"
+        for number, session in enumerate(sessions[first : first + SESSIONS_A_PAGE], first + 1)
+    ]
+    messages = sum(session.message_count for session in sessions)
+    return (
+        "📚 **Saved Sessions**\n\n"
+        + "\n".join(lines)
+        + f"\n\nTotal: {plural(len(sessions), 'session')}, {plural(messages, 'message')}\n"
+        + f"Load: {prefix}record load <name>"
+    )
+
+
+def loaded(
+    session: Session, page: int, messages: Iterable[RecordedMessage], now: datetime, prefix: str
+) -> str:
+    """The head of a session and one page of its messages."""
+    lines = [message_line(message) for message in messages]
+    first = page * MESSAGES_A_PAGE + 1
+    if page == 0:
+        title = f"First {plural(len(lines), 'message')}" if lines else "No messages yet"
+    else:
+        title = f"Messages {first}-{first + len(lines) - 1} of {session.message_count}"
+    return (
+        f"📖 **Loading Session: {plain(session.name)}**\n\n"
+        f"Date: {date_and_clock(session.started_at)}\n"
+        f"Duration: {duration(session.duration(now))}\n"
+        f"Messages: {session.message_count}\n\n"
+        f"**{title}{':' if lines else ''}**\n\n" + "\n".join(lines) + "\n\n"
+        f"View full: {prefix}record export {plain(_quoted(session.name))} md"
+    )
+
+
+def message_line(recorded: RecordedMessage) -> str:
+    """A message on one line, harmless wherever it is shown."""
+    message = recorded.message
+    return (
+        f"[{clock(message.timestamp)}] {one_line(message.speaker, _SHOWN_NAME)}: "
+        f"{one_line(message.text, _SHOWN_TEXT)}"
+    )
+
+
+def too_large(path: str, byte_size: int, limit: int) -> str:
+    """Where an export lies that Discord does not take."""
+    return (
+        f"📄 The export is too large for Discord here ({size(byte_size)}, the limit is "
+        f"{size(limit)}, zipped too). It lies on the recorder's host, in its data folder: "
+        f"{plain(path)}"
+    )
+
+
+def really_delete(session: Session) -> str:
+    """The question before a session is gone for good."""
+    return (
+        f"🗑️ Delete **{plain(session.name)}** with its {plural(session.message_count, 'message')} "
+        "for good? This cannot be undone."
+    )
+
+
+def deleted(session: Session) -> str:
+    """The notice that a session is gone."""
+    return (
+        f"🗑️ **Session Deleted**\n\nSession: {plain(session.name)}\n"
+        f"Messages: {session.message_count}"
+    )
+
+
+def wrong_use(command: commands.Command[Any, ..., Any] | None, prefix: str) -> str:
+    """How a command is to be used."""
+    if command is None:
+        return f"❌ I do not understand that. See {prefix}record help"
+    return (
+        f"❌ Use it like this: {prefix}{command.qualified_name} {command.signature}\n"
+        f"See {prefix}record help"
+    )
+
+
+def help_text(prefix: str) -> str:
+    """How to use it."""
+    lines = [
+        ("start <name>", "record this channel from now on"),
+        ("stop", "stop the recording"),
+        ("pause", "record nothing for a while"),
+        ("resume", "go on after a pause"),
+        ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
+        ("list", "the sessions that you may see"),
+        ("load <name>", "replay a session"),
+        ("export <name> <format>", "a file to download: txt, md, json, jsonl"),
+        ("delete <name>", "delete a session for good"),
+    ]
+    width = max(len(usage) for usage, _ in lines)
+    commands = "\n".join(f"{prefix}record {usage:<{width}}  {what}" for usage, what in lines)
+    return (
+        "🎙️ **Session Recording**\n"
+        f"```\n{commands}\n```"
+        'A name of several words stands in quotes: "my session". '
+        "Starting, stopping, saving and deleting need the right to manage messages."
+    )
+
+
+def clock(time: datetime) -> str:
+    """A time of day, as each reader's own Discord shows it."""
+    return f"<t:{int(time.timestamp())}:t>"
+
+
+def date_and_clock(time: datetime) -> str:
+    """A date and time, as each reader's own Discord shows it."""
+    return f"<t:{int(time.timestamp())}:f>"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name

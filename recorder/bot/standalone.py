@@ -1,0 +1,86 @@
+"""The recorder as a bot of its own: ``recorder bot``."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+from discord.ext import commands
+
+from recorder.bot.cog import Recorder
+from recorder.errors import InvalidSetting, StorageError
+from recorder.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class RecorderBot(commands.Bot):
+    """A bot that can do nothing but record.
+
+    Parameters
+    ----------
+    settings
+        Where it records, and with which prefix it is called.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = True
+        super().__init__(
+            command_prefix=commands.when_mentioned_or(settings.prefix),
+            intents=intents,
+            help_command=None,
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self._settings = settings
+
+    async def setup_hook(self) -> None:
+        """Load the recorder and make its slash commands known to Discord."""
+        await self.add_cog(Recorder(self, self._settings))
+        await self.tree.sync()
+
+    async def on_ready(self) -> None:
+        """Say that it listens."""
+        log.info("Ready as %s in %d servers.", self.user, len(self.guilds))
+
+    async def on_command_error(
+        self, context: commands.Context[commands.Bot], error: commands.CommandError, /
+    ) -> None:
+        """Ignore commands of other bots with the same prefix; the rest the cog has answered."""
+        if not isinstance(error, commands.CommandNotFound):
+            await super().on_command_error(context, error)
+
+
+def run(settings: Settings) -> None:
+    """Run the bot until it is interrupted.
+
+    Raises
+    ------
+    InvalidSetting
+        The token is missing or refused, or an intent is switched off.
+    StorageError
+        The data folder cannot be used, or Discord cannot be reached.
+    """
+    if not settings.token:
+        raise InvalidSetting(
+            "DISCORD_TOKEN is not set. Make a bot in Discord's developer portal "
+            "(https://discord.com/developers/applications), and put its token into the "
+            "environment or into a file .env: DISCORD_TOKEN=…"
+        )
+    try:
+        RecorderBot(settings).run(settings.token)
+    except discord.LoginFailure as error:
+        raise InvalidSetting(
+            "Discord does not accept the token in DISCORD_TOKEN. Copy it again from the "
+            "developer portal, page Bot; a reset there makes the old one invalid."
+        ) from error
+    except discord.PrivilegedIntentsRequired as error:
+        raise InvalidSetting(
+            "The message content intent is switched off for this bot, and without it messages "
+            "arrive empty. Switch it on in Discord's developer portal: page Bot, Privileged "
+            "Gateway Intents, Message Content Intent."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"Discord cannot be reached ({error}). Check the network, then start again."
+        ) from error

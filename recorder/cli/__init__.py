@@ -1,0 +1,5 @@
+"""The command line: ``recorder …``, the same as ``python -m recorder``."""
+
+from recorder.cli.main import main
+
+__all__ = ["main"]

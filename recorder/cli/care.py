@@ -1,0 +1,218 @@
+"""Commands that look after recordings: init, verify, repair, import, backup, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from recorder import verification
+from recorder.backup import back_up
+from recorder.cli.main import FOUND_FAULTS
+from recorder.cli.output import (
+    SessionName,
+    console,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    progress,
+    session_json,
+)
+from recorder.diagnosis import examine
+from recorder.formatting import plural, size
+from recorder.importing import Imported, import_jsonl
+from recorder.lock import is_locked
+from recorder.models import Session
+from recorder.session_recorder import SessionRecorder
+from recorder.settings import Settings
+from recorder.store.reading import Reader
+
+_COLOURS = {"good": "green", "note": "yellow", "bad": "red"}
+
+
+@click.command()
+@pass_settings
+def init(settings: Settings) -> None:
+    """Make the data folder and its database, or bring an older one up to date."""
+
+    async def open_and_close() -> None:
+        async with SessionRecorder(settings.data):
+            pass
+
+    asyncio.run(open_and_close())
+    click.echo(f"{settings.data} is ready.")
+
+
+@click.command()
+@click.argument("name", type=SessionName(), required=False)
+@json_option
+@click.pass_context
+def verify(context: click.Context, name: str | None, as_json: bool) -> None:
+    """Prove that files, database, chain, counts and index say the same.
+
+    Checks one session, or all. Ends with exit code 1 when something differs, and names the
+    first line that does.
+    """
+    settings: Settings = context.obj
+    reader, recording = Reader(settings.data), is_locked(settings.data)
+    sessions = [reader.find(name)] if name else reader.sessions()
+    with progress("Verifying", sum(session.message_count for session in sessions)) as advance:
+        reports = [
+            verification.verify(reader, session, recording=recording, progress=advance)
+            for session in sessions
+        ]
+        general = verification.verify_database(settings.data, recording=recording)
+    faults = [fault for report in reports for fault in report.faults] + general
+    if as_json:
+        print_json(
+            {
+                "sessions": [
+                    {
+                        **session_json(report.session, now()),
+                        "lines": report.lines,
+                        "faults": list(report.faults),
+                    }
+                    for report in reports
+                ],
+                "faults": general,
+                "sound": not faults,
+            }
+        )
+    else:
+        for fault in faults:
+            click.echo(fault)
+        lines = sum(report.lines for report in reports)
+        checked = f"{plural(len(reports), 'session')}, {plural(lines, 'line')}"
+        if faults:
+            click.echo(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
+        else:
+            click.echo(f"{checked} checked: file and database say the same.")
+    if faults:
+        context.exit(FOUND_FAULTS)
+
+
+@click.command()
+@click.argument("name", type=SessionName(), required=False)
+@pass_settings
+def repair(settings: Settings, name: str | None) -> None:
+    """Write files that differ anew from the database, and rebuild the full-text index.
+
+    What stood in such a file is kept beside it, with .damaged behind its name.
+    """
+    reader = Reader(settings.data)
+    sessions = [reader.find(name)] if name else reader.sessions()
+
+    async def run() -> list[Session]:
+        repaired = []
+        async with SessionRecorder(settings.data) as recorder:
+            with progress("Repairing", len(sessions)) as advance:
+                for session in sessions:
+                    if verification.verify(reader, session, recording=False).faults:
+                        await verification.repair(recorder, session.id)
+                        repaired.append(session)
+                    advance(1)
+            await verification.rebuild_index(recorder)
+        return repaired
+
+    for session in asyncio.run(run()):
+        click.echo(f"{settings.data / session.file_path} was written anew.")
+        for fault in verification.verify(reader, session, recording=False).faults:
+            click.echo(f"Not repairable, the database itself was changed: {fault}")
+    click.echo("The full-text index was built anew.")
+
+
+@click.command("import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE.jsonl...",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option("--name", help="Of the session.  [default: the file's name]")
+@click.option("--guild", help="Id of the Discord server whose members shall find it.")
+@click.option("--skip-bad-lines", is_flag=True, help="Leave out lines that are no messages.")
+@pass_settings
+def import_(
+    settings: Settings,
+    files: tuple[Path, ...],
+    name: str | None,
+    guild: str | None,
+    skip_bad_lines: bool,
+) -> None:
+    """Read JSONL files into sessions of their own: ours, or with the basic keys alone."""
+    if name and len(files) > 1:
+        raise click.UsageError("--name goes with one file.")
+    if guild is not None and not guild.isdecimal():
+        raise click.BadParameter("a server's id is a number", param_hint="--guild")
+
+    async def run(path: Path, recorder: SessionRecorder) -> Imported:
+        # A file is read three times: to check it, for its first message, and to take it in.
+        with progress(path.name, 2 * path.stat().st_size) as advance:
+            return await import_jsonl(
+                recorder,
+                path,
+                settings.timezone,
+                name=name,
+                guild_id=guild,
+                skip_bad_lines=skip_bad_lines,
+                progress=advance,
+            )
+
+    async def run_all() -> None:
+        async with SessionRecorder(settings.data) as recorder:
+            for path in files:
+                imported = await run(path, recorder)
+                for line in imported.left_out:
+                    click.echo(f"Left out: {line}", err=True)
+                session = imported.session
+                click.echo(f"{session.name}: {plural(session.message_count, 'message')}")
+
+    asyncio.run(run_all())
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
+@pass_settings
+def backup(settings: Settings, folder: Path, as_json: bool) -> None:
+    """Copy the recordings to a new FOLDER, also while they are being recorded.
+
+    The copy is a data folder of its own: to restore, put it in the place of the old one. Its
+    JSONL files are written when a recorder first opens it.
+    """
+    written = back_up(settings.data, folder)
+    if as_json:
+        print_json({"folder": str(folder), "bytes": written})
+    else:
+        click.echo(f"{folder}: {size(written)}")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Look at everything that recording needs, with a hint where something is amiss.
+
+    Ends with exit code 1 when something is bad.
+    """
+    findings = examine(context.obj)
+    if as_json:
+        print_json(
+            [
+                {"what": f.what, "state": f.state, "value": f.value, "hint": f.hint}
+                for f in findings
+            ]
+        )
+    else:
+        for finding in findings:
+            mark = f"[{_COLOURS[finding.state]}]{finding.state:<4}[/]"
+            console.print(f"{mark}  {finding.what}: ", end="", highlight=False)
+            click.echo(finding.value + (f"\n      {finding.hint}" if finding.hint else ""))
+    if any(finding.state == "bad" for finding in findings):
+        context.exit(FOUND_FAULTS)
+
+
+COMMANDS = (init, verify, repair, import_, backup, doctor)

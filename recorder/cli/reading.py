@@ -1,0 +1,168 @@
+"""Commands that read: ``list``, ``show``, ``replay``, ``export``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from recorder import jsonl
+from recorder.cli.output import (
+    SessionName,
+    console,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    session_json,
+)
+from recorder.formatting import clock, date_and_clock, duration, plural, relative_day, size
+from recorder.models import RecordedMessage
+from recorder.session_exporter import FORMATS, SessionExporter
+from recorder.settings import Settings
+from recorder.store.reading import Reader
+
+_COLOURS = {"user_message": "cyan", "bot_response": "green", "system_message": "dim"}
+
+
+@click.command("list")
+@json_option
+@pass_settings
+def list_(settings: Settings, as_json: bool) -> None:
+    """List the sessions, the newest first."""
+    sessions, at = Reader(settings.data).sessions(), now()
+    if as_json:
+        print_json([session_json(session, at) for session in sessions])
+        return
+    if not sessions:
+        click.echo("Nothing has been recorded yet.")
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("Name", "Day", "Started"):
+        table.add_column(column)
+    for column in ("Duration", "Messages", "Size"):
+        table.add_column(column, justify="right")
+    for column in ("Status", "Id"):
+        table.add_column(column)
+    for session in sessions:
+        table.add_row(
+            escape(session.name),
+            relative_day(session.started_at, at, settings.timezone),
+            date_and_clock(session.started_at, settings.timezone),
+            duration(session.duration(at)),
+            f"{session.message_count:,}",
+            size(session.byte_size),
+            session.status,
+            session.id,
+        )
+    console.print(table)
+    messages = sum(session.message_count for session in sessions)
+    click.echo(f"\n{plural(len(sessions), 'session')}, {plural(messages, 'message')}")
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.option("--first", default=1, type=click.IntRange(1), help="Begin at this message.")
+@click.option("--count", type=click.IntRange(1), help="Show at most so many messages.")
+@json_option
+@pass_settings
+def show(settings: Settings, name: str, first: int, count: int | None, as_json: bool) -> None:
+    """Show a session: its data and its messages."""
+    reader, at = Reader(settings.data), now()
+    session = reader.find(name)
+    last = None if count is None else first + count - 1
+    messages = reader.messages(session.id, first, last)
+    if as_json:
+        details = session_json(session, at)
+        lines = [jsonl.as_json(recorded.message) for recorded in messages]
+        print_json({**details, "messages": lines})
+        return
+    console.print(f"[bold]{escape(session.name)}[/] ({session.id}), {session.status}")
+    click.echo(
+        f"{date_and_clock(session.started_at, settings.timezone)}, "
+        f"{duration(session.duration(at))}, {plural(session.message_count, 'message')}, "
+        f"{size(session.byte_size)}\n{settings.data / session.file_path}\n"
+    )
+    for recorded in messages:
+        _print_message(recorded, settings)
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.option(
+    "--speed", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True),
+    help="How many times quicker than it was.",
+)
+@click.option("--longest-wait", type=click.FloatRange(0), help="Wait at most so many seconds.")
+@json_option
+@pass_settings
+def replay(
+    settings: Settings, name: str, speed: float, longest_wait: float | None, as_json: bool
+) -> None:
+    """Replay a session in the terminal, at the conversation's own rhythm."""
+    reader = Reader(settings.data)
+    session = reader.find(name)
+    before = session.started_at
+    for recorded in reader.messages(session.id):
+        wait = max((recorded.message.timestamp - before).total_seconds() / speed, 0)
+        before = max(before, recorded.message.timestamp)
+        time.sleep(wait if longest_wait is None else min(wait, longest_wait))
+        if as_json:
+            click.echo(jsonl.encode(recorded.message))
+            sys.stdout.flush()
+        else:
+            _print_message(recorded, settings)
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.argument("format", type=click.Choice(FORMATS))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="The file, or - for standard output.  [default: exports/NAME.FORMAT in the data folder]",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@json_option
+@pass_settings
+def export(
+    settings: Settings, name: str, format: str, output: Path | None, force: bool, as_json: bool
+) -> None:
+    """Export a session as txt, md, json or jsonl."""
+    reader, at = Reader(settings.data), now()
+    session = reader.find(name)
+    exporter = SessionExporter(reader, settings.timezone)
+    if output == Path("-"):
+        for piece in exporter.render(session, format, at):
+            click.echo(piece, nl=False)
+        return
+    path = output or settings.data / "exports" / f"{session.name}.{format}"
+    written = exporter.export(session, format, path, at, overwrite=force)
+    if as_json:
+        print_json({"path": str(path), "bytes": written, "messages": session.message_count})
+    else:
+        click.echo(f"{path}: {plural(session.message_count, 'message')}, {size(written)}")
+
+
+def _print_message(recorded: RecordedMessage, settings: Settings) -> None:
+    message = recorded.message
+    text = printable(message.text).replace("\n", "\n    ")
+    console.print(
+        f"[dim]\\[{clock(message.timestamp, settings.timezone)}][/] "
+        f"[bold {_COLOURS[message.type]}]{escape(printable(message.speaker))}[/]: {escape(text)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def printable(text: str) -> str:
+    """Text without the control characters that would command the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+COMMANDS = (list_, show, replay, export)

@@ -1,0 +1,78 @@
+"""Times, durations and sizes as people read them, the same wherever they are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_KIBI = 1024
+
+
+def duration(seconds: float) -> str:
+    """``1h 23m``: the two largest units of a duration; below a minute ``42s``."""
+    whole = max(int(seconds), 0)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _DAY:
+        parts = (whole // _HOUR, "h"), (whole % _HOUR // _MINUTE, "m")
+    else:
+        parts = (whole // _DAY, "d"), (whole % _DAY // _HOUR, "h")
+    return " ".join(f"{count}{unit}" for count, unit in parts if count)
+
+
+def size(byte_size: int) -> str:
+    """``234KB``, ``1.2MB``: a size given in bytes; a KB has 1,024 of them."""
+    if byte_size < _KIBI:
+        return f"{byte_size}B"
+    value = byte_size / _KIBI
+    if round(value) < _KIBI:
+        return f"{value:.0f}KB"
+    unit = "KB"
+    for unit in ("MB", "GB", "TB"):
+        value /= _KIBI
+        if round(value, 1) < _KIBI:
+            break
+    return f"{value:.1f}".removesuffix(".0") + unit
+
+
+def clock(time: datetime, timezone: ZoneInfo) -> str:
+    """``3:45 PM``: the time of day, whatever the system's language."""
+    local = local_time(time, timezone)
+    return f"{local.hour % 12 or 12}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}"
+
+
+def date_and_clock(time: datetime, timezone: ZoneInfo) -> str:
+    """``2025-11-08 3:45 PM``."""
+    return f"{local_time(time, timezone).date()} {clock(time, timezone)}"
+
+
+def relative_day(time: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """``Today``, ``Yesterday``, ``3 days ago``…, counted in days of the calendar."""
+    days = (local_time(now, timezone).date() - local_time(time, timezone).date()).days
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    if days < 7:
+        return f"{plural(days, 'day')} ago"
+    if days < 30:
+        return f"{plural(days // 7, 'week')} ago"
+    if days < 365:
+        return f"{plural(min(days // 30, 11), 'month')} ago"
+    return f"{plural(days // 365, 'year')} ago"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """``1 message``, ``2 messages``; `many` is for nouns with another plural."""
+    return f"{count} {noun if count == 1 else many or f'{noun}s'}"
+
+
+def local_time(time: datetime, timezone: ZoneInfo) -> datetime:
+    """`time` in `timezone`; as it is where the calendar ends there."""
+    try:
+        return time.astimezone(timezone)
+    except OverflowError:
+        return time

@@ -1,0 +1,126 @@
+"""Names that people choose for sessions and files, checked before they are used anywhere.
+
+A name that passes fits on one line of a message, and into a file name on every system.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from datetime import date
+
+from recorder.errors import InvalidName
+
+LONGEST_NAME = 100
+# File systems take 255 bytes; the rest is for what is put behind a stem, such as "-12.jsonl".
+_LONGEST_STEM_BYTES = 231
+
+_FORBIDDEN = frozenset('/\\:*?"<>|`')
+_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com\d|lpt\d)(\..*)?")
+
+# Characters that cannot be seen, beside those of the categories Cc, Cf, Cs, Zl and Zp.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\uffff"
+    "\ufdd0-\ufdef\U000e0000-\U000e0fff]"
+)
+_JOINERS = "\u200c\u200d"
+_VARIATIONS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+# Where they are part of what is seen: joined emoji and letters, a chosen look, flags of regions.
+_SEEN = re.compile(
+    f"(?<=[^\0-\x7f{_JOINERS}])[{_JOINERS}](?=[^\0-\x7f{_JOINERS}])"
+    f"|(?<=[^\\s{_JOINERS}{_VARIATIONS}])[{_VARIATIONS}]"
+    "|(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f"
+)
+_NOT_COMPARED = re.compile(f"[{_JOINERS}{_VARIATIONS}]")
+
+
+def check_name(name: str) -> str:
+    """The session name as it is kept: in Unicode's form NFC, without white space around it.
+
+    Raises
+    ------
+    InvalidName
+        It is empty or too long, or holds something that breaks lines, file names or the
+        direction of writing; the text says what.
+    """
+    return _check(name, "session name")
+
+
+def check_file_name(filename: str, formats: Collection[str]) -> tuple[str, str]:
+    """The stem and the format of a file name that somebody chose.
+
+    Parameters
+    ----------
+    formats
+        Suffixes, without the dot, that give a format; any other belongs to the stem, and
+        the format is then ``jsonl``.
+
+    Raises
+    ------
+    InvalidName
+        It names a folder too, or breaks a rule for session names.
+    """
+    checked = _check(filename, "file name")
+    stem, dot, suffix = checked.rpartition(".")
+    if dot and suffix.lower() in formats:
+        stem, format = _check(stem, "file name"), suffix.lower()
+    else:
+        stem, format = checked, "jsonl"
+    if len(stem.encode()) > _LONGEST_STEM_BYTES:
+        raise InvalidName(
+            f"The file name is longer than file systems allow ({len(stem.encode())} bytes of "
+            f"{_LONGEST_STEM_BYTES}). Choose a shorter one."
+        )
+    return stem, format
+
+
+def name_key(name: str) -> str:
+    """What a name is compared by: without case, width, joiners and doubled spaces."""
+    encodable = name.encode(errors="replace").decode()  # a lone surrogate becomes "?"
+    text = unicodedata.normalize("NFKC", _NOT_COMPARED.sub("", encodable)).casefold()
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def file_stem(name: str, day: date) -> str:
+    """``<name>_<YYYY-MM-DD>``, cut so that a suffix such as ``-12.jsonl`` has room."""
+    ending = f"_{day.isoformat()}"
+    room = _LONGEST_STEM_BYTES - len(ending)
+    cut = name.encode()[:room].decode(errors="ignore")
+    return (cut if cut == name else cut.rstrip(f" .{_JOINERS}")) + ending
+
+
+def _check(name: str, kind: str) -> str:
+    name = unicodedata.normalize("NFC", name).strip()
+    if all(unicodedata.category(character)[0] in "MZ" for character in _SEEN.sub("", name)):
+        raise InvalidName(f"The {kind} is empty. Give it at least one letter, digit or symbol.")
+    if len(name) > LONGEST_NAME:
+        raise InvalidName(
+            f"The {kind} has {len(name)} characters. Choose one of at most {LONGEST_NAME}."
+        )
+    for character in _SEEN.sub("", name):
+        if character in _FORBIDDEN:
+            raise InvalidName(
+                f"The {kind} holds the character {character} which file names or Discord "
+                f"cannot have there. Leave out {' '.join(sorted(_FORBIDDEN))}"
+            )
+        if _is_invisible(character):
+            raise InvalidName(
+                f"The {kind} holds a line break or an invisible character "
+                f"(U+{ord(character):04X}). Type the name anew without it."
+            )
+    if name.startswith(".") or name.endswith("."):
+        raise InvalidName(f"The {kind} begins or ends with a dot. Leave that dot out.")
+    if _DEVICES.fullmatch(re.sub(r"\s+(?=\.|$)", "", name_key(name))):
+        raise InvalidName(
+            f"The {kind} is a device's name on Windows (CON, NUL, COM1…). Choose another one."
+        )
+    return name
+
+
+def _is_invisible(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        or _INVISIBLE.match(character) is not None
+        or ord(character) & 0xFFFE == 0xFFFE  # never a character
+    )
