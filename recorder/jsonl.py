@@ -8,9 +8,12 @@ end of a line.
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import NoReturn, cast
 
 from recorder.errors import InvalidLine
 from recorder.models import MESSAGE_TYPES, Annotation, Json, Message, MessageType
@@ -21,7 +24,9 @@ _LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 _OWN_KEYS = frozenset(
     "timestamp author author_id content type model attachments message_id channel_id".split()
 )
+_ID = re.compile("[0-9]{1,20}")
 _INT64 = 1 << 63
+_DEEPEST = 100  # levels of lists and objects; deeper ones are beyond what can be written again
 
 
 def encode(message: Message) -> str:
@@ -78,11 +83,15 @@ def decode(line: str) -> Message | Annotation:
         says which.
     """
     try:
-        data = json.loads(line)
+        data = json.loads(line, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidLine(f"is not JSON ({error})") from None
     if not isinstance(data, dict):
         raise InvalidLine("is not a JSON object")
+    if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
+        raise InvalidLine(f"is nested deeper than {_DEEPEST} levels")
+    if not line.isascii() or "\\u" in line:
+        data = _clean_object(data)
     timestamp = _timestamp(data)
     if data.get("type") == "model":
         message_id, model = _message_id(data), data.get("model")
@@ -94,7 +103,7 @@ def decode(line: str) -> Message | Annotation:
     attachments = data.get("attachments", [])
     if not isinstance(attachments, list) or not all(isinstance(a, str) for a in attachments):
         raise InvalidLine('"attachments" is not a list of URLs')
-    message = Message(
+    return Message(
         timestamp=timestamp,
         author=_text(data, "author"),
         author_id=_text(data, "author_id"),
@@ -106,30 +115,19 @@ def decode(line: str) -> Message | Annotation:
         channel_id=_text(data, "channel_id") if data.get("channel_id") is not None else None,
         extra={key: value for key, value in data.items() if key not in _OWN_KEYS},
     )
-    return message if line.isascii() and "\\u" not in line else without_surrogates(message)
 
 
 def without_surrogates(message: Message) -> Message:
     """`message` with each lone half of a surrogate pair replaced by U+FFFD."""
-
-    def clean(value: Json) -> Json:
-        if isinstance(value, str):
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        if isinstance(value, list):
-            return [clean(item) for item in value]
-        if isinstance(value, dict):
-            return {str(clean(key)): clean(item) for key, item in value.items()}
-        return value
-
     return replace(
         message,
-        author=str(clean(message.author)),
-        author_id=str(clean(message.author_id)),
-        content=str(clean(message.content)),
-        model=None if message.model is None else str(clean(message.model)),
-        attachments=tuple(str(clean(url)) for url in message.attachments),
-        channel_id=None if message.channel_id is None else str(clean(message.channel_id)),
-        extra={str(clean(key)): clean(value) for key, value in message.extra.items()},
+        author=_clean_text(message.author),
+        author_id=_clean_text(message.author_id),
+        content=_clean_text(message.content),
+        model=None if message.model is None else _clean_text(message.model),
+        attachments=tuple(_clean_text(url) for url in message.attachments),
+        channel_id=None if message.channel_id is None else _clean_text(message.channel_id),
+        extra=_clean_object(message.extra),
     )
 
 
@@ -153,6 +151,40 @@ def _one_line(data: dict[str, Json]) -> str:
     return line if line.isascii() else line.translate(_LINE_ENDS)
 
 
+def _clean(value: Json) -> Json:
+    if isinstance(value, str):
+        return _clean_text(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return _clean_object(value) if isinstance(value, dict) else value
+
+
+def _clean_object(data: Mapping[str, Json]) -> dict[str, Json]:
+    return {_clean_text(key): _clean(value) for key, value in data.items()}
+
+
+def _clean_text(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _is_deeper(value: Json, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is too large")
+    return number
+
+
 def _text(data: dict[str, Json], key: str) -> str:
     value = data.get(key)
     if not isinstance(value, str):
@@ -172,10 +204,8 @@ def _message_id(data: dict[str, Json]) -> int | None:
     value = data.get("message_id")
     if value is None:
         return None
-    try:
-        number = int(value) if isinstance(value, str | int) else -1
-    except ValueError:
-        number = -1
+    text = str(value)
+    number = int(text) if _ID.fullmatch(text) and isinstance(value, str | int) else -1
     if not 0 <= number < _INT64:
-        raise InvalidLine(f'"message_id" is not a Discord id: {str(value)[:40]!r}')
+        raise InvalidLine(f'"message_id" is not a Discord id: {text[:40]!r}')
     return number

@@ -21,7 +21,7 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com\d|lpt\d)(\..*)?")
 
 # Characters that cannot be seen, beside those of the categories Cc, Cf, Cs, Zl and Zp.
 _INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\uffff"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\ufdd0-\ufdef\U000e0000-\U000e0fff]"
 )
 _JOINERS = "\u200c\u200d"
@@ -101,8 +101,8 @@ def _check(name: str, kind: str) -> str:
     for character in _SEEN.sub("", name):
         if character in _FORBIDDEN:
             raise InvalidName(
-                f"The {kind} holds the character {character} which file names or Discord "
-                f"cannot have there. Leave out {' '.join(sorted(_FORBIDDEN))}"
+                f"The {kind} holds a character that would break file names or what Discord "
+                f"shows. Leave out {' '.join(sorted(_FORBIDDEN))}"
             )
         if _is_invisible(character):
             raise InvalidName(

@@ -43,10 +43,10 @@ _IN_MARKDOWN_NAMES = re.compile(r"[\\`*\[\]<>~#]|&(?=#?\w{1,32};)|(?<![^\W_])_|_
 # From left to right as a Markdown parser reads: what stays as it is, then what gets a backslash.
 _INLINE = re.compile(
     r"\\[!-/:-@\[-`{-~]"  # has its backslash
-    r"|(?P<code>`+)(?!`).+?(?<!`)(?P=code)(?!`)"
+    r"|(?P<code>`++).+?(?<!`)(?P=code)(?!`)"
     r"|<https?://[^\s<>]*>"
     r"|\]\(<?https?://"
-    r"|(?P<escape>[<`]|!(?=\[)|\](?=[(:])|&(?=#?\w{1,32};))",
+    r"|(?P<escape>`+|<|!(?=\[)|\](?=[(:])|&(?=#?\w{1,32};))",
     re.IGNORECASE,
 )
 # Headings, rules, underlines of headings and fences, also within quotes and lists.
@@ -355,13 +355,17 @@ def _markdown_lines(text: str) -> str:
 
 
 def _markdown_line(line: str) -> str:
-    escaped = _INLINE.sub(
-        lambda match: f"\\{match[0]}" if match.lastgroup == "escape" else match[0], line.rstrip()
-    )
+    escaped = _INLINE.sub(_escape, line.rstrip())
     structure = _STRUCTURE.match(escaped)
     if structure is None:
         return escaped
     return f"{escaped[: structure.end()]}\\{escaped[structure.end() :]}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match.lastgroup != "escape":
+        return match[0]
+    return "".join(f"\\{character}" for character in match[0])
 
 
 def _json_message(message: Message, time: datetime) -> str:

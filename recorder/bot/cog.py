@@ -16,7 +16,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from recorder.bot import replies
-from recorder.bot.access import may_control, may_read
+from recorder.bot.access import Reader, may_control, may_read
 from recorder.bot.capture import channel_of
 from recorder.bot.confirmation import Confirmation
 from recorder.bot.listener import Listener
@@ -91,9 +91,7 @@ class Recorder(commands.Cog):
         """Show how to record conversations."""
         asked = context.subcommand_passed
         if asked and asked != "help" and context.interaction is None:
-            raise InvalidInput(
-                f"There is no such command. See {_prefix(context)}record help"
-            )
+            raise InvalidInput("There is no such command. See `record help`.")
         await self._say(context, replies.help_text(_prefix(context)))
 
     @record.command()
@@ -161,8 +159,11 @@ class Recorder(commands.Cog):
                 sessions, min(index, last), now, self.settings.timezone, prefix
             )
 
+        async def allowed(interaction: discord.Interaction) -> bool:
+            return interaction.user.id == context.author.id  # the list is theirs alone
+
         count = len(await self._readable_sessions(context))
-        await self._page(context, page, _pages(count, replies.SESSIONS_A_PAGE))
+        await self._page(context, page, _pages(count, replies.SESSIONS_A_PAGE), allowed)
 
     @record.command()
     @app_commands.describe(name="The session's name")
@@ -172,15 +173,20 @@ class Recorder(commands.Cog):
         name = _unquoted(name)
 
         async def page(index: int) -> str:
-            session = await self._session(context, name)
+            session = await asyncio.to_thread(self._named, context, name)
             first = index * replies.MESSAGES_A_PAGE + 1
             messages = await asyncio.to_thread(
                 lambda: list(self.manager.load(session, first, replies.MESSAGES_A_PAGE))
             )
             return replies.loaded(session, index, messages, now, prefix)
 
-        count = (await self._session(context, name)).message_count
-        await self._page(context, page, _pages(count, replies.MESSAGES_A_PAGE))
+        session = await self._session(context, name)
+
+        async def allowed(interaction: discord.Interaction) -> bool:
+            return await may_read(interaction.user, context.guild, await self._channels(session))
+
+        count = _pages(session.message_count, replies.MESSAGES_A_PAGE)
+        await self._page(context, page, count, allowed)
 
     @record.command()
     @app_commands.describe(name="The session's name", format="txt, md, json or jsonl")
@@ -212,9 +218,7 @@ class Recorder(commands.Cog):
         self._require_control(context)
         session = await self._session(context, _unquoted(name))
         if session.status != "stopped":
-            raise Conflict(
-                f"{session.name} is still running. Stop it first with {_prefix(context)}record stop"
-            )
+            raise Conflict(f"{session.name} is still running. Stop it first with `record stop`.")
 
         async def confirmed() -> str:
             self._require_control(context)
@@ -240,11 +244,11 @@ class Recorder(commands.Cog):
             log.error("%s", cause)
             text = replies.FAILED
         elif isinstance(cause, RecorderError):
-            text = f"❌ {replies.plain(str(cause))}"
+            text = replies.refused(str(cause), _prefix(context))
         elif isinstance(cause, commands.UserInputError):
             text = replies.wrong_use(context.command, _prefix(context))
         elif isinstance(cause, commands.CommandError):
-            text = f"❌ {replies.plain(str(cause))}"
+            text = replies.refused(str(cause), _prefix(context))
         elif isinstance(cause, discord.Forbidden):
             text = replies.FORBIDDEN
         else:
@@ -268,13 +272,17 @@ class Recorder(commands.Cog):
                 await context.author.send(text)
 
     async def _page(
-        self, context: Context, page: Callable[[int], Awaitable[str]], count: int
+        self,
+        context: Context,
+        page: Callable[[int], Awaitable[str]],
+        count: int,
+        allowed: Callable[[discord.Interaction], Awaitable[bool]],
     ) -> None:
         """Answer with the first page, and buttons when there are more."""
         if count == 1:
             await self._say(context, await page(0))
             return
-        view = Pager(page, count, context.author)
+        view = Pager(page, count, allowed)
         view.message = await self._say(context, await page(0), view=view)
 
     def _require_control(self, context: Context) -> None:
@@ -282,27 +290,27 @@ class Recorder(commands.Cog):
             also = f" or the role {self.settings.role}" if self.settings.role else ""
             raise InvalidInput(f"This needs the right to manage messages in this channel{also}.")
 
+    def _named(self, context: Context, name: str) -> Session:
+        guild_id = str(context.guild.id) if context.guild else None
+        return self.manager.reader.named(name, guild_id, str(context.channel.id))
+
+    async def _channels(self, session: Session) -> tuple[str, ...]:
+        return (await asyncio.to_thread(self.manager.reader.channels, [session]))[session.id]
+
     async def _session(self, context: Context, name: str) -> Session:
         """The session of this name, if whoever asks may read it."""
-        guild_id = str(context.guild.id) if context.guild else None
-        reader = self.manager.reader
-        session = await asyncio.to_thread(reader.named, name, guild_id, str(context.channel.id))
-        channels = await asyncio.to_thread(reader.channels, [session])
-        if not await may_read(context.author, context.guild, channels[session.id]):
+        session = await asyncio.to_thread(self._named, context, name)
+        if not await may_read(context.author, context.guild, await self._channels(session)):
             raise no_such_session(name)
         return session
 
     async def _readable_sessions(self, context: Context) -> list[Session]:
         """The sessions here that whoever asks may read, the newest first."""
         guild_id = str(context.guild.id) if context.guild else None
-        sessions = await asyncio.to_thread(
-            self.manager.list, guild_id, str(context.channel.id)
-        )
+        sessions = await asyncio.to_thread(self.manager.list, guild_id, str(context.channel.id))
         channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
-        allowed = {
-            held: await may_read(context.author, context.guild, held)
-            for held in set(channels.values())
-        }
+        person = Reader(context.author, context.guild)
+        allowed = {held: await person.may_read(held) for held in set(channels.values())}
         return [session for session in sessions if allowed[channels[session.id]]]
 
     async def _latest(self, context: Context) -> Session:
@@ -311,8 +319,7 @@ class Recorder(commands.Cog):
             if session.channel_id == str(context.channel.id):
                 return session
         raise Conflict(
-            "Nothing has been recorded in this channel yet. "
-            f"Begin with {_prefix(context)}record start <name>"
+            "Nothing has been recorded in this channel yet. Begin with `record start <name>`."
         )
 
     def _shown(self, path: Path) -> str:

@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from discord.ext import commands
 
 from recorder.bot.cog import Recorder
 from recorder.errors import InvalidInput
+from recorder.formatting import clock, date_and_clock
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 from recorder.verification import verify
@@ -30,7 +31,7 @@ Say = Callable[[str], object]
 
 _MODEL = "claude-3-5-sonnet"
 _MARKER = ".recorder-demo"
-_TIME = re.compile(r"<t:(\d+):[a-zA-Z]>")
+_TIME = re.compile(r"<t:(\d+):([tf])>")
 
 _ANSWERS = {
     "how do i implement oauth2?": (
@@ -123,7 +124,7 @@ class _Demo:
             await bot.add_cog(Recorder(bot, self._settings))
             await bot.tree.sync()
 
-        async with simcord.run(bot) as env:
+        async with simcord.run(bot, check_errors=False) as env:
             guild = env.create_guild(name="Workshop")
             staff = guild.create_role("Staff", permissions=discord.Permissions(manage_messages=True))
             channel = guild.create_text_channel("development")
@@ -137,18 +138,17 @@ class _Demo:
                 if name is None:
                     self._say(f"\n— {text}")
                     continue
-                seen = {message.id for message in channel.messages}
+                shown = len(channel.history())
                 await people[name].send(channel, text)
-                for message in channel.messages:
-                    if message.id not in seen:
-                        self._show(message)
+                for message in channel.history()[shown:]:
+                    self._show(message)
             self._summary()
             if web:
                 await self._stay_open(env, channel, list(people.values()), port)
         self._say("")
 
     def _show(self, message: discord.Message) -> None:
-        text = _TIME.sub(lambda t: _as_clock(int(t[1])), message.content)
+        text = _TIME.sub(lambda t: _shown_time(int(t[1]), t[2]), message.content)
         lines = [*text.splitlines(), *(f"[attached: {a.filename}]" for a in message.attachments)]
         if message.components:
             lines.append("[buttons]")
@@ -211,9 +211,7 @@ def host_bot() -> commands.Bot:
     return bot
 
 
-def _as_clock(timestamp: int) -> str:
-    from datetime import UTC, datetime
-
-    from recorder.formatting import clock
-
-    return clock(datetime.fromtimestamp(timestamp, UTC), ZoneInfo("UTC"))
+def _shown_time(timestamp: int, style: str) -> str:
+    """A time as Discord would show it to somebody in UTC."""
+    time, utc = datetime.fromtimestamp(timestamp, UTC), ZoneInfo("UTC")
+    return clock(time, utc) if style == "t" else date_and_clock(time, utc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,9 @@ SESSIONS_A_PAGE = 10
 MESSAGES_A_PAGE = 5
 _SHOWN_TEXT = 280
 _SHOWN_NAME = 40
+
+# A command of ours in an error's sentence, after it was made plain.
+_COMMAND = re.compile(r"\\`record([^`\\]*)\\`")
 
 FORMAT_NAMES = {"txt": "TXT", "md": "Markdown", "json": "JSON", "jsonl": "JSONL"}
 
@@ -169,6 +173,11 @@ def deleted(session: Session) -> str:
         f"🗑️ **Session Deleted**\n\nSession: {plain(session.name)}\n"
         f"Messages: {session.message_count}"
     )
+
+
+def refused(sentence: str, prefix: str) -> str:
+    """Why something was not done; our commands in it as they are typed here."""
+    return "❌ " + _COMMAND.sub(lambda found: f"**{prefix}record{found[1]}**", plain(sentence))
 
 
 def wrong_use(command: commands.Command[Any, ..., Any] | None, prefix: str) -> str:

@@ -1,0 +1,202 @@
+"""From discord.py's objects to ours: a message as it is when it arrives.
+
+It runs in the gateway listener before anything is awaited: no lookup leaves the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import Any, cast
+
+import discord
+
+from recorder.models import MENTION, Channel, Json, Message, MessageType, further_text
+
+_ORDINARY = frozenset(
+    {
+        discord.MessageType.default,
+        discord.MessageType.reply,
+        discord.MessageType.chat_input_command,
+        discord.MessageType.context_menu_command,
+        discord.MessageType.thread_starter_message,
+    }
+)
+
+
+def capture(message: discord.Message) -> Message:
+    """The message as people see it now, apart from discord.py's objects, which change.
+
+    Parameters
+    ----------
+    message
+        From the gateway or from the history of a channel.
+    """
+    kind, shown = _type(message), _shown(message)
+    content = _system_text(message) if message.type not in _ORDINARY else shown.content
+    seen = _seen(shown)
+    if message.message_snapshots:
+        seen["forwarded"] = _forwarded(message.message_snapshots[0])
+    before, after = _before(message), _after(message, content)
+    mentions = _mentions(message, shown, "\n".join((content, *further_text(seen))))
+    return Message(
+        timestamp=message.created_at,
+        author=message.author.name,
+        author_id=str(message.author.id),
+        content=content,
+        type=kind,
+        attachments=tuple(attachment.url for attachment in shown.attachments),
+        message_id=message.id,
+        channel_id=str(message.channel.id),
+        parent_id=_parent_id(message.channel),
+        extra={**before, **mentions, **seen, **after},
+    )
+
+
+def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
+    """Where a session is recorded; a DM channel belongs to no guild."""
+    guild = channel.guild
+    name = getattr(channel, "name", None)
+    if name is None and guild is None:
+        name = f"DM with {getattr(channel, 'recipient', None) or 'somebody'}"
+    return Channel(str(channel.id), name or str(channel.id), str(guild.id) if guild else None)
+
+
+def _type(message: discord.Message) -> MessageType:
+    if message.type not in _ORDINARY or message.author.system:
+        return "system_message"
+    return "bot_response" if message.author.bot or message.webhook_id else "user_message"
+
+
+def _shown(message: discord.Message) -> discord.Message:
+    """What a thread begins with stands in the message that it was started from."""
+    source = message.reference.resolved if message.reference else None
+    starts_thread = message.type is discord.MessageType.thread_starter_message
+    return source if starts_thread and isinstance(source, discord.Message) else message
+
+
+def _system_text(message: discord.Message) -> str:
+    """Discord's own words for what happened, as its client shows them."""
+    try:
+        text = message.system_content
+    except (AttributeError, LookupError, TypeError, ValueError):
+        text = ""  # discord.py counts on parts of the event that Discord may leave out
+    return text or message.content or message.type.name.replace("_", " ")
+
+
+def _parent_id(channel: discord.abc.MessageableChannel) -> str | None:
+    """Private threads are recorded only where a session was started in them."""
+    if isinstance(channel, discord.Thread) and not channel.is_private():
+        return str(channel.parent_id)
+    return None
+
+
+def _before(message: discord.Message) -> dict[str, Json]:
+    """What stands before the mentions: who speaks, and to whom."""
+    extra: dict[str, Json] = {}
+    if message.author.display_name != message.author.name:
+        extra["display_name"] = message.author.display_name
+    # What answers a slash command comes through a webhook of the bot's own.
+    if message.webhook_id and message.webhook_id != message.application_id:
+        extra["webhook_id"] = str(message.webhook_id)
+    reference = message.reference
+    if reference and reference.message_id and not message.message_snapshots:
+        extra["reply_to"] = str(reference.message_id)
+    return extra
+
+
+def _seen(shown: discord.Message | discord.MessageSnapshot) -> dict[str, Json]:
+    """What a message shows beside its text."""
+    extra: dict[str, Json] = {}
+    if shown.attachments:
+        extra["files"] = [_file(attachment) for attachment in shown.attachments]
+    if shown.embeds:
+        extra["embeds"] = [cast(Json, deepcopy(embed.to_dict())) for embed in shown.embeds]
+    if shown.components and (texts := list(_component_texts(shown.components))):
+        extra["components"] = [{"content": text} for text in texts]
+    if shown.stickers:
+        extra["stickers"] = [
+            {"id": str(sticker.id), "name": sticker.name, "url": sticker.url}
+            for sticker in shown.stickers
+        ]
+    if isinstance(shown, discord.Message) and shown.poll:
+        extra["poll"] = _poll(shown.poll)
+    return extra
+
+
+def _after(message: discord.Message, content: str) -> dict[str, Json]:
+    """What happened, and whether the message has been edited before."""
+    extra: dict[str, Json] = {}
+    if message.type not in _ORDINARY:
+        extra["event"] = message.type.name
+        if message.content and message.content != content:
+            extra["raw_content"] = message.content
+    if message.edited_at:
+        extra["edited_timestamp"] = message.edited_at.isoformat()
+    return extra
+
+
+def _file(attachment: discord.Attachment) -> Json:
+    file: dict[str, Json] = {"name": attachment.filename, "size": attachment.size}
+    if attachment.content_type:
+        file["content_type"] = attachment.content_type
+    if attachment.title:
+        file["title"] = attachment.title
+    if attachment.description:
+        file["description"] = attachment.description
+    if attachment.duration is not None:
+        file["duration_seconds"] = attachment.duration
+    return file
+
+
+def _component_texts(components: Sequence[Any]) -> Iterator[str]:
+    """The texts of a layout, from top to bottom."""
+    for component in components:
+        if isinstance(component, discord.TextDisplay):
+            yield component.content
+        else:  # rows, sections and containers hold others
+            yield from _component_texts(getattr(component, "children", ()))
+
+
+def _poll(poll: discord.Poll) -> Json:
+    data: dict[str, Json] = {
+        "question": poll.question,
+        "answers": [
+            f"{answer.emoji} {answer.text}" if answer.emoji else answer.text
+            for answer in poll.answers
+        ],
+    }
+    if poll.expires_at:
+        data["expires"] = poll.expires_at.isoformat()
+    return data
+
+
+def _forwarded(snapshot: discord.MessageSnapshot) -> Json:
+    data: dict[str, Json] = {"content": snapshot.content}
+    if snapshot.attachments:
+        data["attachments"] = [attachment.url for attachment in snapshot.attachments]
+    data.update(_seen(snapshot))
+    data["timestamp"] = snapshot.created_at.isoformat()
+    return data
+
+
+def _mentions(message: discord.Message, shown: discord.Message, text: str) -> dict[str, Json]:
+    """The names that people see for the raw tokens in `text`."""
+    names: dict[str, Json] = {}
+    if "<" in text:
+        for token in MENTION.finditer(text):
+            if token[0] not in names and (name := _name(message, shown, token[1], int(token[2]))):
+                names[token[0]] = name
+    return {"mentions": names} if names else {}
+
+
+def _name(message: discord.Message, shown: discord.Message, sign: str, id: int) -> str | None:
+    guild = message.guild
+    if sign == "#":
+        channel = guild.get_channel_or_thread(id) if guild else None
+        return f"#{channel.name}" if channel else None
+    if sign == "@&":
+        role = guild.get_role(id) if guild else None
+        return f"@{role.name.removeprefix('@')}" if role else None
+    person = discord.utils.get(shown.mentions, id=id) or (guild.get_member(id) if guild else None)
+    return f"@{person.display_name}" if person else None
