@@ -30,12 +30,11 @@ def size(byte_size: int) -> str:
     value = byte_size / _KIBI
     if round(value) < _KIBI:
         return f"{value:.0f}KB"
-    unit = "KB"
-    for unit in ("MB", "GB", "TB"):
+    for unit in ("MB", "GB"):
         value /= _KIBI
         if round(value, 1) < _KIBI:
-            break
-    return f"{value:.1f}".removesuffix(".0") + unit
+            return f"{value:.1f}".removesuffix(".0") + unit
+    return f"{value / _KIBI:.1f}".removesuffix(".0") + "TB"
 
 
 def clock(time: datetime, timezone: ZoneInfo) -> str:

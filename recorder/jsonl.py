@@ -18,7 +18,20 @@ from typing import NoReturn, cast
 from recorder.errors import InvalidLine
 from recorder.models import MESSAGE_TYPES, Annotation, Json, Message, MessageType
 
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is too large")
+    return number
+
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_decode = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite).decode
 # str.splitlines and many editors end a line at these; JSON itself escapes only those below U+0020.
 _LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 _OWN_KEYS = frozenset(
@@ -83,7 +96,7 @@ def decode(line: str) -> Message | Annotation:
         says which.
     """
     try:
-        data = json.loads(line, parse_constant=_no_number, parse_float=_finite)
+        data = _decode(line)
     except (ValueError, RecursionError) as error:
         raise InvalidLine(f"is not JSON ({error})") from None
     if not isinstance(data, dict):
@@ -172,17 +185,6 @@ def _is_deeper(value: Json, levels: int) -> bool:
         return False
     inner = value.values() if isinstance(value, dict) else value
     return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
-
-
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:40]} is too large")
-    return number
 
 
 def _text(data: dict[str, Json], key: str) -> str:

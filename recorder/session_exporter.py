@@ -19,7 +19,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from recorder.errors import Conflict, InvalidInput, StorageError
-from recorder.formatting import clock, date_and_clock, duration
+from recorder.formatting import clock, date_and_clock, duration, local_time
 from recorder.models import Json, Message, Session
 from recorder.store.reading import Reader
 
@@ -147,7 +147,7 @@ class SessionExporter:
         try:
             descriptor, name = tempfile.mkstemp(prefix=".export-", dir=path.parent)
             temporary = Path(name)
-            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 file.writelines(pieces)
                 file.flush()
                 os.fsync(descriptor)
@@ -187,13 +187,13 @@ class SessionExporter:
         yield (
             "{\n"
             f'  "session": {_encode(session.name)},\n'
-            f'  "date": "{self._local(session.started_at).isoformat()}",\n'
+            f'  "date": "{local_time(session.started_at, self._timezone).isoformat()}",\n'
             f'  "duration_seconds": {_seconds(session, now)},\n'
             '  "messages": ['
         )
         separator = "\n"
         for message in self._messages(session):
-            yield separator + _json_message(message, self._local(message.timestamp))
+            yield separator + _json_message(message, local_time(message.timestamp, self._timezone))
             separator = ",\n"
         yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
@@ -214,10 +214,10 @@ class SessionExporter:
             yield recorded.message
 
     def _entries(self, session: Session) -> Iterator[_Entry]:
-        day = self._local(session.started_at).date()
+        day = local_time(session.started_at, self._timezone).date()
         speakers: dict[str, str] = {}
         for message in self._messages(session):
-            previous, day = day, self._local(message.timestamp).date()
+            previous, day = day, local_time(message.timestamp, self._timezone).date()
             answered = message.extra.get("reply_to")
             yield _Entry(
                 day=None if day == previous else day,
@@ -230,12 +230,6 @@ class SessionExporter:
                 speakers[str(message.message_id)] = message.speaker
                 if len(speakers) > _REMEMBERED_SPEAKERS:
                     del speakers[next(iter(speakers))]
-
-    def _local(self, time: datetime) -> datetime:
-        try:
-            return time.astimezone(self._timezone)
-        except OverflowError:  # the first or last hours of the calendar
-            return time
 
 
 def _exists(path: Path) -> Conflict:
@@ -252,7 +246,7 @@ def _put_in_place(temporary: Path, path: Path, overwrite: bool) -> None:
             if error.errno not in _NO_HARD_LINKS:
                 raise
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _seconds(session: Session, now: datetime) -> int:

@@ -98,11 +98,9 @@ class SessionRecorder:
     def listens_to(self, channel_id: str, parent_id: str | None = None) -> bool:
         """Whether a session runs, or is just being started, in a channel or its parent."""
         channels = self._open_writer().channels
-        return any(
-            channel in channels or channel in self._starting
-            for channel in (channel_id, parent_id)
-            if channel is not None
-        )
+        if channel_id in channels or channel_id in self._starting:
+            return True
+        return parent_id is not None and (parent_id in channels or parent_id in self._starting)
 
     async def record(self, message: Message) -> Recorded | None:
         """Record a message and wait until it is on disk.

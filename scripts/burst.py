@@ -3,91 +3,127 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import discord
-import simcord
 from discord.ext import commands
+from discord.gateway import DiscordWebSocket
 
 from recorder.bot import Recorder
+from recorder.models import Channel
 from recorder.settings import Settings
 
 _TICK = 0.001
+_GUILD, _CHANNEL = 1, 2
+_TIME = "2025-11-08T15:45:00.000000+00:00"
 
 
 @dataclass(frozen=True)
 class Burst:
-    """How long the burst took, and the longest time that the event loop was held up."""
+    """Seconds until the listener had heard all, until all was committed, and the longest
+    time that the event loop was held up."""
 
-    seconds: float
+    delivered: float
+    committed: float
     longest_hold: float
 
 
 def measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
-    """Send `texts` at once to a bot that records them, or that only hears them.
-
-    The time is up when the listener has heard, or the recorder has committed, the last one.
-    """
+    """Send `texts` at once to a bot that records them, or that only hears them."""
     return asyncio.run(_measure(folder, texts, recording=recording))
 
 
 async def _measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
-    intents = discord.Intents.default()
-    intents.message_content = True
-    bot = commands.Bot("!", intents=intents)
+    bot = _bot()
     heard = 0
 
     async def listen(message: discord.Message) -> None:
         nonlocal heard
         heard += 1
 
-    @bot.event
-    async def setup_hook() -> None:
-        bot.add_listener(listen, "on_message")
+    bot.add_listener(listen, "on_message")
+    await bot._async_setup_hook()
+    cog = Recorder(bot, Settings.from_environment({"RECORDER_DATA": str(folder)}))
+    if recording:
+        await bot.add_cog(cog)
+        channel = Channel(str(_CHANNEL), "burst", str(_GUILD))
+        await cog.manager.start("burst", channel, user_id="1", now=discord.utils.utcnow())
+    socket, frames, holds = _socket(bot), _frames(texts), _Holds()
+    async with holds:
+        began = time.perf_counter()
+        for frame in frames:
+            await socket.received_message(frame)
+            await asyncio.sleep(0)  # as between two frames that the network brings
+        while heard < len(texts):
+            await asyncio.sleep(0)
+        delivered = time.perf_counter() - began
         if recording:
-            await bot.add_cog(Recorder(bot, Settings.from_environment({"RECORDER_DATA": str(folder)})))
-
-    async with simcord.run(bot) as env:
-        guild = env.create_guild()
-        channel = guild.create_text_channel("burst")
-        manager = guild.create_role("Staff", permissions=discord.Permissions(manage_messages=True))
-        person = guild.add_member(env.create_user("person"), roles=[manager])
-        await person.send(channel, "hello")
-        if recording:
-            await person.send(channel, "!record start burst")
-        payloads = _payloads(env, channel.id, person.id, texts)
-        parse = bot._connection.parsers["MESSAGE_CREATE"]
-        before, holds = heard, _Holds()
-        async with holds:
-            began = time.perf_counter()
-            for payload in payloads:
-                parse(payload)
-                await asyncio.sleep(0)  # as discord.py does between two frames of its socket
-            while heard - before < len(texts):
-                await asyncio.sleep(0)
-            cog = bot.get_cog("Recorder")
-            if isinstance(cog, Recorder):
-                session = await cog.recorder.call(lambda journal, _: journal.running)
-                assert next(iter(session.values())).message_count == len(texts)
-            seconds = time.perf_counter() - began
-        return Burst(seconds, holds.longest)
+            session = await cog.manager.stop(str(_CHANNEL), now=discord.utils.utcnow())
+            assert session.message_count == len(texts)
+        committed = time.perf_counter() - began
+    if recording:
+        await bot.remove_cog("Recorder")
+    return Burst(delivered, committed, holds.longest)
 
 
-def _payloads(env: simcord.Env, channel_id: int, author_id: int, texts: list[str]) -> list[Any]:
-    """What Discord would send for the texts, made before the clock runs."""
-    payloads: list[Any] = []
-    backend: Any = env.backend
-    original = backend.emit
-    backend.emit = lambda event, payload, *args, **options: payloads.append(payload)
-    try:
-        for text in texts:
-            backend.create_message(channel_id, author_id, text)
-    finally:
-        backend.emit = original
-    return payloads
+def _bot() -> commands.Bot:
+    """A bot that knows one guild with one channel."""
+    intents = discord.Intents.default()
+    intents.message_content = True
+    bot = commands.Bot("!", intents=intents)
+    state: Any = bot._connection
+    state.user = discord.ClientUser(state=state, data=_user(3, "recorder", bot=True))
+    everyone = {"id": _GUILD, "name": "@everyone", "permissions": "0", "position": 0, "flags": 0}
+    channel = {"id": _CHANNEL, "type": 0, "name": "burst", "position": 0}
+    guild = {"id": _GUILD, "name": "Burst", "roles": [everyone], "channels": [channel]}
+    state._add_guild_from_data(guild)
+    return bot
+
+
+def _user(id: int, name: str, *, bot: bool = False) -> Any:
+    names = {"username": name, "discriminator": "0", "global_name": None, "avatar": None}
+    return {"id": str(id), **names, "bot": bot}
+
+
+def _socket(bot: commands.Bot) -> DiscordWebSocket:
+    """discord.py's own gateway client, without a network below it."""
+    socket = DiscordWebSocket(None, loop=bot.loop)  # type: ignore[arg-type]
+    socket._discord_parsers = bot._connection.parsers
+    socket._dispatch = bot.dispatch
+    socket.shard_id = None
+    socket.log_receive = lambda _: None  # type: ignore[method-assign]  # does nothing by default
+    return socket
+
+
+def _frames(texts: list[str]) -> list[bytes]:
+    """What Discord would send: JSON in one compressed stream."""
+    stream = zlib.compressobj()
+    frames = []
+    for number, text in enumerate(texts, 1):
+        message = {
+            "id": str((1 << 60) + (number << 22)),
+            "channel_id": str(_CHANNEL),
+            "guild_id": str(_GUILD),
+            "author": _user(4, "person"),
+            "member": {"roles": [], "nick": None, "joined_at": _TIME, "flags": 0},
+            "content": text,
+            "timestamp": _TIME,
+            "edited_timestamp": None,
+            "type": 0,
+            "flags": 0,
+            "nonce": str(number),
+            **dict.fromkeys(("tts", "mention_everyone", "pinned"), False),
+            **{key: [] for key in ("mentions", "mention_roles", "attachments", "embeds", "components")},
+        }
+        frame = {"op": 0, "t": "MESSAGE_CREATE", "s": number, "d": message}
+        data = stream.compress(json.dumps(frame).encode()) + stream.flush(zlib.Z_SYNC_FLUSH)
+        frames.append(data)
+    return frames
 
 
 class _Holds:

@@ -332,8 +332,12 @@ def test_no_line_of_a_text_export_can_be_forged() -> None:
         ("a\n---\nb\n===\n* * *", "a  \n\\---  \nb  \n\\===  \n* * \\*"),
         ("~~~\nx", "\\~~~  \nx"),
         ("<b>x</b> `<b>` <https://ok.example>", "\\<b>x\\</b> `<b>` <https://ok.example>"),
+        ("<javascript:x> <mailto:a@b.example>", "\\<javascript:x> \\<mailto:a@b.example>"),
         ("a ` b\n` <i> `", "a \\` b  \n` <i> `"),
-        ("[a](https://ok.example) [b](javascript:x)", "[a](https://ok.example) [b\\](javascript:x)"),
+        (
+            "[a](https://ok.example) [b](javascript:x)",
+            "[a](https://ok.example) [b\\](javascript:x)",
+        ),
         ("[a]: javascript:x", "[a\\]: javascript:x"),
         ("![pixel](https://spy.example)", "\\![pixel](https://spy.example)"),
         ("&lt; & \\<b>", "\\&lt; & \\<b>"),
@@ -353,10 +357,10 @@ def test_markdown_keeps_what_is_harmless(content: str, shown: str | None) -> Non
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 pieces = st.sampled_from(
-    "# |## |#|-|--|---|===|=|***|* |_|> |- |1. |+ |\t|    |  |\n|\n\n|\r|\u2028|\x85|\x0b|`|``|```|"
-    "````|~~~|<script>|<!--|-->|<a href=x>|</|[a]|[|]|(|)|](|]: |javascript:x|https://x.example|<|>|"
-    "<https://x.example|!|![|&lt;|&#60;|\\|a|b|[3:45 PM] Bot: x|### 3:45 PM - Bot|## 2025-11-09|"
-    "py|| |\u202e|\x1b[2K|\x00|é".split("|")
+    "# |## |#|-|--|---|===|=|***|* |_|> |- |1. |+ |\t|    |  | |\n|\n\n|\r|\u2028|\x85|\x0b|a|b|é|"
+    "`|``|```|````|~~~|py|<script>|<!--|-->|<a href=x>|</|>|<|[a]|[|]|(|)|](|]: |javascript:x|!|![|"
+    "https://x.example|<https://x.example|&lt;|&#60;|\\|\u202e|\x1b[2K|\x00|[3:45 PM] Bot: x|"
+    "### 3:45 PM - Bot|## 2025-11-09".split("|")
 )
 markup = st.lists(pieces, max_size=12).map("".join)
 json_values: st.SearchStrategy[Json] = st.recursive(

@@ -38,7 +38,8 @@ def capture(message: discord.Message) -> Message:
     if message.message_snapshots:
         seen["forwarded"] = _forwarded(message.message_snapshots[0])
     before, after = _before(message), _after(message, content)
-    mentions = _mentions(message, shown, "\n".join((content, *further_text(seen))))
+    text = "\n".join((content, *further_text(seen))) if seen else content
+    mentions = _mentions(message, shown, text)
     return Message(
         timestamp=message.created_at,
         author=message.author.name,

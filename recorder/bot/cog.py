@@ -51,6 +51,8 @@ class Recorder(commands.Cog):
     async def cog_load(self) -> None:
         """Open the data folder and go on with what was running."""
         await self.recorder.open()
+        self.bot.add_listener(self._listener.hear, "on_message")
+        self.bot.add_listener(self._listener.hear_edit, "on_raw_message_edit")
         if not self.bot.intents.message_content:
             log.warning(
                 "The message content intent is off: recordings will lack what people write. "
@@ -59,6 +61,8 @@ class Recorder(commands.Cog):
 
     async def cog_unload(self) -> None:
         """Write all that waits; sessions go on at the next start."""
+        self.bot.remove_listener(self._listener.hear, "on_message")
+        self.bot.remove_listener(self._listener.hear_edit, "on_raw_message_edit")
         await self.recorder.close()
 
     def annotate(self, message: discord.Message | discord.PartialMessage, *, model: str) -> None:
@@ -74,16 +78,6 @@ class Recorder(commands.Cog):
         self.recorder.annotate(
             Annotation(discord.utils.utcnow(), str(message.channel.id), message.id, model)
         )
-
-    @commands.Cog.listener()
-    async def on_message(self, message: discord.Message) -> None:
-        """Record what is said where a session runs."""
-        await self._listener.hear(message)
-
-    @commands.Cog.listener()
-    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Record answers that come as an edit."""
-        await self._listener.hear_edit(payload)
 
     @commands.hybrid_group(name="record", fallback="help", invoke_without_command=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
