@@ -1,8 +1,8 @@
 """The hash chain over a session's lines: what makes the record provable.
 
 Each line has a random key; its digest is BLAKE2b under that key (RFC 7693), and its hash is
-BLAKE2b over the hash before and the digest. Once content and key are destroyed the digest tells nothing
-of the content, and the chain can still be verified.
+BLAKE2b over the hash before and the digest. Once content and key are destroyed, the digest
+tells nothing of the content, and the chain can still be verified.
 """
 
 from __future__ import annotations

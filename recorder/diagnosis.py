@@ -53,7 +53,9 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("data folder", "good", str(settings.data.absolute())),
         Finding("disk", "good", f"{size(free)} free")
         if free > _LOW_DISK_BYTES
-        else Finding("disk", "bad", f"{size(free)} free", "Make room: a full disk stops recording."),
+        else Finding(
+            "disk", "bad", f"{size(free)} free", "Make room: a full disk stops recording."
+        ),
     ]
     try:
         return findings + _database(settings)

@@ -17,7 +17,7 @@ from recorder.session_manager import free_file_path
 from recorder.session_recorder import SessionRecorder
 from recorder.store import lifecycle
 from recorder.store.journal import Journal
-from recorder.store.reading import file_states
+from recorder.store.reading import file_state
 from recorder.writer import rewrite_file
 
 _DATED = re.compile(r"^(?P<name>.+)_\d{4}-\d{2}-\d{2}(-\d+)?$")
@@ -118,7 +118,7 @@ async def import_jsonl(
     session_id = await recorder.call(insert)
     await recorder.call(
         lambda journal, projection: rewrite_file(
-            journal, projection, *file_states(journal.connection, session_id), 0
+            journal, projection, file_state(journal.connection, session_id), 0
         )
     )
     session = await recorder.call(lambda journal, _: lifecycle.session(journal, session_id))

@@ -74,7 +74,9 @@ class SessionManager:
         Conflict
             None is running there.
         """
-        return await self._recorder.call(lambda journal, _: lifecycle.stop(journal, channel_id, now))
+        return await self._recorder.call(
+            lambda journal, _: lifecycle.stop(journal, channel_id, now)
+        )
 
     async def pause(self, channel_id: str, *, now: datetime) -> Session:
         """Pause the session of a channel: what is said from now on is not recorded.
@@ -172,9 +174,7 @@ class SessionManager:
         self, session: Session, first: int = 1, count: int | None = None
     ) -> Iterator[RecordedMessage]:
         """`count` messages of a session, or all, from the one with index `first` on."""
-        return self.reader.messages(
-            session.id, first, None if count is None else first + count - 1
-        )
+        return self.reader.messages(session.id, first, None if count is None else first + count - 1)
 
 
 def free_file_path(journal: Journal, projection: Projection, stem: str) -> str:

@@ -67,7 +67,7 @@ class SessionRecorder:
             self.folder,
             queue_limit=self._queue_limit,
             sync_seconds=self._sync_seconds,
-            on_failure=lambda error: self.on_failure(error),
+            on_failure=self.on_failure,
         )
         await writer.open()
         self._writer = writer

@@ -15,7 +15,7 @@ from recorder.models import Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import checks
 from recorder.store.journal import MESSAGE_COLUMNS, message_row
-from recorder.store.reading import Line, Reader, file_states
+from recorder.store.reading import Line, Reader, file_state
 from recorder.writer import rewrite_file
 
 _MODEL = MESSAGE_COLUMNS.index("model") - 1
@@ -80,7 +80,7 @@ async def repair(recorder: SessionRecorder, session_id: str) -> None:
     )
     await recorder.call(
         lambda journal, projection: rewrite_file(
-            journal, projection, *file_states(journal.connection, session_id), 0
+            journal, projection, file_state(journal.connection, session_id), 0
         )
     )
 
@@ -120,9 +120,7 @@ class _Check:
                 or self._message_fault(line, row)
             )
             if fault:
-                self.faults.append(
-                    f"{self._session.file_path}, line {self.lines + 1}: {fault}"
-                )
+                self.faults.append(f"{self._session.file_path}, line {self.lines + 1}: {fault}")
                 return
             self.lines += 1
             self._offset += len(data) + 1
@@ -178,7 +176,9 @@ class _Check:
             row = (*row[:_MODEL], expected[_MODEL], *row[_MODEL + 1 :])
         for column, is_now, was in zip(MESSAGE_COLUMNS[1:], row, expected, strict=True):
             if is_now != was:
-                return f"its message was changed in the database: {column} is {is_now!r}, not {was!r}"
+                return (
+                    f"its message was changed in the database: {column} is {is_now!r}, not {was!r}"
+                )
         return None
 
     def _end(self, file: BinaryIO | None) -> None:

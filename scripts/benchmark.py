@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import lzma
-import os
 import random
 import resource
-import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -19,10 +17,11 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -33,6 +32,7 @@ from recorder.database import DATABASE_NAME, open_for_writing, prepare_folder
 from recorder.session_exporter import FORMATS
 from recorder.store.journal import LINE_COLUMNS, MESSAGE_COLUMNS, message_row
 from recorder.verification import verify
+from scripts.burst import Burst, measure
 
 CHANNEL = Channel("123456789012345678", "benchmark", "1")
 START = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
@@ -43,12 +43,22 @@ Figures = dict[str, float | int | str]
 
 
 @click.group()
-@click.option("--corpus", type=click.Path(path_type=Path, exists=True), help="JSONL or JSONL.xz with a key `session`; else messages are made up.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where to write; on the disk that is to be measured.")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, exists=True),
+    help="JSONL or JSONL.xz with a key `session`; else messages are made up.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Where to write; on the disk that is to be measured.",
+)
 @click.option("--rounds", default=5, show_default=True, help="Of which the median is shown.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def main(context: click.Context, corpus: Path | None, folder: Path | None, rounds: int, as_json: bool) -> None:
+def main(
+    context: click.Context, corpus: Path | None, folder: Path | None, rounds: int, as_json: bool
+) -> None:
     """Measure the recorder."""
     context.obj = Bench(corpus, folder or Path.cwd(), rounds, as_json)
 
@@ -98,16 +108,16 @@ def ingest(bench: Bench, messages: int) -> None:
     rows: list[Figures] = []
     for waiting, share in ((1, 20), (16, 4), (256, 1)):
         some = corpus[: max(len(corpus) // share, waiting)]
-        loops: dict[str, Callable[[Path], float]] = {
-            "recorder": lambda folder, w=waiting, m=some: asyncio.run(_record(folder, m, w)),
-            "raw": lambda folder, w=waiting, m=some: _raw(folder, m, w, _insert_each),
-            "raw_many_rows": lambda folder, w=waiting, m=some: _raw(folder, m, w, _insert_at_once),
+        loops: dict[str, Callable[[Path, list[Message], int], float]] = {
+            "recorder": lambda folder, some, waiting: asyncio.run(_record(folder, some, waiting)),
+            "raw": partial(_raw, _insert_each),
+            "raw_many_rows": partial(_raw, _insert_at_once),
         }
         rates: dict[str, list[float]] = {name: [] for name in loops}
         for _ in range(bench.rounds):
             for name, loop in loops.items():
                 with bench.fresh_folder() as folder:
-                    rates[name].append(len(some) / loop(folder))
+                    rates[name].append(len(some) / loop(folder, some, waiting))
         medians = {name: statistics.median(values) for name, values in rates.items()}
         rows.append(
             {
@@ -144,12 +154,21 @@ def whole(bench: Bench) -> None:
         files = sum(path.stat().st_size for path in (folder / "sessions").iterdir())
         bench.show(
             [
-                {"sessions": len(sessions), "messages": sum(s.message_count for s in sessions),
-                 "given": count, "faults": len(faults)},
-                {"recorded_per_s": round(count / seconds), "verify_s": round(verifying, 2),
-                 "restart_ms": round(restart * 1000, 1)},
-                {"database_mb": round((folder / DATABASE_NAME).stat().st_size / 1e6, 1),
-                 "files_mb": round(files / 1e6, 1)},
+                {
+                    "sessions": len(sessions),
+                    "messages": sum(s.message_count for s in sessions),
+                    "given": count,
+                    "faults": len(faults),
+                },
+                {
+                    "recorded_per_s": round(count / seconds),
+                    "verify_s": round(verifying, 2),
+                    "restart_ms": round(restart * 1000, 1),
+                },
+                {
+                    "database_mb": round((folder / DATABASE_NAME).stat().st_size / 1e6, 1),
+                    "files_mb": round(files / 1e6, 1),
+                },
                 exports,
             ]
         )
@@ -190,14 +209,12 @@ def start_once(folder: Path) -> None:
 @click.pass_obj
 def burst(bench: Bench, messages: int) -> None:
     """A burst of gateway events through the bot, beside a listener that does nothing."""
-    from scripts.burst import Burst, measure
-
     texts = [m.content or "…" for s in bench.corpus(messages).values() for m in s][:messages]
     bursts: dict[bool, list[Burst]] = {False: [], True: []}
     for _ in range(bench.rounds):
-        for recording in bursts:
+        for recording, runs in bursts.items():
             with bench.fresh_folder() as folder:
-                bursts[recording].append(measure(folder, texts, recording=recording))
+                runs.append(measure(folder, texts, recording=recording))
     rows: list[Figures] = [
         {
             "listener": "recorder" if recording else "nothing",
@@ -227,16 +244,15 @@ async def _record(folder: Path, messages: list[Message], waiting: int) -> float:
         return seconds
 
 
-Insert = Callable[[sqlite3.Connection, str, list[tuple[object, ...]]], object]
+Rows = Sequence[tuple[object, ...]]
+Insert = Callable[[sqlite3.Connection, str, Rows], object]
 
 
-def _insert_each(connection: sqlite3.Connection, table: str, rows: list[tuple[object, ...]]) -> None:
+def _insert_each(connection: sqlite3.Connection, table: str, rows: Rows) -> None:
     connection.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
 
 
-def _insert_at_once(
-    connection: sqlite3.Connection, table: str, rows: list[tuple[object, ...]]
-) -> None:
+def _insert_at_once(connection: sqlite3.Connection, table: str, rows: Rows) -> None:
     row = f"({','.join('?' * len(rows[0]))})"
     connection.execute(
         f"INSERT INTO {table} VALUES {','.join([row] * len(rows))}",
@@ -244,12 +260,13 @@ def _insert_at_once(
     )
 
 
-def _raw(folder: Path, messages: list[Message], waiting: int, insert: Insert) -> float:
+def _raw(insert: Insert, folder: Path, messages: list[Message], waiting: int) -> float:
     """The shortest loop that writes the same rows and lines, without any of the care."""
     prepare_folder(folder)
     connection = open_for_writing(folder)
     connection.execute(
-        "INSERT INTO recording_sessions (id, name_key, head, status) VALUES ('raw', 'raw', '', 'active')"
+        "INSERT INTO recording_sessions (id, name_key, head, status) "
+        "VALUES ('raw', 'raw', '', 'active')"
     )
     columns = {"lines": ", ".join(LINE_COLUMNS), "messages": ", ".join(MESSAGE_COLUMNS)}
     key, digest = b"0" * 16, b"0" * 32
@@ -320,8 +337,7 @@ def _start_elsewhere(folder: Path) -> tuple[float, int]:
 
 
 def _read(path: Path) -> Iterator[tuple[str, Message]]:
-    opened = lzma.open(path, "rt") if path.suffix == ".xz" else path.open()
-    with opened as file:
+    with lzma.open(path, "rt") if path.suffix == ".xz" else path.open() as file:
         for line in file:
             data = json.loads(line)
             session = str(data.pop("session", "benchmark"))
@@ -339,9 +355,15 @@ def _made_up(count: int) -> Iterator[tuple[str, Message]]:
     for number in range(count):
         content = " ".join(chance.choices(words, weights, k=max(1, int(chance.gauss(11, 6)))))
         author = f"user{int(chance.paretovariate(1.2)) % 300}"
-        yield f"session {number // 1_300}", Message(
-            START + timedelta(seconds=20 * number), author, str(zlib.crc32(author.encode())),
-            content, "user_message",
+        yield (
+            f"session {number // 1_300}",
+            Message(
+                START + timedelta(seconds=20 * number),
+                author,
+                str(zlib.crc32(author.encode())),
+                content,
+                "user_message",
+            ),
         )
 
 

@@ -25,8 +25,7 @@ _TIME = "2025-11-08T15:45:00.000000+00:00"
 
 @dataclass(frozen=True)
 class Burst:
-    """Seconds until the listener had heard all, until all was committed, and the longest
-    time that the event loop was held up."""
+    """Seconds until all was heard and committed, and for how long the event loop was held up."""
 
     delivered: float
     committed: float
@@ -40,11 +39,13 @@ def measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
 
 async def _measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
     bot = _bot()
-    heard = 0
+    heard, all_heard = 0, asyncio.Event()
 
     async def listen(message: discord.Message) -> None:
         nonlocal heard
         heard += 1
+        if heard == len(texts):
+            all_heard.set()
 
     bot.add_listener(listen, "on_message")
     await bot._async_setup_hook()
@@ -59,8 +60,7 @@ async def _measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
         for frame in frames:
             await socket.received_message(frame)
             await asyncio.sleep(0)  # as between two frames that the network brings
-        while heard < len(texts):
-            await asyncio.sleep(0)
+        await all_heard.wait()
         delivered = time.perf_counter() - began
         if recording:
             session = await cog.manager.stop(str(_CHANNEL), now=discord.utils.utcnow())
@@ -118,7 +118,10 @@ def _frames(texts: list[str]) -> list[bytes]:
             "flags": 0,
             "nonce": str(number),
             **dict.fromkeys(("tts", "mention_everyone", "pinned"), False),
-            **{key: [] for key in ("mentions", "mention_roles", "attachments", "embeds", "components")},
+            **{
+                key: []
+                for key in ("mentions", "mention_roles", "attachments", "embeds", "components")
+            },
         }
         frame = {"op": 0, "t": "MESSAGE_CREATE", "s": number, "d": message}
         data = stream.compress(json.dumps(frame).encode()) + stream.flush(zlib.Z_SYNC_FLUSH)

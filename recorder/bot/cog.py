@@ -21,9 +21,8 @@ from recorder.bot.capture import channel_of
 from recorder.bot.confirmation import Confirmation
 from recorder.bot.listener import Listener
 from recorder.bot.pager import Pager
-from recorder.errors import Conflict, InvalidInput, NotFound, RecorderError, StorageError
+from recorder.errors import Conflict, InvalidInput, RecorderError, StorageError
 from recorder.models import Annotation, Session
-from recorder.session_exporter import SessionExporter
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
 from recorder.settings import Settings
@@ -31,11 +30,18 @@ from recorder.store.reading import no_such_session
 
 log = logging.getLogger(__name__)
 
-Context = commands.Context[commands.Bot]
+Context = commands.Context[Any]
 
+# What discord.py wraps around an error of a command.
+_WRAPPERS = (
+    commands.CommandInvokeError,
+    commands.HybridCommandError,
+    app_commands.CommandInvokeError,
+)
 _QUOTES = {'"': '"', "“": "”", "'": "'", "«": "»", "„": "“"}
 
 
+# mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
 class Recorder(commands.Cog):
     """Records conversations and finds them again."""
 
@@ -79,7 +85,7 @@ class Recorder(commands.Cog):
             Annotation(discord.utils.utcnow(), str(message.channel.id), message.id, model)
         )
 
-    @commands.hybrid_group(name="record", fallback="help", invoke_without_command=True)
+    @commands.hybrid_group(name="record", fallback="help", invoke_without_command=True)  # type: ignore[arg-type]
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def record(self, context: Context) -> None:
         """Show how to record conversations."""
@@ -88,7 +94,7 @@ class Recorder(commands.Cog):
             raise InvalidInput("There is no such command. See `record help`.")
         await self._say(context, replies.help_text(_prefix(context)))
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="What the session is called")
     async def start(self, context: Context, *, name: str) -> None:
         """Start recording this channel."""
@@ -105,7 +111,7 @@ class Recorder(commands.Cog):
             notice += f"\n\n{replies.NO_TEXTS}"
         await self._say(context, notice)
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     async def stop(self, context: Context) -> None:
         """Stop the recording."""
         self._require_control(context)
@@ -113,7 +119,7 @@ class Recorder(commands.Cog):
         session = await self.manager.stop(str(context.channel.id), now=now)
         await self._say(context, replies.stopped(session, now, _prefix(context)))
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     async def pause(self, context: Context) -> None:
         """Record nothing until it is resumed."""
         self._require_control(context)
@@ -121,7 +127,7 @@ class Recorder(commands.Cog):
         session = await self.manager.pause(str(context.channel.id), now=now)
         await self._say(context, replies.paused(session, _prefix(context)))
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     async def resume(self, context: Context) -> None:
         """Go on after a pause."""
         self._require_control(context)
@@ -129,7 +135,7 @@ class Recorder(commands.Cog):
         session = await self.manager.resume(str(context.channel.id), now=now)
         await self._say(context, replies.resumed(session, now))
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     @app_commands.describe(filename="With .txt, .md, .json or .jsonl behind")
     async def save(self, context: Context, *, filename: str) -> None:
         """Save a copy of this channel's session under a name of your own."""
@@ -141,7 +147,7 @@ class Recorder(commands.Cog):
         )
         await self._say(context, replies.saved(session, self._shown(path), path.stat().st_size))
 
-    @record.command(name="list")
+    @record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
         """List the sessions that you may see."""
         now, prefix = context.message.created_at, _prefix(context)
@@ -149,9 +155,7 @@ class Recorder(commands.Cog):
         async def page(index: int) -> str:
             sessions = await self._readable_sessions(context)
             last = _pages(len(sessions), replies.SESSIONS_A_PAGE) - 1
-            return replies.listed(
-                sessions, min(index, last), now, self.settings.timezone, prefix
-            )
+            return replies.listed(sessions, min(index, last), now, self.settings.timezone, prefix)
 
         async def allowed(interaction: discord.Interaction) -> bool:
             return interaction.user.id == context.author.id  # the list is theirs alone
@@ -159,7 +163,7 @@ class Recorder(commands.Cog):
         count = len(await self._readable_sessions(context))
         await self._page(context, page, _pages(count, replies.SESSIONS_A_PAGE), allowed)
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name")
     async def load(self, context: Context, *, name: str) -> None:
         """Replay a session."""
@@ -182,7 +186,7 @@ class Recorder(commands.Cog):
         count = _pages(session.message_count, replies.MESSAGES_A_PAGE)
         await self._page(context, page, count, allowed)
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name", format="txt, md, json or jsonl")
     async def export(self, context: Context, name: str, format: str = "md") -> None:
         """Get a session as a file."""
@@ -205,7 +209,7 @@ class Recorder(commands.Cog):
         )
         await self._say(context, replies.too_large(self._shown(saved), saved.stat().st_size, limit))
 
-    @record.command()
+    @record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name")
     async def delete(self, context: Context, *, name: str) -> None:
         """Delete a session for good, after asking once more."""
@@ -230,9 +234,7 @@ class Recorder(commands.Cog):
     async def cog_command_error(self, context: Context, error: Exception) -> None:
         """Say in a sentence what is wrong and what to do."""
         cause: BaseException = error
-        while isinstance(
-            cause, commands.CommandInvokeError | commands.HybridCommandError
-        ) or isinstance(cause, app_commands.CommandInvokeError):
+        while isinstance(cause, _WRAPPERS):
             cause = cause.original
         if isinstance(cause, StorageError):
             log.error("%s", cause)
@@ -253,9 +255,7 @@ class Recorder(commands.Cog):
     async def _say(self, context: Context, text: str, **options: Any) -> discord.Message:
         """Answer without pinging anybody, and without recording the answer."""
         self._listener.leave_out_reply(context.channel.id, text)
-        return await context.send(
-            text, allowed_mentions=discord.AllowedMentions.none(), **options
-        )
+        return await context.send(text, allowed_mentions=discord.AllowedMentions.none(), **options)
 
     async def _say_somehow(self, context: Context, text: str) -> None:
         """Answer with an error; privately where the channel does not let us."""
@@ -333,9 +333,10 @@ class Recorder(commands.Cog):
 
 def _require_voice(context: Context) -> None:
     """A recording begins only where everybody can be told of it."""
-    if context.guild is not None and not context.channel.permissions_for(
-        context.guild.me
-    ).send_messages:
+    if (
+        context.guild is not None
+        and not context.channel.permissions_for(context.guild.me).send_messages
+    ):
         raise InvalidInput(
             "I may not write in that channel, so nobody would be told of the recording. "
             "Nothing is recorded. Give me the right to send messages there."

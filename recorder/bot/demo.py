@@ -126,7 +126,9 @@ class _Demo:
 
         async with simcord.run(bot, check_errors=False) as env:
             guild = env.create_guild(name="Workshop")
-            staff = guild.create_role("Staff", permissions=discord.Permissions(manage_messages=True))
+            staff = guild.create_role(
+                "Staff", permissions=discord.Permissions(manage_messages=True)
+            )
             channel = guild.create_text_channel("development")
             people = {
                 "STRYK": guild.add_member(env.create_user("STRYK"), roles=[staff]),

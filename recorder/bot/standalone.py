@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -44,7 +45,7 @@ class RecorderBot(commands.Bot):
         log.info("Ready as %s in %d servers.", self.user, len(self.guilds))
 
     async def on_command_error(
-        self, context: commands.Context[commands.Bot], error: commands.CommandError, /
+        self, context: commands.Context[Any], error: commands.CommandError, /
     ) -> None:
         """Ignore commands of other bots with the same prefix; the rest the cog has answered."""
         if not isinstance(error, commands.CommandNotFound):

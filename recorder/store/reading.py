@@ -29,6 +29,8 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
 FROM recording_sessions s
 """
 
+_FILE_STATES = "SELECT id, file_path, byte_size, synced_bytes FROM recording_sessions"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -76,7 +78,8 @@ def line_at(connection: sqlite3.Connection, session_id: str, byte_offset: int) -
 
     Offsets grow with line numbers, so it is found by halving: there is no index on them.
     """
-    low, high = 1, _one(
+    low = 1
+    high = _one(
         connection,
         "SELECT line_count FROM recording_sessions WHERE id = ? AND byte_size > ?",
         session_id,
@@ -113,16 +116,23 @@ def lines_from(
         last = page[-1][0]
 
 
-def file_states(connection: sqlite3.Connection, session_id: str | None = None) -> list[FileState]:
-    """The files of all sessions, or of one, as they should be."""
-    return [
-        FileState(*row)
-        for row in connection.execute(
-            "SELECT id, file_path, byte_size, synced_bytes FROM recording_sessions "
-            + ("" if session_id is None else "WHERE id = ?"),
-            () if session_id is None else (session_id,),
-        )
-    ]
+def file_states(connection: sqlite3.Connection) -> list[FileState]:
+    """The files of all sessions as they should be."""
+    return [FileState(*row) for row in connection.execute(_FILE_STATES)]
+
+
+def file_state(connection: sqlite3.Connection, session_id: str) -> FileState:
+    """The file of one session as it should be.
+
+    Raises
+    ------
+    NotFound
+        The session is gone.
+    """
+    row = connection.execute(f"{_FILE_STATES} WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise NotFound("This session was deleted in the meantime.")
+    return FileState(*row)
 
 
 class Reader:
@@ -167,7 +177,8 @@ class Reader:
 
     def sessions(self, guild_id: str | None = None, channel_id: str | None = None) -> list[Session]:
         """Sessions of a guild, or of a DM channel, or all; the newest first."""
-        where, parameters = "", ()
+        where = ""
+        parameters: tuple[str, ...] = ()
         if guild_id is not None:
             where, parameters = "WHERE s.guild_id = ?", (guild_id,)
         elif channel_id is not None:

@@ -1,0 +1,154 @@
+"""Imports point one way, and each outside library stays in its room."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "recorder"
+
+# From the bottom up; a module imports from its own layer and those below. A package's name
+# stands for all its modules.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "models", "chain", "jsonl", "names", "settings", "formatting"}),
+    frozenset({"database", "lock"}),
+    frozenset({"store", "projection"}),
+    frozenset(
+        {
+            "",  # recorder/__init__.py
+            "backup",
+            "diagnosis",
+            "importing",
+            "search",
+            "session_analyzer",
+            "session_exporter",
+            "session_manager",
+            "session_recorder",
+            "verification",
+            "writer",
+        }
+    ),
+    frozenset({"bot"}),
+    frozenset({"cli", "__main__"}),
+)
+ROOMS = {
+    "discord": {"bot"},
+    "simcord": {"bot"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "sqlite3": {"database", "store"},
+    "sqlite_utils": {"database", "store"},
+}
+
+
+def read_package() -> dict[str, str]:
+    """The source of every module, by its dotted name below the package."""
+    modules = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        modules[".".join(part for part in parts if part != "__init__")] = path.read_text("utf-8")
+    return modules
+
+
+def imports(source: str, modules: Mapping[str, str], *, lazy: bool) -> Iterator[str]:
+    """The dotted names that a source imports; `lazy` includes those within functions."""
+    for node in ast.walk(ast.parse(source)) if lazy else at_import(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            for alias in node.names:
+                deeper = f"{module}.{alias.name}"
+                yield deeper if deeper.removeprefix("recorder.") in modules else module
+
+
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """What runs when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from at_import(child)
+
+
+def layer(room: str) -> int | None:
+    return next((number for number, rooms in enumerate(LAYERS) if room in rooms), None)
+
+
+def faults(modules: Mapping[str, str]) -> list[str]:
+    """What breaks a rule, one sentence each."""
+    found = []
+    graph: dict[str, set[str]] = {name: set() for name in modules}
+    for name, source in modules.items():
+        room = name.partition(".")[0]
+        own = layer(room)
+        if own is None:
+            found.append(f"{name} is in no layer")
+            continue
+        for imported in imports(source, modules, lazy=True):
+            top, _, rest = imported.partition(".")
+            if imported.startswith("."):
+                found.append(f"{name} has a relative import")
+            elif top == "recorder":
+                other = layer(rest.partition(".")[0])
+                if other is None or other > own:
+                    found.append(f"{name} imports {imported}")
+            elif room not in ROOMS.get(top, {room}):
+                found.append(f"{name} imports {top}")
+        for imported in imports(source, modules, lazy=False):
+            below = imported.removeprefix("recorder.")
+            if imported != "recorder" and below in modules and below != name:
+                graph[name].add(below)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found.append(f"imports go round: {' > '.join(error.args[1])}")
+    return found
+
+
+def test_the_package_keeps_the_rules() -> None:
+    modules = read_package()
+    assert {"", "errors", "database", "bot.cog", "cli.main"} <= modules.keys()
+    assert faults(modules) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "fault"),
+    [
+        ("models", "import recorder.database", "models imports recorder.database"),
+        ("jsonl", "from recorder.store.reading import Reader", "jsonl imports recorder.store"),
+        ("database", "from recorder import store", "database imports recorder.store"),
+        ("store.reading", "from recorder.writer import Writer", "store.reading imports"),
+        ("store.reading", "from recorder import Session", "store.reading imports recorder"),
+        ("session_manager", "from recorder.bot.cog import Recorder", "session_manager imports"),
+        ("session_manager", "def f():\n    import recorder.cli", "session_manager imports"),
+        ("bot.cog", "from recorder.cli.main import main", "bot.cog imports recorder.cli.main"),
+        ("search", "import discord", "search imports discord"),
+        ("cli.main", "from discord.ext import commands", "cli.main imports discord"),
+        ("bot.cog", "import click", "bot.cog imports click"),
+        ("writer", "import rich.progress", "writer imports rich"),
+        ("writer", "import sqlite3", "writer imports sqlite3"),
+        ("bot.cog", "def f():\n    from sqlite3 import connect", "bot.cog imports sqlite3"),
+        ("projection", "import sqlite_utils", "projection imports sqlite_utils"),
+        ("session_manager", "from . import store", "session_manager has a relative import"),
+        ("helpers", "", "helpers is in no layer"),
+        ("writer", "import recorder.helpers", "writer imports recorder.helpers"),
+        ("errors", "import recorder.models", "imports go round"),
+    ],
+)
+def test_a_broken_rule_is_found(name: str, source: str, fault: str) -> None:
+    modules = {
+        "errors": "",
+        "models": "import recorder.errors",
+        "database": "import sqlite3",
+        "store": "",
+        "store.reading": "from recorder.database import schema",
+        "writer": "",
+        "cli.main": "import click",
+    }
+    assert faults(modules) == []
+    found = faults({**modules, name: source})
+    assert [sentence for sentence in found if sentence.startswith(fault)] == found != []
