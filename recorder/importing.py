@@ -143,7 +143,9 @@ def _read(
 
 def _parse(path: Path, number: int, data: bytes) -> Message | Annotation | BadLine:
     try:
-        return jsonl.decode(data.decode().rstrip("\r\n"))
+        # Some editors put a byte order mark before the first line.
+        text = data.decode("utf-8-sig" if number == 1 else "utf-8")
+        return jsonl.decode(text.rstrip("\r\n"))
     except UnicodeDecodeError as error:
         return BadLine(path, number, f"is not UTF-8 (byte {error.start + 1} of the line)")
     except InvalidLine as error:

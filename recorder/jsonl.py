@@ -97,6 +97,8 @@ def decode(line: str) -> Message | Annotation:
     """
     try:
         data = _decode(line)
+    except json.JSONDecodeError as error:
+        raise InvalidLine(f"is not JSON ({error.msg}, column {error.colno})") from None
     except (ValueError, RecursionError) as error:
         raise InvalidLine(f"is not JSON ({error})") from None
     if not isinstance(data, dict):
@@ -134,12 +136,12 @@ def without_surrogates(message: Message) -> Message:
     """`message` with each lone half of a surrogate pair replaced by U+FFFD."""
     return replace(
         message,
-        author=_clean_text(message.author),
-        author_id=_clean_text(message.author_id),
-        content=_clean_text(message.content),
-        model=None if message.model is None else _clean_text(message.model),
-        attachments=tuple(_clean_text(url) for url in message.attachments),
-        channel_id=None if message.channel_id is None else _clean_text(message.channel_id),
+        author=clean_text(message.author),
+        author_id=clean_text(message.author_id),
+        content=clean_text(message.content),
+        model=None if message.model is None else clean_text(message.model),
+        attachments=tuple(clean_text(url) for url in message.attachments),
+        channel_id=None if message.channel_id is None else clean_text(message.channel_id),
         extra=_clean_object(message.extra),
     )
 
@@ -166,17 +168,17 @@ def _one_line(data: dict[str, Json]) -> str:
 
 def _clean(value: Json) -> Json:
     if isinstance(value, str):
-        return _clean_text(value)
+        return clean_text(value)
     if isinstance(value, list):
         return [_clean(item) for item in value]
     return _clean_object(value) if isinstance(value, dict) else value
 
 
 def _clean_object(data: Mapping[str, Json]) -> dict[str, Json]:
-    return {_clean_text(key): _clean(value) for key, value in data.items()}
+    return {clean_text(key): _clean(value) for key, value in data.items()}
 
 
-def _clean_text(text: str) -> str:
+def clean_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -84,7 +84,15 @@ def name_key(name: str) -> str:
 
 def file_stem(name: str, day: date) -> str:
     """``<name>_<YYYY-MM-DD>``, cut so that a suffix such as ``-12.jsonl`` has room."""
-    ending = f"_{day.isoformat()}"
+    return _with_ending(name, f"_{day.isoformat()}")
+
+
+def export_name(name: str, format: str, number: int = 1) -> str:
+    """``<name>.<format>``, with ``-2``, ``-3``… before the dot; cut as file systems need it."""
+    return _with_ending(name, f"-{number}" if number > 1 else "") + f".{format}"
+
+
+def _with_ending(name: str, ending: str) -> str:
     room = _LONGEST_STEM_BYTES - len(ending)
     cut = name.encode()[:room].decode(errors="ignore")
     return (cut if cut == name else cut.rstrip(f" .{_JOINERS}")) + ending

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from recorder.errors import Conflict, InvalidInput
 from recorder.models import Channel, RecordedMessage, Session
-from recorder.names import check_file_name, check_name, file_stem
+from recorder.names import check_file_name, check_name, export_name, file_stem
 from recorder.projection import Projection
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_recorder import SessionRecorder
@@ -158,7 +158,7 @@ class SessionManager:
             The disk does not take it.
         """
         for number in itertools.count(1):
-            path = self._exports / f"{session.name}{f'-{number}' if number > 1 else ''}.{format}"
+            path = self._exports / export_name(session.name, format, number)
             with suppress(Conflict):
                 self.exporter.export(session, format, path, now)
                 return path

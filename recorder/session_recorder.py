@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from recorder.errors import StorageError
+from recorder.jsonl import clean_text
 from recorder.models import Annotation, Message
 from recorder.projection import Projection
 from recorder.store.journal import Journal, Recorded
@@ -134,9 +136,19 @@ class SessionRecorder:
         if room is not None:
             await room
 
+    async def flush(self) -> None:
+        """Wait until all that was given before is on disk and can be read.
+
+        Raises
+        ------
+        StorageError
+            It could not be written.
+        """
+        await self.call(lambda journal, projection: None)
+
     def annotate(self, annotation: Annotation) -> None:
         """Name the AI model of a message that was recorded or is still to come."""
-        self._open_writer().put(annotation)
+        self._open_writer().put(replace(annotation, model=clean_text(annotation.model)))
 
     async def call(
         self, work: Callable[[Journal, Projection], T], *, starts: str | None = None

@@ -10,6 +10,8 @@ import discord
 Person: TypeAlias = discord.User | discord.Member
 GuildChannel: TypeAlias = discord.abc.GuildChannel | discord.Thread
 
+_LONGEST_ID = 19  # digits
+
 
 async def may_read(user: Person, guild: discord.Guild | None, channel_ids: Iterable[str]) -> bool:
     """Whether `user` may see a recording that holds messages of these channels.
@@ -48,17 +50,19 @@ class Reader:
     async def may_read(self, channel_ids: Iterable[str]) -> bool:
         """Whether they can now see every one of these channels and its history.
 
-        A recording of a deleted channel is for those who manage the guild.
+        What comes from a deleted channel, or from nobody knows where, is for those who
+        manage the guild.
         """
+        held = set(channel_ids)
         if self._guild is None:
             direct = self._user.dm_channel or await self._user.create_dm()
-            return all(channel_id == str(direct.id) for channel_id in channel_ids)
+            return held == {str(direct.id)}
         member = await self._member(self._guild)
         if member is None:
             return False
-        for channel_id in channel_ids:
+        for channel_id in held or {""}:
             if channel_id not in self._answers:
-                self._answers[channel_id] = await _may_read_channel(member, int(channel_id))
+                self._answers[channel_id] = await _may_read_channel(member, channel_id)
             if not self._answers[channel_id]:
                 return False
         return True
@@ -97,15 +101,13 @@ def may_control(
     return _permissions(member, channel).manage_messages
 
 
-async def _may_read_channel(member: discord.Member, channel_id: int) -> bool:
-    channel = member.guild.get_channel_or_thread(channel_id)
-    if channel is None:  # deleted, or a thread that is archived or that the bot cannot see
-        try:
-            channel = await member.guild.fetch_channel(channel_id)
-        except discord.NotFound:
-            return member.guild_permissions.manage_guild
-        except (discord.Forbidden, discord.InvalidData):
-            return False  # not ours to see, or of another guild
+async def _may_read_channel(member: discord.Member, channel_id: str) -> bool:
+    try:
+        channel = await _channel(member.guild, channel_id)
+    except (discord.Forbidden, discord.InvalidData):
+        return False  # not ours to see, or of another guild
+    if channel is None:
+        return member.guild_permissions.manage_guild
     permissions = _permissions(member, channel)
     if not (permissions.view_channel and permissions.read_message_history):
         return False
@@ -116,10 +118,22 @@ async def _may_read_channel(member: discord.Member, channel_id: int) -> bool:
     return True
 
 
+async def _channel(guild: discord.Guild, channel_id: str) -> GuildChannel | None:
+    """The channel of this id, ``None`` if it was deleted."""
+    if not channel_id.isdecimal() or len(channel_id) > _LONGEST_ID:
+        return None  # read from a file of another program
+    if channel := guild.get_channel_or_thread(int(channel_id)):
+        return channel
+    try:  # an archived thread is not in the cache
+        return await guild.fetch_channel(int(channel_id))
+    except discord.NotFound:
+        return None
+
+
 async def _is_in(thread: discord.Thread, member: discord.Member) -> bool:
     try:
         await thread.fetch_member(member.id)
-    except discord.NotFound:
+    except (discord.NotFound, discord.Forbidden):
         return False
     return True
 

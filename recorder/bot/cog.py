@@ -23,6 +23,7 @@ from recorder.bot.listener import Listener
 from recorder.bot.pager import Pager
 from recorder.errors import Conflict, InvalidInput, RecorderError, StorageError
 from recorder.models import Annotation, Session
+from recorder.names import export_name
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
 from recorder.settings import Settings
@@ -89,8 +90,7 @@ class Recorder(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def record(self, context: Context) -> None:
         """Show how to record conversations."""
-        asked = context.subcommand_passed
-        if asked and asked != "help" and context.interaction is None:
+        if context.view.read_rest().strip() not in ("", "help"):
             raise InvalidInput("There is no such command. See `record help`.")
         await self._say(context, replies.help_text(_prefix(context)))
 
@@ -195,7 +195,7 @@ class Recorder(commands.Cog):
         await context.defer()
         limit = _file_limit(context)
         with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
-            path = Path(folder) / f"{session.name}.{format}"
+            path = Path(folder) / export_name(session.name, format)
             now = context.message.created_at
             await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
             if path.stat().st_size > limit:
@@ -284,6 +284,11 @@ class Recorder(commands.Cog):
             also = f" or the role {self.settings.role}" if self.settings.role else ""
             raise InvalidInput(f"This needs the right to manage messages in this channel{also}.")
 
+    async def _all_said(self) -> None:
+        """What was said before a question belongs to its answer."""
+        with contextlib.suppress(StorageError):  # what was recorded can be read still
+            await self.recorder.flush()
+
     def _named(self, context: Context, name: str) -> Session:
         guild_id = str(context.guild.id) if context.guild else None
         return self.manager.reader.named(name, guild_id, str(context.channel.id))
@@ -293,6 +298,7 @@ class Recorder(commands.Cog):
 
     async def _session(self, context: Context, name: str) -> Session:
         """The session of this name, if whoever asks may read it."""
+        await self._all_said()
         session = await asyncio.to_thread(self._named, context, name)
         if not await may_read(context.author, context.guild, await self._channels(session)):
             raise no_such_session(name)
@@ -300,6 +306,7 @@ class Recorder(commands.Cog):
 
     async def _readable_sessions(self, context: Context) -> list[Session]:
         """The sessions here that whoever asks may read, the newest first."""
+        await self._all_said()
         guild_id = str(context.guild.id) if context.guild else None
         sessions = await asyncio.to_thread(self.manager.list, guild_id, str(context.channel.id))
         channels = await asyncio.to_thread(self.manager.reader.channels, sessions)

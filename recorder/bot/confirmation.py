@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import discord
 
+from recorder.bot.escaping import plain
 from recorder.errors import RecorderError
 
 _SECONDS = 120.0
@@ -54,7 +55,7 @@ class Confirmation(discord.ui.View):
         try:
             text = await self._action()
         except RecorderError as error:
-            text = f"❌ {error}"
+            text = f"❌ {plain(str(error))}"
         await self._answer(interaction, text)
 
     @discord.ui.button(label="Cancel", style=discord.ButtonStyle.secondary)

@@ -177,8 +177,15 @@ class _Demo:
         people: list[simcord.MemberActor],
         port: int,
     ) -> None:
-        preview = env.preview(channel, viewers=people, layout="channel", port=port)
-        async with preview:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                preview = await stack.enter_async_context(
+                    env.preview(channel, viewers=people, layout="channel", port=port)
+                )
+            except simcord.SetupError as error:
+                raise InvalidInput(
+                    f"The page cannot be served ({error}). Choose another port with --port."
+                ) from error
             self._say(
                 f"\nOpen {preview.url} and type to the bot, as !record start my-session. "
                 "The files grow with every message. Ctrl+C ends it."

@@ -22,6 +22,7 @@ from recorder.cli.output import (
 )
 from recorder.formatting import clock, date_and_clock, duration, plural, relative_day, size
 from recorder.models import RecordedMessage
+from recorder.names import export_name
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.settings import Settings
 from recorder.store.reading import Reader
@@ -141,7 +142,7 @@ def export(
         for piece in exporter.render(session, format, at):
             click.echo(piece, nl=False)
         return
-    path = output or settings.data / "exports" / f"{session.name}.{format}"
+    path = output or settings.data / "exports" / export_name(session.name, format)
     written = exporter.export(session, format, path, at, overwrite=force)
     if as_json:
         print_json({"path": str(path), "bytes": written, "messages": session.message_count})

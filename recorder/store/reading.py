@@ -13,6 +13,7 @@ from typing import Any
 from recorder import jsonl
 from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
 from recorder.errors import InvalidInput, NotFound
+from recorder.jsonl import clean_text
 from recorder.models import Message, RecordedMessage, Session
 from recorder.names import name_key
 
@@ -225,7 +226,7 @@ class Reader:
         InvalidInput
             Several guilds have one of this name; the text gives their ids.
         """
-        found = self._sessions("WHERE s.id = ?", name_or_id) or self._sessions(
+        found = self._sessions("WHERE s.id = ?", clean_text(name_or_id)) or self._sessions(
             "WHERE s.name_key = ?", name_key(name_or_id)
         )
         if not found:
