@@ -78,6 +78,11 @@ CREATE TABLE messages (
     model TEXT,                     -- AI model of a bot's answer
     attachments TEXT,               -- JSON array of URLs
     reply_to INTEGER,               -- Discord id of the message it answers
+    edited_at TIMESTAMP,            -- when it was last edited
+    deleted_at TIMESTAMP,           -- when it was deleted in Discord
+    pinned INTEGER NOT NULL DEFAULT 0,
+    spaced_text TEXT,               -- the text's parts in scripts that put no spaces between words,
+                                    -- a space after each character: so they are found word by word
     text TEXT GENERATED ALWAYS AS (coalesce(shown_text, content)) VIRTUAL,
     UNIQUE (session_id, message_index)
 );
@@ -87,19 +92,22 @@ CREATE UNIQUE INDEX session_message ON messages (session_id, message_id) WHERE m
 -- Full-text index over what people saw; a session's own id is a word of it, so that a search
 -- inside a session costs what the session costs.
 CREATE VIRTUAL TABLE messages_fts USING fts5(
-    text, session_id, content="messages", content_rowid="id", tokenize="unicode61 remove_diacritics 2"
+    text, session_id, spaced_text,
+    content="messages", content_rowid="id", tokenize="unicode61 remove_diacritics 2"
 );
 CREATE TRIGGER messages_after_insert AFTER INSERT ON messages BEGIN
-    INSERT INTO messages_fts (rowid, text, session_id) VALUES (new.id, new.text, new.session_id);
+    INSERT INTO messages_fts (rowid, text, session_id, spaced_text)
+    VALUES (new.id, new.text, new.session_id, new.spaced_text);
 END;
 CREATE TRIGGER messages_after_delete AFTER DELETE ON messages BEGIN
-    INSERT INTO messages_fts (messages_fts, rowid, text, session_id)
-    VALUES ('delete', old.id, old.text, old.session_id);
+    INSERT INTO messages_fts (messages_fts, rowid, text, session_id, spaced_text)
+    VALUES ('delete', old.id, old.text, old.session_id, old.spaced_text);
 END;
 CREATE TRIGGER messages_after_update AFTER UPDATE OF content, shown_text, session_id ON messages BEGIN
-    INSERT INTO messages_fts (messages_fts, rowid, text, session_id)
-    VALUES ('delete', old.id, old.text, old.session_id);
-    INSERT INTO messages_fts (rowid, text, session_id) VALUES (new.id, new.text, new.session_id);
+    INSERT INTO messages_fts (messages_fts, rowid, text, session_id, spaced_text)
+    VALUES ('delete', old.id, old.text, old.session_id, old.spaced_text);
+    INSERT INTO messages_fts (rowid, text, session_id, spaced_text)
+    VALUES (new.id, new.text, new.session_id, new.spaced_text);
 END;
 
 -- Files of deleted sessions, until they are gone from the disk too.

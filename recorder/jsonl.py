@@ -179,6 +179,7 @@ def _clean_object(data: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def clean_text(text: str) -> str:
+    """`text` with each lone half of a surrogate pair replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -14,7 +14,18 @@ PACKAGE = Path(__file__).parent.parent / "recorder"
 # From the bottom up; a module imports from its own layer and those below. A package's name
 # stands for all its modules.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "models", "chain", "jsonl", "names", "settings", "formatting"}),
+    frozenset(
+        {
+            "chain",
+            "errors",
+            "formatting",
+            "jsonl",
+            "models",
+            "names",
+            "scripts_without_spaces",
+            "settings",
+        }
+    ),
     frozenset({"database", "lock"}),
     frozenset({"store", "projection"}),
     frozenset(

@@ -12,6 +12,7 @@ from typing import Any
 from recorder import chain, jsonl
 from recorder.errors import NotFound
 from recorder.models import Annotation, Message
+from recorder.scripts_without_spaces import spaced
 
 LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "key", "hash")
 MESSAGE_COLUMNS = (
@@ -29,6 +30,7 @@ MESSAGE_COLUMNS = (
     "model",
     "attachments",
     "reply_to",
+    "spaced_text",
 )
 # Rows go in by statements of 256, 64, 16, 4 and 1 of them: twice as quick as one a row, and
 # few enough texts for the connection's statement cache.
@@ -322,4 +324,5 @@ def message_row(session_id: str, message_index: int, message: Message) -> Row:
         message.model,
         json.dumps(message.attachments, ensure_ascii=False) if message.attachments else None,
         int(reply_to) if isinstance(reply_to, str) and reply_to.isdecimal() else None,
+        spaced(text),
     )
