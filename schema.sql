@@ -14,6 +14,7 @@ CREATE TABLE recording_sessions (
     status TEXT CHECK (status IN ('active', 'paused', 'stopped')),
     name_key TEXT NOT NULL,     -- the name as it is compared: NFKC, without case
     guild_id TEXT,              -- NULL for a DM channel
+    is_auto INTEGER NOT NULL DEFAULT 0,       -- begun by auto-recording, ends with its day
     line_count INTEGER NOT NULL DEFAULT 0,    -- lines in the file: messages and later changes
     byte_size INTEGER NOT NULL DEFAULT 0,     -- size of the whole file
     synced_bytes INTEGER NOT NULL DEFAULT 0,  -- up to here the file is known to be on disk
@@ -31,7 +32,8 @@ CREATE TABLE session_tags (
     timestamp TIMESTAMP,
     message_index INTEGER       -- the message that was marked
 );
-CREATE INDEX session_tag ON session_tags (session_id, tag);
+CREATE UNIQUE INDEX session_tag ON session_tags (session_id, tag);
+CREATE INDEX session_tag_place ON session_tags (session_id, message_index);
 
 -- Every channel that a session holds messages of; who may read it is decided by them.
 CREATE TABLE session_channels (
@@ -48,6 +50,13 @@ CREATE TABLE session_intervals (
     ended_at TIMESTAMP          -- NULL while it runs
 );
 CREATE INDEX session_interval ON session_intervals (session_id, started_at);
+
+-- Where auto-recording is on: a channel, or a guild with all its channels.
+CREATE TABLE auto_recording (
+    place_id TEXT PRIMARY KEY,  -- id of the channel or of the guild
+    guild_id TEXT,              -- NULL for a DM channel
+    user_id TEXT NOT NULL       -- who switched it on
+) WITHOUT ROWID;
 
 -- The record itself: each line of each JSONL file, in the order of writing, never changed.
 -- The id is a change sequence: who has seen all up to an id has seen every change before it.

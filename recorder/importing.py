@@ -17,8 +17,6 @@ from recorder.session_manager import free_file_path
 from recorder.session_recorder import SessionRecorder
 from recorder.store import lifecycle
 from recorder.store.journal import Journal
-from recorder.store.reading import file_state
-from recorder.writer import rewrite_file
 
 _DATED = re.compile(r"^(?P<name>.+)_\d{4}-\d{2}-\d{2}(-\d+)?$")
 _LINES_AT_ONCE = 1_000
@@ -116,11 +114,7 @@ async def import_jsonl(
         return session_id
 
     session_id = await recorder.call(insert)
-    await recorder.call(
-        lambda journal, projection: rewrite_file(
-            journal, projection, file_state(journal.connection, session_id), 0
-        )
-    )
+    await recorder.rewrite(session_id)
     session = await recorder.call(lambda journal, _: lifecycle.session(journal, session_id))
     return Imported(session, tuple(bad))
 

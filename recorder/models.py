@@ -169,6 +169,7 @@ class Session:
     recorded_seconds: float
     running_since: datetime | None
     head: str
+    is_auto: bool
 
     def duration(self, now: datetime) -> float:
         """Seconds that were recorded up to `now`."""
@@ -177,8 +178,27 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """A marked moment of a session; `timestamp` is that of the message."""
+
+    name: str
+    timestamp: datetime
+    message_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class AutoRecording:
+    """A channel, or a guild with all its channels, that is recorded day by day."""
+
+    place_id: str
+    guild_id: str | None
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedMessage:
     """A message with its place in a session (``message_index`` counts from 1)."""
 
     message_index: int
     message: Message
+    tags: tuple[str, ...] = ()

@@ -35,8 +35,13 @@ _SEEN = re.compile(
 _NOT_COMPARED = re.compile(f"[{_JOINERS}{_VARIATIONS}]")
 
 
-def check_name(name: str) -> str:
-    """The session name as it is kept: in Unicode's form NFC, without white space around it.
+def check_name(name: str, kind: str = "session name") -> str:
+    """A name as it is kept: in Unicode's form NFC, without white space around it.
+
+    Parameters
+    ----------
+    kind
+        What it is the name of, as the error says it.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def check_name(name: str) -> str:
         It is empty or too long, or holds something that breaks lines, file names or the
         direction of writing; the text says what.
     """
-    return _check(name, "session name")
+    return _check(name, kind)
 
 
 def check_file_name(filename: str, formats: Collection[str]) -> tuple[str, str]:
@@ -80,6 +85,15 @@ def name_key(name: str) -> str:
     encodable = name.encode(errors="replace").decode()  # a lone surrogate becomes "?"
     text = unicodedata.normalize("NFKC", _NOT_COMPARED.sub("", encodable)).casefold()
     return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def nearest_name(text: str) -> str | None:
+    """`text` as a session name, what cannot be in one left out; ``None`` if nothing is left."""
+    kept = "".join("-" if c in _FORBIDDEN else c for c in text if not _is_invisible(c))
+    try:
+        return check_name(kept[: LONGEST_NAME // 2].strip(" ."))
+    except InvalidName:
+        return None
 
 
 def file_stem(name: str, day: date) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from recorder.errors import Conflict, InvalidInput
-from recorder.models import Channel, RecordedMessage, Session
+from recorder.models import AutoRecording, Channel, RecordedMessage, Session, Tag
 from recorder.names import check_file_name, check_name, export_name, file_stem
 from recorder.projection import Projection
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_recorder import SessionRecorder
-from recorder.store import lifecycle
+from recorder.store import auto, lifecycle, tags
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
@@ -100,6 +100,124 @@ class SessionManager:
         """
         return await self._recorder.call(
             lambda journal, _: lifecycle.resume(journal, channel_id, now)
+        )
+
+    async def reopen(self, session: Session, channel: Channel, *, now: datetime) -> Session:
+        """Go on with a stopped session in a channel.
+
+        Raises
+        ------
+        Conflict
+            It is running, or another one runs in the channel.
+        NotFound
+            It is gone.
+        """
+        return await self._recorder.call(
+            lambda journal, _: lifecycle.reopen(journal, session.id, channel, now),
+            starts=channel.id,
+        )
+
+    async def merge(
+        self,
+        sources: Sequence[Session],
+        name: str,
+        channel: Channel,
+        *,
+        user_id: str,
+        now: datetime,
+    ) -> Session:
+        """Put several sessions together into a new one, by time, each message once.
+
+        Raises
+        ------
+        InvalidInput
+            Fewer than two different sources.
+        InvalidName, Conflict, NotFound
+            The name cannot be used or is taken, or a source is gone.
+        """
+        name = check_name(name)
+        sources = list({source.id: source for source in sources}.values())
+        if len(sources) < 2:
+            raise InvalidInput("Name at least two different sessions to merge.")
+        stem = file_stem(name, sources[0].started_at.astimezone(self._timezone).date())
+        merged = await self._recorder.call(
+            lambda journal, projection: lifecycle.merge(
+                journal,
+                name,
+                sources,
+                channel,
+                user_id,
+                lambda: free_file_path(journal, projection, stem),
+                now,
+            )
+        )
+        await self._recorder.rewrite(merged.id)
+        return merged
+
+    async def tag(
+        self,
+        session: Session,
+        name: str,
+        *,
+        message_id: int | None = None,
+    ) -> Tag:
+        """Mark a message of a session, or its newest one.
+
+        Raises
+        ------
+        InvalidName
+            The tag cannot be used.
+        NotFound
+            The session does not hold the message, or none yet.
+        """
+        name = check_name(name, "tag")
+
+        def add(journal: Journal, _: Projection) -> Tag:
+            index = None
+            if message_id is not None:
+                index = tags.message_index_of(journal, session.id, message_id)
+            return tags.add(journal, session.id, name, index)
+
+        return await self._recorder.call(add)
+
+    async def untag(self, session: Session, name: str) -> None:
+        """Remove a tag.
+
+        Raises
+        ------
+        NotFound
+            There is no such tag.
+        """
+        await self._recorder.call(lambda journal, _: tags.remove(journal, session.id, name))
+
+    async def switch_auto(self, place: AutoRecording, on: bool, *, now: datetime) -> None:
+        """Switch auto-recording of a channel or a guild on or off."""
+        await self._recorder.call(
+            lambda journal, _: (
+                auto.switch_on(journal, place)
+                if on
+                else auto.switch_off(journal, place.place_id, now)
+            )
+        )
+
+    def begin_auto(
+        self, channel: Channel, user_id: str, *, now: datetime
+    ) -> Awaitable[Session | None]:
+        """Begin the session of the day in a channel, or go on with it.
+
+        It has its place among the messages at once, before it is awaited. Gives ``None``
+        when a session runs there already.
+        """
+        day = now.astimezone(self._timezone).date()
+        return self._recorder.submit(
+            lambda journal, projection: auto.begin(
+                journal,
+                channel,
+                user_id,
+                day,
+                lambda name: free_file_path(journal, projection, name),
+                now,
+            )
         )
 
     async def rename(self, session: Session, name: str) -> Session:

@@ -14,7 +14,8 @@ from recorder.jsonl import clean_text
 from recorder.models import Annotation, Message
 from recorder.projection import Projection
 from recorder.store.journal import Journal, Recorded
-from recorder.writer import Call, Writer
+from recorder.store.reading import file_state
+from recorder.writer import Call, Writer, rewrite_file
 
 T = TypeVar("T")
 
@@ -150,21 +151,30 @@ class SessionRecorder:
         """Name the AI model of a message that was recorded or is still to come."""
         self._open_writer().put(replace(annotation, model=clean_text(annotation.model)))
 
-    async def call(
-        self, work: Callable[[Journal, Projection], T], *, starts: str | None = None
-    ) -> T:
+    def submit(self, work: Callable[[Journal, Projection], T]) -> asyncio.Future[T]:
         """Run `work` in the writer thread, in its place among the messages, and commit it.
 
         Parameters
         ----------
         work
             Either raises before it has changed anything in the journal, or succeeds.
+        """
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._open_writer().put(Call(work), waiter)
+        return waiter
+
+    async def call(
+        self, work: Callable[[Journal, Projection], T], *, starts: str | None = None
+    ) -> T:
+        """Wait for what :meth:`submit` does.
+
+        Parameters
+        ----------
         starts
             The channel in which `work` starts a session: what is said there from now on
             is kept for it.
         """
-        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._open_writer().put(Call(work), waiter)
+        waiter = self.submit(work)
         if starts is None:
             return await waiter
         self._starting[starts] = self._starting.get(starts, 0) + 1
@@ -174,6 +184,26 @@ class SessionRecorder:
             self._starting[starts] -= 1
             if not self._starting[starts]:
                 del self._starting[starts]
+
+    async def rewrite(self, session_id: str) -> None:
+        """Write a session's file anew from the database; what stood there is kept beside it.
+
+        Raises
+        ------
+        NotFound
+            The session is gone.
+        StorageError
+            The disk does not take it.
+        """
+        # In two commits: a crash between them finds a file that is to be written whole.
+        await self.call(
+            lambda journal, _: journal.set_synced({journal.open_session(session_id).file_path: 0})
+        )
+        await self.call(
+            lambda journal, projection: rewrite_file(
+                journal, projection, file_state(journal.connection, session_id), 0
+            )
+        )
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

@@ -15,8 +15,7 @@ from recorder.models import Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import checks
 from recorder.store.journal import MESSAGE_COLUMNS, message_row
-from recorder.store.reading import Line, Reader, file_state
-from recorder.writer import rewrite_file
+from recorder.store.reading import Line, Reader
 
 _MODEL = MESSAGE_COLUMNS.index("model") - 1
 _SHOWN = 60
@@ -62,27 +61,6 @@ def verify(
 def verify_database(folder: Path, *, recording: bool) -> list[str]:
     """The faults of the database and its full-text index as a whole."""
     return checks.database_faults(folder, recording=recording)
-
-
-async def repair(recorder: SessionRecorder, session_id: str) -> None:
-    """Write a session's file anew from the database; what stood there is kept beside it.
-
-    Raises
-    ------
-    NotFound
-        The session is gone.
-    StorageError
-        The disk does not take it.
-    """
-    # In two commits: a crash between them finds a file that is to be written whole.
-    await recorder.call(
-        lambda journal, _: journal.set_synced({journal.open_session(session_id).file_path: 0})
-    )
-    await recorder.call(
-        lambda journal, projection: rewrite_file(
-            journal, projection, file_state(journal.connection, session_id), 0
-        )
-    )
 
 
 async def rebuild_index(recorder: SessionRecorder) -> None:

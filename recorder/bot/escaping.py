@@ -16,15 +16,18 @@ _UNSEEN = re.compile(
     "\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SCHEME = "(?:https?|steam)"
+_IN_ADDRESS = r"(?:[^\W_]|[.~:/?#!$&+,;=%-]|_(?=[A-Za-z0-9]))"
 _SPECIAL = re.compile(
-    r"(?P<url>https?://[A-Za-z0-9](?:[\w.~:/?#!$&+,;=%-]|\([\w.~:/?#!$&+,;=%-]*+\)"
-    r"|@(?!everyone|here))++)"
+    rf"(?P<address>{_SCHEME}://[^\W_]"
+    rf"(?:{_IN_ADDRESS}|@(?!everyone|here)|\({_IN_ADDRESS}*+\))*+)(?!_)"
+    r"(?P<end>[^\s<>*_`~|\\@\[\]]{0,50}+(?!\S))?"  # "," or ")." but nothing special
+    rf"|(?P<scheme>{_SCHEME}(?=://\S))"
     r"|(?P<ping>@(?=everyone|here|[!&]?\d))"  # Discord pings in spite of a backslash
     r"|(?P<link>\](?=\())"
-    r"|(?P<sign>[\\*`]"
-    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it is only itself
+    r"|[\\*`<]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it can end nothing
     r"|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\|"
-    r"|<(?!https?://)(?=[#:/]|[A-Za-z]{1,20}:))"  # channels, emoji, times, commands
 )
 _LINE_START = re.compile(r"^([^\S\n]*)(?:([#>]|[-+](?=[\s#]|$))|(\d+)([.)])(?=\s|$))", re.MULTILINE)
 
@@ -69,11 +72,11 @@ def _escaped(text: str) -> str:
 
 def _special(match: re.Match[str]) -> str:
     found = match[0]
-    if match["url"]:  # inside a link Discord takes everything as it is, backslashes too
-        return found
+    if match["address"]:  # all that follows up to a space would belong to it, backslashes too
+        return found if match["end"] is not None else f"<{found}>"
     if match["ping"]:
         return f"{found}\u200b"
-    return f"{found}\\" if match["link"] else f"\\{found}"
+    return f"{found}\\" if match["link"] or match["scheme"] else f"\\{found}"
 
 
 def _line_start(match: re.Match[str]) -> str:

@@ -19,8 +19,8 @@ MESSAGES_A_PAGE = 5
 _SHOWN_TEXT = 280
 _SHOWN_NAME = 40
 
-# A command of ours in an error's sentence, after it was made plain.
-_COMMAND = re.compile(r"\\`record([^`\\]*)\\`")
+# A command of ours in an error's sentence.
+_COMMAND = re.compile(r"`record([^`]*)`")
 
 FORMAT_NAMES = {"txt": "TXT", "md": "Markdown", "json": "JSON", "jsonl": "JSONL"}
 
@@ -177,7 +177,9 @@ def deleted(session: Session) -> str:
 
 def refused(sentence: str, prefix: str) -> str:
     """Why something was not done; our commands in it as they are typed here."""
-    return "❌ " + _COMMAND.sub(lambda found: f"**{prefix}record{found[1]}**", plain(sentence))
+    parts = [plain(part) for part in _COMMAND.split(sentence)]
+    parts[1::2] = [f"**{prefix}record{rest}**" for rest in parts[1::2]]
+    return "❌ " + "".join(parts)
 
 
 def wrong_use(command: commands.Command[Any, ..., Any] | None, prefix: str) -> str:

@@ -110,7 +110,7 @@ def repair(settings: Settings, name: str | None) -> None:
             with progress("Repairing", len(sessions)) as advance:
                 for session in sessions:
                     if verification.verify(reader, session, recording=False).faults:
-                        await verification.repair(recorder, session.id)
+                        await recorder.rewrite(session.id)
                         repaired.append(session)
                     advance(1)
             await verification.rebuild_index(recorder)

@@ -6,7 +6,7 @@ Every function here is called by the writer thread, in the transaction that it h
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -15,6 +15,7 @@ from recorder import chain
 from recorder.errors import Conflict, NotFound
 from recorder.models import Channel, Session, Status
 from recorder.names import name_key
+from recorder.store import merging
 from recorder.store.journal import Journal
 from recorder.store.reading import SESSION_SQL, session_of
 
@@ -61,8 +62,10 @@ def create(
     user_id: str,
     file_path: Callable[[], str],
     now: datetime,
+    *,
+    is_auto: bool = False,
 ) -> Session:
-    """Start a session in a channel.
+    """Start a session in a channel; one of auto-recording makes room for it.
 
     Parameters
     ----------
@@ -74,21 +77,66 @@ def create(
     Conflict
         The channel has a running session, or the name is taken.
     """
-    if channel.id in journal.running:
-        current = running(journal, channel.id)
-        raise Conflict(
-            f"{current.name} is already being recorded in this channel "
-            f"({current.status}). Stop it first with `record stop`."
-        )
-    _name_is_free(journal, name, channel.guild_id, channel.id)
+    _require_free_name(journal, name, channel.guild_id, channel.id)
+    _make_room(journal, channel.id, now)
     session_id = _insert(
-        journal, name, channel.guild_id, channel.id, user_id, file_path(), now, "active"
+        journal, name, channel.guild_id, channel.id, user_id, file_path(), now, "active", is_auto
     )
+    return _run(journal, session_id, channel.id, now)
+
+
+def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -> Session:
+    """Go on with a stopped session, in a channel of its guild.
+
+    Raises
+    ------
+    Conflict
+        It is running, or another one runs in the channel.
+    NotFound
+        The session is gone.
+    """
+    current = session(journal, session_id)
+    if current.status != "stopped":
+        raise Conflict(f"{current.name} is running already ({current.status}).")
+    _make_room(journal, channel.id, now)
     journal.connection.execute(
-        "INSERT INTO session_channels VALUES (?, ?)", (session_id, channel.id)
+        "UPDATE recording_sessions SET status = 'active', stopped_at = NULL, channel_id = ? "
+        "WHERE id = ?",
+        (channel.id, session_id),
     )
-    _begin_interval(journal, session_id, now)
-    journal.running[channel.id] = journal.open_session(session_id)
+    return _run(journal, session_id, channel.id, now)
+
+
+def merge(
+    journal: Journal,
+    name: str,
+    sources: Sequence[Session],
+    channel: Channel,
+    user_id: str,
+    file_path: Callable[[], str],
+    now: datetime,
+) -> Session:
+    """Put the messages of several sessions into a new, stopped one; they stay as they are.
+
+    Raises
+    ------
+    Conflict
+        The name is taken.
+    NotFound
+        A source is gone.
+    """
+    _require_free_name(journal, name, channel.guild_id, channel.id)
+    sources = [session(journal, source.id) for source in sources]
+    began = min(source.started_at for source in sources)
+    session_id = _insert(
+        journal, name, channel.guild_id, channel.id, user_id, file_path(), began, "stopped"
+    )
+    merging.copy_messages(journal, sources, journal.open_session(session_id))
+    merging.copy_intervals(journal, sources, session_id)
+    ended = max(source.stopped_at or now for source in sources)
+    journal.connection.execute(
+        "UPDATE recording_sessions SET stopped_at = ? WHERE id = ?", (ended.isoformat(), session_id)
+    )
     return session(journal, session_id)
 
 
@@ -106,7 +154,7 @@ def insert_imported(
     Conflict
         The name is taken.
     """
-    _name_is_free(journal, name, guild_id, None)
+    _require_free_name(journal, name, guild_id, None)
     return _insert(journal, name, guild_id, None, None, file_path(), started_at, "stopped")
 
 
@@ -186,7 +234,7 @@ def rename(journal: Journal, session_id: str, name: str) -> Session:
     """
     current = session(journal, session_id)
     if name_key(name) != name_key(current.name):
-        _name_is_free(journal, name, current.guild_id, current.channel_id)
+        _require_free_name(journal, name, current.guild_id, current.channel_id)
     journal.connection.execute(
         "UPDATE recording_sessions SET name = ?, name_key = ? WHERE id = ?",
         (name, name_key(name), session_id),
@@ -248,6 +296,7 @@ def _insert(
     file_path: str,
     started_at: datetime,
     status: Status,
+    is_auto: bool = False,
 ) -> str:
     session_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
     Database(journal.connection).table("recording_sessions").insert(
@@ -262,21 +311,49 @@ def _insert(
             "status": status,
             "name_key": name_key(name),
             "guild_id": guild_id,
+            "is_auto": is_auto,
             "head": chain.genesis(session_id),
         }
     )
     return session_id
 
 
-def _name_is_free(
-    journal: Journal, name: str, guild_id: str | None, channel_id: str | None
-) -> None:
+def _make_room(journal: Journal, channel_id: str, now: datetime) -> None:
+    """Stop the session of auto-recording that runs in a channel; refuse another one."""
+    if channel_id not in journal.running:
+        return
+    current = running(journal, channel_id)
+    if not current.is_auto:
+        raise Conflict(
+            f"{current.name} is already being recorded in this channel "
+            f"({current.status}). Stop it first with `record stop`."
+        )
+    stop(journal, channel_id, now)
+
+
+def _run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:
+    journal.connection.execute(
+        "INSERT OR IGNORE INTO session_channels VALUES (?, ?)", (session_id, channel_id)
+    )
+    _begin_interval(journal, session_id, now)
+    journal.running[channel_id] = journal.open_session(session_id)
+    return session(journal, session_id)
+
+
+def name_is_free(journal: Journal, name: str, guild_id: str | None, channel_id: str | None) -> bool:
+    """Whether no session of a guild, or of a DM channel, has this name."""
     taken = journal.connection.execute(
         "SELECT 1 FROM recording_sessions WHERE coalesce(guild_id, channel_id, '') = ? "
         "AND name_key = ?",
         (guild_id or channel_id or "", name_key(name)),
     ).fetchone()
-    if taken:
+    return taken is None
+
+
+def _require_free_name(
+    journal: Journal, name: str, guild_id: str | None, channel_id: str | None
+) -> None:
+    if not name_is_free(journal, name, guild_id, channel_id):
         raise Conflict(
             f'The name "{name}" is taken (upper and lower case count as the same). '
             "Choose another one."

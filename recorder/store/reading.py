@@ -14,7 +14,7 @@ from recorder import jsonl
 from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
 from recorder.errors import InvalidInput, NotFound
 from recorder.jsonl import clean_text
-from recorder.models import Message, RecordedMessage, Session
+from recorder.models import AutoRecording, Message, RecordedMessage, Session, Tag
 from recorder.names import name_key
 
 PAGE = 1_000
@@ -26,7 +26,7 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
     coalesce((SELECT round(sum(julianday(ended_at) - julianday(started_at)) * 86400, 3)
         FROM session_intervals WHERE session_id = s.id AND ended_at IS NOT NULL), 0.0),
     (SELECT max(started_at) FROM session_intervals WHERE session_id = s.id AND ended_at IS NULL),
-    hex(s.head)
+    hex(s.head), s.is_auto
 FROM recording_sessions s
 """
 
@@ -71,6 +71,7 @@ def session_of(row: tuple[Any, ...]) -> Session:
         recorded_seconds=row[11],
         running_since=_time(row[12]),
         head=row[13].lower(),
+        is_auto=bool(row[14]),
     )
 
 
@@ -134,6 +135,22 @@ def file_state(connection: sqlite3.Connection, session_id: str) -> FileState:
     if row is None:
         raise NotFound("This session was deleted in the meantime.")
     return FileState(*row)
+
+
+def tags_of(connection: sqlite3.Connection, session_id: str) -> list[Tag]:
+    """The tags of a session, in the order of the messages that they mark."""
+    rows = connection.execute(
+        "SELECT tag, timestamp, message_index FROM session_tags WHERE session_id = ? "
+        "ORDER BY message_index, rowid",
+        (session_id,),
+    )
+    return [Tag(tag, datetime.fromisoformat(time), index) for tag, time, index in rows]
+
+
+def auto_places(connection: sqlite3.Connection) -> list[AutoRecording]:
+    """The channels and guilds in which auto-recording is on."""
+    rows = connection.execute("SELECT place_id, guild_id, user_id FROM auto_recording")
+    return [AutoRecording(*row) for row in rows]
 
 
 class Reader:
@@ -257,6 +274,16 @@ class Reader:
                     held[session_id].append(channel_id)
         return {session_id: tuple(sorted(channels)) for session_id, channels in held.items()}
 
+    def tags(self, session: Session) -> list[Tag]:
+        """The tags of a session, in the order of the messages that they mark."""
+        with self.connect() as connection:
+            return tags_of(connection, session.id)
+
+    def auto_places(self) -> list[AutoRecording]:
+        """The channels and guilds in which auto-recording is on."""
+        with self.connect() as connection:
+            return auto_places(connection)
+
     def messages(
         self, session_id: str, first: int = 1, last: int | None = None
     ) -> Iterator[RecordedMessage]:
@@ -265,13 +292,16 @@ class Reader:
             limit = PAGE if last is None else min(PAGE, last - first + 1)
             with self.connect() as connection:
                 rows = connection.execute(
-                    "SELECT m.message_index, l.line, m.model FROM messages m "
+                    "SELECT m.message_index, l.line, m.model, (SELECT group_concat(tag, char(10)) "
+                    "FROM session_tags t WHERE t.session_id = m.session_id "
+                    "AND t.message_index = m.message_index) FROM messages m "
                     "JOIN lines l ON l.id = m.id WHERE m.session_id = ? AND m.message_index >= ? "
                     "ORDER BY m.message_index LIMIT ?",
                     (session_id, first, limit),
                 ).fetchall()
-            for index, line, model in rows:
-                yield RecordedMessage(index, _message(line, model))
+            for index, line, model, tags in rows:
+                names = tuple(tags.split("\n")) if tags else ()
+                yield RecordedMessage(index, _message(line, model), names)
             if len(rows) < limit:
                 return
             first += limit

@@ -230,7 +230,7 @@ async def test_what_is_not_running_cannot_end(world: World, how: str, command: s
     answer = await world.call(how, command)
     prefix = "/" if how == "slash" else "!"
     assert answer == (
-        f"❌ Nothing is being recorded in this channel. Begin with **{prefix}record start <name>**."
+        f"❌ Nothing is being recorded in this channel. Begin with **{prefix}record start \\<name>**."
     )
 
 

@@ -33,7 +33,7 @@ ANYWHERE = {
     "place": r"<id:\w+>",
 }
 ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
-ADDRESS = re.compile(r"https?://[^\s<]+[^<.,:;\"'\]\s]")
+ADDRESS = re.compile(r"((?:https?|steam)://[^\s<]+[^<.,:;\"'\]\s])|<([^: >]+:/[^ >]+)>")
 
 
 def shown(source: str) -> str:
@@ -46,7 +46,7 @@ def shown(source: str) -> str:
         if escape := ESCAPE.match(source, position):
             text, position = text + escape[1], escape.end()
         elif address := ADDRESS.match(source, position):
-            text, position = text + address[0], address.end()
+            text, position = text + (address[1] or address[2]), address.end()
         else:
             found = [name for name in rules if re.compile(rules[name]).match(source, position)]
             assert found == [], (source, position)
@@ -68,8 +68,8 @@ def visible(text: str) -> str:
 PIECES = st.sampled_from(
     """* ** _ __ ` ``` ~~ ~ || | # ## -# - > >>> + 1. 2) [ ] ( ) ]( [a](b) < > \\ \\\\ ! @ : :)
     @everyone @here <@1> <@&1> <#1> <:a:1> <t:1:R> </a:1> <id:home> https://a.bc/d_e_(f_g)
-    https://a https://a_ http:// <https://a.b> foo_bar a B é 漢 🎉 ' " … \u202e \u2066 \u200b
-    \u200d \ud83d \x00 \x1b""".split(" ")
+    https://a https://a_ http:// steam://run/1 <https://a.b> foo_bar a B é 漢 🎉 ' " …
+    \u202e \u2066 \u200b \u200d \ud83d \x00 \x1b""".split()
 ) | st.sampled_from([" ", "  ", "\n", "\r\n", "\r", "\u2028", "\t", "\xa0"])
 TEXTS = st.text() | st.lists(PIECES, max_size=12).map("".join)
 
@@ -77,9 +77,13 @@ TEXTS = st.text() | st.lists(PIECES, max_size=12).map("".join)
 @given(TEXTS)
 @example("foo_bar_ and _x_")
 @example("https://a_ https://a_")
+@example("a_b https://a_")
 @example("a\r# b")
 @example("<@<@1>>")
 @example("@@everyone")
+@example("https://a.bc<#1>")
+@example("**https://a.bc/d** https://*")
+@example("<https://a.bc/d_e_>")
 def test_everything_is_shown_as_it_is(text: str) -> None:
     assert shown(plain(text)) == visible(text)
 
@@ -105,8 +109,8 @@ def test_one_line(text: str, limit: int) -> None:
 @example("oauth-implementation")
 @example("foo_bar_baz")
 @example("!run python [code]")
-@example("👨\u200d👩\u200d👧 ~5 a|b a < b, 3 > 2 #2 @ x -> y")
-@example("see https://a.bc/d_e_(f_g)/__init__.py?x=_")
+@example("👨\u200d👩\u200d👧 ~5 a|b 3 > 2 #2 @ x -> y")
+@example("see https://a.bc/d_e/(f_g)/x_y, (https://a.bc/~d).")
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert plain(text) == text
 
@@ -119,6 +123,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
         ("```py\nx\n```", "\\`\\`\\`py\nx\n\\`\\`\\`"),
         ("[bank](https://evil.example)", r"[bank]\(https://evil.example)"),
         ("@everyone <@1> <#2>", "@\u200beveryone <@\u200b1> \\<#2>"),
+        ("**https://a.bc/d_e**", r"\*\*<https://a.bc/d_e>\*\*"),
         ("C:\\temp", "C:\\\\temp"),
         ("abc\u202egpj.exe", "abcgpj.exe"),
     ],

@@ -1,0 +1,80 @@
+"""Putting several sessions together into a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from recorder import jsonl
+from recorder.models import Json, Message, Session
+from recorder.store import tags
+from recorder.store.journal import Journal, OpenSession
+from recorder.store.reading import tags_of
+
+_MESSAGES_AT_ONCE = 1_000
+
+
+def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSession) -> None:
+    """Append the messages of `sources` to `target`: by time, each Discord message once.
+
+    A message's ``merged_from`` says where it came from; its tags come along.
+    """
+    names = {source.id: source.name for source in sources}
+    carried = {
+        (source.id, tag.message_index): tag.name
+        for source in sources
+        for tag in tags_of(journal.connection, source.id)
+    }
+    marks = ", ".join("?" * len(sources))
+    rows = journal.connection.execute(
+        "SELECT m.session_id, m.message_index, m.message_id, m.model, l.line FROM messages m "
+        f"JOIN lines l ON l.id = m.id WHERE m.session_id IN ({marks}) "
+        "ORDER BY m.timestamp, m.message_id, m.id",
+        list(names),
+    )
+    places: dict[int, int] = {}
+    tagged: list[tuple[str, int]] = []
+    while page := rows.fetchmany(_MESSAGES_AT_ONCE):
+        for session_id, index, message_id, model, line in page:
+            place = places.get(message_id) if message_id is not None else None
+            if place is None:
+                message = jsonl.decode(line)
+                if not isinstance(message, Message):
+                    raise TypeError("a message's line is not a message")
+                source: Json = {"session": names[session_id], "message_index": index}
+                extra = {**message.extra, "merged_from": source}
+                journal.append(target, replace(message, model=model, extra=extra))
+                place = target.message_count
+                if message_id is not None:
+                    places[message_id] = place
+            if (session_id, index) in carried:
+                tagged.append((carried[session_id, index], place))
+        journal.flush()
+        journal.take_written()  # the file is written whole, after the commit
+    for name, place in dict.fromkeys(tagged):
+        tags.add(journal, target.id, name, place)
+
+
+def copy_intervals(journal: Journal, sources: Sequence[Session], target_id: str) -> None:
+    """Note when one of the sources was recording; where they overlap, once."""
+    marks = ", ".join("?" * len(sources))
+    spans = journal.connection.execute(
+        "SELECT started_at, coalesce(ended_at, started_at) FROM session_intervals "
+        f"WHERE session_id IN ({marks}) ORDER BY started_at",
+        [source.id for source in sources],
+    ).fetchall()
+    journal.connection.executemany(
+        "INSERT INTO session_intervals (session_id, started_at, ended_at) VALUES (?, ?, ?)",
+        [(target_id, begin, end) for begin, end in _joined(spans)],
+    )
+
+
+def _joined(spans: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    joined: list[tuple[str, str]] = []
+    for begin, end in spans:
+        if joined and datetime.fromisoformat(begin) <= datetime.fromisoformat(joined[-1][1]):
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end, key=datetime.fromisoformat))
+        else:
+            joined.append((begin, end))
+    return joined
