@@ -169,7 +169,7 @@ class Session:
     recorded_seconds: float
     running_since: datetime | None
     head: str
-    is_auto: bool
+    is_auto: bool = False
 
     def duration(self, now: datetime) -> float:
         """Seconds that were recorded up to `now`."""

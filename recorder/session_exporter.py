@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from recorder.errors import Conflict, InvalidInput, StorageError
 from recorder.formatting import clock, date_and_clock, duration, local_time
-from recorder.models import Json, Message, Session
+from recorder.models import Json, Message, RecordedMessage, Session
 from recorder.store.reading import Reader
 
 FORMATS = ("txt", "md", "json", "jsonl")
@@ -65,6 +65,7 @@ class _Entry:
     speaker: str
     reply: str | None
     message: Message
+    tags: tuple[str, ...]
 
 
 class SessionExporter:
@@ -192,8 +193,8 @@ class SessionExporter:
             '  "messages": ['
         )
         separator = "\n"
-        for message in self._messages(session):
-            yield separator + _json_message(message, local_time(message.timestamp, self._timezone))
+        for recorded in self._messages(session):
+            yield separator + _json_message(recorded, self._timezone)
             separator = ",\n"
         yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
@@ -208,15 +209,15 @@ class SessionExporter:
             ("Messages", str(session.message_count)),
         )
 
-    def _messages(self, session: Session) -> Iterator[Message]:
+    def _messages(self, session: Session) -> Iterator[RecordedMessage]:
         """As many messages as the header says, also when more come in meanwhile."""
-        for recorded in self._reader.messages(session.id, last=session.message_count):
-            yield recorded.message
+        return self._reader.messages(session.id, last=session.message_count)
 
     def _entries(self, session: Session) -> Iterator[_Entry]:
         day = local_time(session.started_at, self._timezone).date()
         speakers: dict[str, str] = {}
-        for message in self._messages(session):
+        for recorded in self._messages(session):
+            message = recorded.message
             previous, day = day, local_time(message.timestamp, self._timezone).date()
             answered = message.extra.get("reply_to")
             yield _Entry(
@@ -225,6 +226,7 @@ class SessionExporter:
                 speaker=message.speaker,
                 reply=None if answered is None else speakers.get(str(answered), ""),
                 message=message,
+                tags=tuple(_one_line(tag) for tag in recorded.tags),
             )
             if message.message_id is not None:
                 speakers[str(message.message_id)] = message.speaker
@@ -286,6 +288,7 @@ def _txt_message(entry: _Entry) -> str:
     if entry.reply is not None:
         start += f" {_reply(entry.reply and _one_line(entry.reply))}"
     first, *further = [*_lines(entry.message.text), *_urls(entry.message)] or [""]
+    further += [f"🏷️ {tag}" for tag in entry.tags]
     lines = [f"{start} {first}", *(f"    {line}" for line in further)]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -300,6 +303,7 @@ def _markdown_message(entry: _Entry) -> str:
         _markdown_text("\n".join(_lines(message.text))),
         "  \n".join(_markdown_url(url) for url in _urls(message)),
         "" if message.model is None else f"*Model: {_markdown_name(message.model)}*",
+        "  \n".join(f"🏷️ {_markdown_name(tag)}" for tag in entry.tags),
     ]
     text = "\n\n".join(block for block in blocks if block)
     return f"### {entry.clock} - {name}\n{text}".rstrip("\n")
@@ -362,10 +366,11 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"\\{character}" for character in match[0])
 
 
-def _json_message(message: Message, time: datetime) -> str:
+def _json_message(recorded: RecordedMessage, timezone: ZoneInfo) -> str:
+    message = recorded.message
     # The indentation is laid around values from the C encoder: json's own is slow.
     data: dict[str, Json] = {
-        "timestamp": time.isoformat(),
+        "timestamp": local_time(message.timestamp, timezone).isoformat(),
         "author": message.author,
         "content": message.content,
         "type": message.type,
@@ -381,5 +386,7 @@ def _json_message(message: Message, time: datetime) -> str:
         data["channel_id"] = message.channel_id
     if message.extra:
         data.update(message.extra)
+    if recorded.tags:
+        data["tags"] = list(recorded.tags)
     fields = ",\n".join([f"      {_encode(key)}: {_encode(value)}" for key, value in data.items()])
     return f"    {{\n{fields}\n    }}"

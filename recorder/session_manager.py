@@ -51,20 +51,25 @@ class SessionManager:
         Conflict
             The channel is being recorded already, or the name is taken.
         """
+        return await self.begin(name, channel, user_id=user_id, now=now)
+
+    def begin(
+        self, name: str, channel: Channel, *, user_id: str, now: datetime
+    ) -> Awaitable[Session]:
+        """As :meth:`start`, with its place among the messages before it is awaited."""
         name = check_name(name)
         stem = file_stem(name, now.astimezone(self._timezone).date())
-
-        def create(journal: Journal, projection: Projection) -> Session:
-            return lifecycle.create(
+        return self._recorder.submit(
+            lambda journal, projection: lifecycle.create(
                 journal,
                 name,
                 channel,
                 user_id,
                 lambda: free_file_path(journal, projection, stem),
                 now,
-            )
-
-        return await self._recorder.call(create, starts=channel.id)
+            ),
+            starts=channel.id,
+        )
 
     async def stop(self, channel_id: str, *, now: datetime) -> Session:
         """Stop the session of a channel.
@@ -112,7 +117,7 @@ class SessionManager:
         NotFound
             It is gone.
         """
-        return await self._recorder.call(
+        return await self._recorder.submit(
             lambda journal, _: lifecycle.reopen(journal, session.id, channel, now),
             starts=channel.id,
         )
@@ -217,7 +222,8 @@ class SessionManager:
                 day,
                 lambda name: free_file_path(journal, projection, name),
                 now,
-            )
+            ),
+            starts=channel.id,
         )
 
     async def rename(self, session: Session, name: str) -> Session:

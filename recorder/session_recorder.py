@@ -54,7 +54,7 @@ class SessionRecorder:
         self._queue_limit = queue_limit
         self._sync_seconds = sync_seconds
         self._writer: Writer | None = None
-        self._starting: dict[str, int] = {}
+        self._starting: list[str] = []
 
     async def open(self) -> None:
         """Lock the data folder, recover what a crash left behind, and go on recording.
@@ -137,6 +137,10 @@ class SessionRecorder:
         if room is not None:
             await room
 
+    def post(self, message: Message) -> None:
+        """Record a message without waiting for anything; meant for a few at a time."""
+        self._open_writer().put(message)
+
     async def flush(self) -> None:
         """Wait until all that was given before is on disk and can be read.
 
@@ -151,39 +155,29 @@ class SessionRecorder:
         """Name the AI model of a message that was recorded or is still to come."""
         self._open_writer().put(replace(annotation, model=clean_text(annotation.model)))
 
-    def submit(self, work: Callable[[Journal, Projection], T]) -> asyncio.Future[T]:
+    def submit(
+        self, work: Callable[[Journal, Projection], T], *, starts: str | None = None
+    ) -> asyncio.Future[T]:
         """Run `work` in the writer thread, in its place among the messages, and commit it.
 
         Parameters
         ----------
         work
             Either raises before it has changed anything in the journal, or succeeds.
-        """
-        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._open_writer().put(Call(work), waiter)
-        return waiter
-
-    async def call(
-        self, work: Callable[[Journal, Projection], T], *, starts: str | None = None
-    ) -> T:
-        """Wait for what :meth:`submit` does.
-
-        Parameters
-        ----------
         starts
             The channel in which `work` starts a session: what is said there from now on
             is kept for it.
         """
-        waiter = self.submit(work)
-        if starts is None:
-            return await waiter
-        self._starting[starts] = self._starting.get(starts, 0) + 1
-        try:
-            return await waiter
-        finally:
-            self._starting[starts] -= 1
-            if not self._starting[starts]:
-                del self._starting[starts]
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._open_writer().put(Call(work), waiter)
+        if starts is not None:
+            self._starting.append(starts)
+            waiter.add_done_callback(lambda _: self._starting.remove(starts))
+        return waiter
+
+    async def call(self, work: Callable[[Journal, Projection], T]) -> T:
+        """Wait for what :meth:`submit` does."""
+        return await self.submit(work)
 
     async def rewrite(self, session_id: str) -> None:
         """Write a session's file anew from the database; what stood there is kept beside it.

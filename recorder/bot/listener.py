@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 import discord
 from discord.ext import commands
 
+from recorder.bot import replies
+from recorder.bot.auto import AutoRecorder
 from recorder.bot.capture import capture
 from recorder.errors import StorageError
 from recorder.session_recorder import SessionRecorder
@@ -49,10 +51,17 @@ class Listener:
         Whose commands are left out.
     """
 
-    def __init__(self, bot: commands.Bot, cog: commands.Cog, recorder: SessionRecorder) -> None:
+    def __init__(
+        self,
+        bot: commands.Bot,
+        cog: commands.Cog,
+        recorder: SessionRecorder,
+        auto_recorder: AutoRecorder,
+    ) -> None:
         self._bot = bot
         self._cog = cog
         self._recorder = recorder
+        self._auto_recorder = auto_recorder
         self._interactions = Recent[int]()
         self._replies = Recent[tuple[int, str]]()
         self._thinking = Recent[int]()
@@ -67,13 +76,25 @@ class Listener:
 
     async def hear(self, message: discord.Message) -> None:
         """Record a message, unless it is one of our commands or an answer to one."""
-        if not self._listens_to(message.channel) or self._is_own_talk(message):
+        heard = self._listens_to(message.channel)
+        if not heard and self._auto_recorder.place_of(message.channel) is None:
+            return
+        if self._is_own_talk(message):
             return
         if message.flags.loading:  # "is thinking…": the answer comes as an edit
             self._thinking.add(message.id)
         # Only what may be a command is looked at closer: a host's prefix may have to be waited for.
         elif "record" not in message.content.lower() or not await self._is_command(message):
+            if not heard:
+                self._auto_recorder.begin(message.channel, message.created_at)
             await self._record(message)
+
+    async def is_left_out(self, message: discord.Message) -> bool:
+        """Whether a message of the history is one of our commands or an answer to one."""
+        own = self._bot.user is not None and message.author.id == self._bot.user.id
+        if own and message.content.startswith(replies.OPENINGS):
+            return True
+        return "record" in message.content.lower() and await self._is_command(message)
 
     async def hear_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Record the answer of a bot that was thinking."""

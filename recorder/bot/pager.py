@@ -30,6 +30,8 @@ class Pager(discord.ui.View):
         How many pages there are, 1 or more.
     allowed
         Whether who pressed may see the pages, asked anew at each press.
+    index
+        The page that is shown first.
 
     Attributes
     ----------
@@ -49,13 +51,14 @@ class Pager(discord.ui.View):
         page: Callable[[int], Awaitable[str]],
         page_count: int,
         allowed: Callable[[discord.Interaction], Awaitable[bool]],
+        index: int = 0,
     ) -> None:
         super().__init__(timeout=_SECONDS)
         self.message: discord.Message | None = None
         self._page = page
         self._page_count = page_count
         self._allowed = allowed
-        self._index = 0
+        self._index = index
         self._turning = asyncio.Lock()  # two quick presses are two pages
         self._last_press: discord.Interaction | None = None
         if page_count <= _FEW_PAGES:

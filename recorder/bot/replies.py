@@ -12,12 +12,28 @@ from discord.ext import commands
 
 from recorder.bot.escaping import one_line, plain
 from recorder.formatting import duration, plural, relative_day, size
-from recorder.models import RecordedMessage, Session
+from recorder.models import AutoRecording, RecordedMessage, Session, Tag
 
 SESSIONS_A_PAGE = 10
 MESSAGES_A_PAGE = 5
 _SHOWN_TEXT = 280
 _SHOWN_NAME = 40
+_MOST_TAGS = 1_500
+_MOST_SOURCES = 15
+
+# How our own messages begin, so that they are known again in a channel's history.
+OPENINGS = (
+    *(
+        "🔴 **Recording Started",
+        "🔴 **Resumed Session",
+        "🔴 Auto-recording",
+        "🔴 New session started",
+    ),
+    *("⏹️ **Recording Stopped", "⏸️ **Recording Paused", "🛑 **Recording stopped"),
+    *("💾 **Session Saved", "📚 **Saved Sessions", "📖 **Loading Session", "📄 **Exporting"),
+    *("📄 The export", "🗑️ ", "🏷️ ", "🔗 **Merging", "🔍 ", "📊 **Session Stats"),
+    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ "),
+)
 
 # A command of ours in an error's sentence.
 _COMMAND = re.compile(r"`record([^`]*)`")
@@ -30,6 +46,12 @@ FAILED = (
     "recording goes on when it is started again."
 )
 UNEXPECTED = "❌ Something went wrong; nothing was changed. The reason is in the bot's log."
+AUTO_ON = (
+    "🔴 Auto-recording enabled\n"
+    "All conversations will be recorded automatically\n"
+    "Sessions created per-day"
+)
+AUTO_OFF = "⚪ Auto-recording disabled\nNothing is recorded automatically any more"
 FORBIDDEN = "❌ Discord does not let me do that here. Check my rights in this channel."
 NO_TEXTS = (
     "⚠️ I cannot read the text of messages: the message content intent is switched off for "
@@ -37,14 +59,21 @@ NO_TEXTS = (
 )
 
 
-def started(session: Session, prefix: str) -> str:
-    """The notice to everybody in the channel."""
+def started(session: Session, prefix: str, earlier: int = 0) -> str:
+    """The notice to everybody in the channel.
+
+    Parameters
+    ----------
+    earlier
+        How many messages were said before, and were recorded from the history.
+    """
+    before = f"{plural(earlier, 'message')} from before recorded too\n" if earlier else ""
     return (
         "🔴 **Recording Started**\n\n"
         f"Session: {plain(session.name)}\n"
         f"File: {plain(session.file_path)}\n"
         f"Time: {clock(session.started_at)}\n\n"
-        "All messages will be recorded\n"
+        f"{before}All messages will be recorded\n"
         f"Stop: {prefix}record stop"
     )
 
@@ -122,12 +151,15 @@ def listed(
 
 
 def loaded(
-    session: Session, page: int, messages: Iterable[RecordedMessage], now: datetime, prefix: str
+    session: Session,
+    first: int,
+    messages: Iterable[RecordedMessage],
+    now: datetime,
+    prefix: str,
 ) -> str:
-    """The head of a session and one page of its messages."""
+    """The head of a session and some of its messages, from the one with index `first` on."""
     lines = [message_line(message) for message in messages]
-    first = page * MESSAGES_A_PAGE + 1
-    if page == 0:
+    if first == 1:
         title = f"First {plural(len(lines), 'message')}" if lines else "No messages yet"
     else:
         title = f"Messages {first}-{first + len(lines) - 1} of {session.message_count}"
@@ -139,6 +171,104 @@ def loaded(
         f"**{title}{':' if lines else ''}**\n\n" + "\n".join(lines) + "\n\n"
         f"View full: {prefix}record export {plain(_quoted(session.name))} md"
     )
+
+
+def gone_to(session: Session, tag: Tag, messages: Sequence[RecordedMessage], prefix: str) -> str:
+    """The messages around a tagged one, which is marked, and a link to it in Discord."""
+    lines, link = [], ""
+    for recorded in messages:
+        line = message_line(recorded)
+        if recorded.message_index == tag.message_index:
+            line = f"➡️ {line}"
+            link = jump_link(session, recorded)
+        lines.append(line)
+    jump = f"Jump: {link}\n" if link else ""
+    return (
+        f"🏷️ **{plain(tag.name)}** in {plain(session.name)}, {date_and_clock(tag.timestamp)}\n\n"
+        + "\n".join(lines)
+        + f"\n\n{jump}View full: {prefix}record export {plain(_quoted(session.name))} md"
+    )
+
+
+def jump_link(session: Session, recorded: RecordedMessage) -> str:
+    """Where a message stands in Discord; empty when that is not known."""
+    message = recorded.message
+    if message.message_id is None or message.channel_id is None:
+        return ""
+    place = session.guild_id or "@me"
+    return f"<https://discord.com/channels/{place}/{message.channel_id}/{message.message_id}>"
+
+
+def tagged(tag: Tag) -> str:
+    """The notice that a moment was tagged."""
+    return (
+        f"🏷️ Tag added: {plain(tag.name)}\n"
+        f"Timestamp: {clock(tag.timestamp)}\n"
+        "Easy to find this moment later"
+    )
+
+
+def untagged(session: Session, name: str) -> str:
+    """The notice that a tag is gone."""
+    return f"🏷️ Tag removed: {plain(name)} from {plain(session.name)}"
+
+
+def tags(session: Session, found: Sequence[Tag], prefix: str) -> str:
+    """The tags of a session, as many as a message holds."""
+    name = plain(_quoted(session.name))
+    if not found:
+        return (
+            f"🏷️ There are no tags in {plain(session.name)} yet.\nAdd one: {prefix}record tag <tag>"
+        )
+    lines = [f"- {plain(tag.name)} ({clock(tag.timestamp)})" for tag in found]
+    text, shown = "", 0
+    while shown < len(lines) and len(text) + len(lines[shown]) < _MOST_TAGS:
+        text += f"{lines[shown]}\n"
+        shown += 1
+    more = f"and {len(lines) - shown} more\n" if shown < len(lines) else ""
+    example = plain(_quoted(found[0].name))
+    return f"🏷️ **Tags in session:**\n{text}{more}\nJump to: {prefix}record goto {name} {example}"
+
+
+def merged(sources: Sequence[Session], session: Session) -> str:
+    """What was put together."""
+    lines = [
+        f"{plain(source.name)}: {plural(source.message_count, 'message')}"
+        for source in sources[:_MOST_SOURCES]
+    ]
+    if len(sources) > _MOST_SOURCES:
+        lines.append(f"and {len(sources) - _MOST_SOURCES} more")
+    return (
+        "🔗 **Merging Sessions...**\n\n" + "\n".join(lines) + "\n\n"
+        f"✅ Merged to: {plain(session.name)} ({plural(session.message_count, 'message')})\n"
+        "Chronologically sorted"
+    )
+
+
+def auto_begun(session: Session, now: datetime) -> str:
+    """The notice that the session of the day began, or goes on."""
+    if session.message_count == 0:
+        day = session.name.removeprefix("auto_")
+        return f"🔴 New session started: {plain(day)}\nFile: {plain(session.file_path)}"
+    return f"🔴 Auto-recording goes on: {plain(session.name)}\nFile: {plain(session.file_path)}"
+
+
+def auto_status(place: AutoRecording | None, in_guild: bool) -> str:
+    """Whether auto-recording is on."""
+    if place is None:
+        return "⚪ Auto-recording is off here\nSwitch it on: `record auto on`"
+    everywhere = in_guild and place.place_id == place.guild_id
+    where = "all channels of this server" if everywhere else "this channel"
+    return f"🔴 Auto-recording is on in {where}"
+
+
+def auto_not_on(known: AutoRecording | None, where: str) -> str:
+    """Why it cannot be switched off as it was said."""
+    if known is None:
+        return "Auto-recording is not on here."
+    if where:
+        return "Auto-recording is on in this channel alone. Say `record auto off`."
+    return "Auto-recording is on in the whole server. Say `record auto off server`."
 
 
 def message_line(recorded: RecordedMessage) -> str:
@@ -198,11 +328,17 @@ def help_text(prefix: str) -> str:
         ("start <name>", "record this channel from now on"),
         ("stop", "stop the recording"),
         ("pause", "record nothing for a while"),
-        ("resume", "go on after a pause"),
+        ("resume [name]", "go on after a pause, or with a stopped session"),
+        ("auto on|off|status", "record every day by itself"),
         ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
         ("list", "the sessions that you may see"),
         ("load <name>", "replay a session"),
         ("export <name> <format>", "a file to download: txt, md, json, jsonl"),
+        ("tag <tag>", "mark this moment, or the message you reply to"),
+        ("tags <name>", "the marked moments of a session"),
+        ("goto <name> <tag>", "see a marked moment again"),
+        ("untag <name> <tag>", "remove a mark"),
+        ("merge <a> <b> --output <c>", "put sessions together"),
         ("delete <name>", "delete a session for good"),
     ]
     width = max(len(usage) for usage, _ in lines)

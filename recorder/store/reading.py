@@ -201,7 +201,7 @@ class Reader:
             where, parameters = "WHERE s.guild_id = ?", (guild_id,)
         elif channel_id is not None:
             where, parameters = "WHERE s.guild_id IS NULL AND s.channel_id = ?", (channel_id,)
-        return self._sessions(f"{where} ORDER BY s.started_at DESC, s.id", *parameters)
+        return self._sessions(f"{where} ORDER BY s.started_at DESC, s.rowid DESC", *parameters)
 
     def session(self, session_id: str) -> Session:
         """The session with this id.
@@ -233,6 +233,18 @@ class Reader:
             raise no_such_session(name)
         return found[0]
 
+    def matching(
+        self, text: str, guild_id: str | None, channel_id: str | None, limit: int
+    ) -> list[Session]:
+        """Sessions of a guild, or of a DM channel, whose name holds `text`; the newest first."""
+        return self._sessions(
+            "WHERE coalesce(s.guild_id, s.channel_id, '') = ? AND instr(s.name_key, ?) "
+            "ORDER BY s.started_at DESC LIMIT ?",
+            guild_id or channel_id or "",
+            name_key(text),
+            str(limit),
+        )
+
     def find(self, name_or_id: str) -> Session:
         """The session of this name or id, wherever it was recorded.
 
@@ -259,6 +271,10 @@ class Reader:
         """The active or paused session of a channel."""
         found = self._sessions("WHERE s.channel_id = ? AND s.status <> 'stopped'", channel_id)
         return found[0] if found else None
+
+    def running_auto(self) -> list[Session]:
+        """The sessions of auto-recording that run."""
+        return self._sessions("WHERE s.is_auto AND s.status <> 'stopped'")
 
     def channels(self, sessions: Sequence[Session]) -> dict[str, tuple[str, ...]]:
         """By session id, every channel that the session holds messages of, or may hold."""

@@ -124,6 +124,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
         ("[bank](https://evil.example)", r"[bank]\(https://evil.example)"),
         ("@everyone <@1> <#2>", "@\u200beveryone <@\u200b1> \\<#2>"),
         ("**https://a.bc/d_e**", r"\*\*<https://a.bc/d_e>\*\*"),
+        ("https://a.bc/__x__.py", r"https\://a.bc/\_\_x\_\_.py"),
         ("C:\\temp", "C:\\\\temp"),
         ("abc\u202egpj.exe", "abcgpj.exe"),
     ],

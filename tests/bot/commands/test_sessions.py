@@ -1,23 +1,14 @@
 """Every command through the real bot, typed as a prefix command and called as a slash command."""
 
 import asyncio
-import json
-import os
 import zipfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import discord
 import pytest
-import simcord
-from discord.ext import commands
+from world import World, both
 
 from recorder.bot import Recorder, replies
-from recorder.settings import Settings
 from recorder.store.reading import Reader
-from recorder.verification import verify
 
 pytestmark = pytest.mark.simcord(check_errors=False)  # what users do wrong is an error to it
 
@@ -28,91 +19,6 @@ BAD_NAMES = {
     "two\nlines": "line break",
     "right\u202eleft": "invisible",
 }
-
-
-@dataclass
-class World:
-    """A guild with a channel, somebody who may control recordings, and somebody who may not."""
-
-    env: simcord.Env
-    bot: commands.Bot
-    guild: simcord.GuildHandle
-    channel: simcord.ChannelHandle
-    staff: simcord.MemberActor
-    member: simcord.MemberActor
-    data: Path
-
-    async def say(self, text: str, actor: simcord.MemberActor | None = None) -> str:
-        """What the bot answers to a message, or nothing."""
-        before = len(self.channel.history())
-        await (actor or self.staff).send(self.channel, text)
-        answers = self.channel.history()[before + 1 :]
-        return "\n".join(message.content for message in answers)
-
-    async def slash(self, command: str, **options: Any) -> str:
-        """What the bot answers to a slash command."""
-        result = await self.staff.slash(self.channel, f"record {command}", **options)
-        answers = [result.response, *result.followups]
-        return "\n".join(answer.content for answer in answers if answer is not None)
-
-    async def call(self, how: str, command: str, **options: Any) -> str:
-        """Call a command in the way that is tested."""
-        if how == "slash":
-            return await self.slash(command, **options)
-        words = (f'"{value}"' if " " in value else value for value in options.values())
-        return await self.say(" ".join(("!record", command, *words)))
-
-    def lines(self, session: int = 0) -> list[dict[str, Any]]:
-        """The lines of a session's file, the newest session first."""
-        path = self.data / Reader(self.data).sessions()[session].file_path
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-    def assert_sound(self) -> None:
-        """File and database say the same."""
-        reader = Reader(self.data)
-        for session in reader.sessions():
-            assert verify(reader, session, recording=False).faults == ()
-
-
-@pytest.fixture
-def simcord_bot(data_folder: Path) -> commands.Bot:
-    """A host bot that loads the extension, and has a command of its own."""
-    intents = discord.Intents.default()
-    intents.message_content = True
-    intents.members = True
-    bot = commands.Bot("!", intents=intents, help_command=None)
-
-    @bot.event
-    async def setup_hook() -> None:
-        await bot.remove_cog("Recorder")  # after a restart in the same process
-        await bot.add_cog(Recorder(bot, Settings.from_environment(os.environ)))
-        await bot.tree.sync()
-
-    @bot.command()
-    async def ai(context: commands.Context[Any], *, question: str) -> None:
-        await context.send(f"Answer to: {question}")
-
-    return bot
-
-
-@pytest.fixture
-async def world(
-    env: simcord.Env,
-    bot: commands.Bot,
-    guild: simcord.GuildHandle,
-    channel: simcord.ChannelHandle,
-    moderator: simcord.MemberActor,
-    alice: simcord.MemberActor,
-    data_folder: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> AsyncIterator[World]:
-    yield World(env, bot, guild, channel, moderator, alice, data_folder)
-    await bot.remove_cog("Recorder")
-    unexpected = [r.getMessage() for r in caplog.records if r.name == "recorder.bot.cog"]
-    assert not [message for message in unexpected if message.startswith("The command")]
-
-
-both = pytest.mark.parametrize("how", ["prefix", "slash"])
 
 
 @both
@@ -134,7 +40,8 @@ async def test_a_session_from_start_to_export(world: World, how: str) -> None:
     await world.env.advance_time(60)
     stopped = await world.call(how, "stop")
     assert stopped.startswith(
-        "⏹️ **Recording Stopped**\n\nSession: oauth-implementation\nDuration: 1m\nMessages: 3\nSize: "
+        "⏹️ **Recording Stopped**\n\nSession: oauth-implementation\n"
+        "Duration: 1m\nMessages: 3\nSize: "
     )
     assert f"Load: {prefix}record load oauth-implementation" in stopped
 
@@ -230,7 +137,8 @@ async def test_what_is_not_running_cannot_end(world: World, how: str, command: s
     answer = await world.call(how, command)
     prefix = "/" if how == "slash" else "!"
     assert answer == (
-        f"❌ Nothing is being recorded in this channel. Begin with **{prefix}record start \\<name>**."
+        "❌ Nothing is being recorded in this channel. "
+        f"Begin with **{prefix}record start \\<name>**."
     )
 
 

@@ -1,0 +1,168 @@
+"""Commands that find recordings again: list, load, goto, tags, export."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import zipfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import discord
+from discord import app_commands
+
+from recorder.bot import replies
+from recorder.bot.answering import Answering, Context, prefix_of, unquoted
+from recorder.errors import NotFound
+from recorder.models import Session
+from recorder.names import export_name
+from recorder.session_exporter import FORMATS
+
+_A_PAGE = replies.MESSAGES_A_PAGE
+
+
+# mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
+class FindingCommands(Answering):
+    """Find recordings again."""
+
+    @Answering.record.command(name="list")  # type: ignore[arg-type]
+    async def list_(self, context: Context) -> None:
+        """List the sessions that you may see."""
+        now, prefix = context.message.created_at, prefix_of(context)
+
+        async def page(index: int) -> str:
+            sessions = await self.readable_sessions(context)
+            last = _pages(len(sessions), replies.SESSIONS_A_PAGE) - 1
+            return replies.listed(sessions, min(index, last), now, self.settings.timezone, prefix)
+
+        async def allowed(interaction: discord.Interaction) -> bool:
+            return interaction.user.id == context.author.id  # the list is theirs alone
+
+        count = len(await self.readable_sessions(context))
+        await self.page(context, page, _pages(count, replies.SESSIONS_A_PAGE), allowed)
+
+    @Answering.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name")
+    async def load(self, context: Context, *, name: str) -> None:
+        """Replay a session."""
+        now, prefix = context.message.created_at, prefix_of(context)
+        session = await self.session(context, unquoted(name))
+
+        async def page(index: int) -> str:
+            current = await asyncio.to_thread(self.manager.reader.session, session.id)
+            first = index * _A_PAGE + 1
+            messages = await asyncio.to_thread(
+                lambda: list(self.manager.load(current, first, _A_PAGE))
+            )
+            return replies.loaded(current, first, messages, now, prefix)
+
+        count = _pages(session.message_count, _A_PAGE)
+        await self.page(context, page, count, self._may_turn(context, session))
+
+    @Answering.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name", tag="The tag's name")
+    async def goto(self, context: Context, name: str, *, tag: str) -> None:
+        """Show the moment that somebody tagged, with what was said around it."""
+        session = await self.session(context, name)
+        wanted = unquoted(tag).casefold()
+        tags = await asyncio.to_thread(self.manager.reader.tags, session)
+        found = next((tag for tag in tags if tag.name.casefold() == wanted), None)
+        if found is None:
+            raise NotFound(f'There is no tag "{wanted}" in {session.name}. See `record tags`.')
+        # Pages are laid so that the tagged message stands in the middle of one.
+        shift = (found.message_index - 1 - _A_PAGE // 2) % _A_PAGE
+        first_page = 1 if shift else 0
+
+        async def page(index: int) -> str:
+            first = (index - first_page) * _A_PAGE + shift + 1
+            begin = max(first, 1)
+            messages = await asyncio.to_thread(
+                lambda: list(self.manager.load(session, begin, first + _A_PAGE - begin))
+            )
+            return replies.gone_to(session, found, messages, prefix_of(context))
+
+        count = first_page + _pages(session.message_count - shift, _A_PAGE)
+        index = max(found.message_index - 1 - _A_PAGE // 2 - shift, -shift) // _A_PAGE + first_page
+        await self.page(context, page, count, self._may_turn(context, session), max(index, 0))
+
+    @Answering.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name; without one, the session that runs here")
+    async def tags(self, context: Context, *, name: str | None = None) -> None:
+        """List the tagged moments of a session."""
+        if name is not None:
+            session = await self.session(context, unquoted(name))
+        else:
+            session = await self.latest(context)
+        tags = await asyncio.to_thread(self.manager.reader.tags, session)
+        await self.say(context, replies.tags(session, tags, prefix_of(context)))
+
+    @Answering.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name", format="txt, md, json or jsonl")
+    async def export(self, context: Context, name: str, format: str = "md") -> None:
+        """Get a session as a file."""
+        session = await self.session(context, name)
+        format = self.manager.exporter.check_format(format)
+        await context.defer()
+        limit = _file_limit(context)
+        now = context.message.created_at
+        with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
+            path = Path(folder) / export_name(session.name, format)
+            await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
+            if path.stat().st_size > limit:
+                path = await asyncio.to_thread(_zipped, path)
+            if path.stat().st_size <= limit:
+                title = f"📄 **Exporting to {replies.FORMAT_NAMES[format]}...**"
+                await self.say(context, title, file=discord.File(path))
+                return
+        saved = await asyncio.to_thread(self.manager.save_free, session, format, now=now)
+        await self.say(context, replies.too_large(self.shown(saved), saved.stat().st_size, limit))
+
+    def _may_turn(
+        self, context: Context, session: Session
+    ) -> Callable[[discord.Interaction], Awaitable[bool]]:
+        async def allowed(interaction: discord.Interaction) -> bool:
+            return bool(await self.only_readable([session], interaction.user, context.guild))
+
+        return allowed
+
+    @load.autocomplete("name")
+    @tags.autocomplete("name")
+    @goto.autocomplete("name")
+    @export.autocomplete("name")
+    async def _complete_name(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await self.complete_session(interaction, current)
+
+    @goto.autocomplete("tag")
+    async def _complete_tag(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await self.complete_tag(interaction, current)
+
+    @export.autocomplete("format")
+    async def _complete_format(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        return [
+            app_commands.Choice(name=replies.FORMAT_NAMES[format], value=format)
+            for format in FORMATS
+            if current.lower() in format
+        ]
+
+
+def _pages(count: int, a_page: int) -> int:
+    return max(1, -(-count // a_page))
+
+
+def _file_limit(context: Context) -> int:
+    if context.guild is not None:
+        return int(context.guild.filesize_limit)
+    return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+
+def _zipped(path: Path) -> Path:
+    archive = path.with_name(f"{path.name}.zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(path, path.name)
+    return archive

@@ -1,0 +1,59 @@
+"""A guild in which the recorder's commands are used."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import simcord
+from discord.ext import commands
+
+from recorder.store.reading import Reader
+from recorder.verification import verify
+
+both = pytest.mark.parametrize("how", ["prefix", "slash"])
+
+
+@dataclass
+class World:
+    """A guild with a channel, somebody who may control recordings, and somebody who may not."""
+
+    env: simcord.Env
+    bot: commands.Bot
+    guild: simcord.GuildHandle
+    channel: simcord.ChannelHandle
+    staff: simcord.MemberActor
+    member: simcord.MemberActor
+    data: Path
+
+    async def say(self, text: str, actor: simcord.MemberActor | None = None) -> str:
+        """What the bot answers to a message, or nothing."""
+        before = len(self.channel.history())
+        await (actor or self.staff).send(self.channel, text)
+        answers = self.channel.history()[before + 1 :]
+        return "\n".join(message.content for message in answers)
+
+    async def slash(self, command: str, **options: Any) -> str:
+        """What the bot answers to a slash command."""
+        result = await self.staff.slash(self.channel, f"record {command}", **options)
+        answers = [result.response, *result.followups]
+        return "\n".join(answer.content for answer in answers if answer is not None)
+
+    async def call(self, how: str, command: str, **options: Any) -> str:
+        """Call a command in the way that is tested."""
+        if how == "slash":
+            return await self.slash(command, **options)
+        words = (f'"{value}"' if " " in value else value for value in options.values())
+        return await self.say(" ".join(("!record", command, *words)))
+
+    def lines(self, session: int = 0) -> list[dict[str, Any]]:
+        """The lines of a session's file, the newest session first."""
+        path = self.data / Reader(self.data).sessions()[session].file_path
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def assert_sound(self) -> None:
+        """File and database say the same."""
+        reader = Reader(self.data)
+        for session in reader.sessions():
+            assert verify(reader, session, recording=False).faults == ()
