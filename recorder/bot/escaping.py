@@ -19,9 +19,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SCHEME = "(?:https?|steam)"
 _IN_ADDRESS = r"(?:[^\W_]|[.~:/?#!$&+,;=%-]|_(?=[A-Za-z0-9]))"
 _SPECIAL = re.compile(
+    # A web address, and what tells whether it can stay: only harmless signs, such as ")."
+    # at the end of a sentence, up to the next space; or an underscore, which is no harmless one.
     rf"(?P<address>{_SCHEME}://[^\W_]"
-    rf"(?:{_IN_ADDRESS}|@(?!everyone|here)|\({_IN_ADDRESS}*+\))*+)(?!_)"
-    r"(?P<end>[^\s<>*_`~|\\@\[\]]{0,50}+(?!\S))?"  # "," or ")." but nothing special
+    rf"(?:{_IN_ADDRESS}|@(?!everyone|here)|\({_IN_ADDRESS}*+\))*+)"
+    r"(?:(?P<harmless>[^\s<>*_`~|\\@\[\]]{0,50}+(?!\S))|(?P<underscore>(?=_)))?"
     rf"|(?P<scheme>{_SCHEME}(?=://\S))"
     r"|(?P<ping>@(?=everyone|here|[!&]?\d))"  # Discord pings in spite of a backslash
     r"|(?P<link>\](?=\())"
@@ -72,8 +74,10 @@ def _escaped(text: str) -> str:
 
 def _special(match: re.Match[str]) -> str:
     found = match[0]
-    if match["address"]:  # all that follows up to a space would belong to it, backslashes too
-        return found if match["end"] is not None else f"<{found}>"
+    if match["underscore"] is not None:  # it could end what some word began: no link, then
+        return found.replace("://", r"\://").replace("~", r"\~")
+    if match["address"]:  # Discord takes all up to a space for the address, backslashes too
+        return found if match["harmless"] is not None else f"<{found}>"
     if match["ping"]:
         return f"{found}\u200b"
     return f"{found}\\" if match["link"] or match["scheme"] else f"\\{found}"

@@ -122,7 +122,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
         ("# Heading\n- point\n1. first\n> said", "\\# Heading\n\\- point\n1\\. first\n\\> said"),
         ("```py\nx\n```", "\\`\\`\\`py\nx\n\\`\\`\\`"),
         ("[bank](https://evil.example)", r"[bank]\(https://evil.example)"),
-        ("@everyone <@1> <#2>", "@\u200beveryone <@\u200b1> \\<#2>"),
+        ("@everyone <@1> <#2>", "@\u200beveryone \\<@\u200b1> \\<#2>"),
         ("**https://a.bc/d_e**", r"\*\*<https://a.bc/d_e>\*\*"),
         ("https://a.bc/__x__.py", r"https\://a.bc/\_\_x\_\_.py"),
         ("C:\\temp", "C:\\\\temp"),
