@@ -66,10 +66,13 @@ CREATE TABLE lines (
     line_number INTEGER NOT NULL,   -- from 1, without holes
     byte_offset INTEGER NOT NULL,   -- where the line begins in the file
     line TEXT NOT NULL,             -- without the newline
+    about INTEGER,                  -- of a later change: Discord id of the message it speaks of
     key BLOB NOT NULL,              -- of this line's digest; dies with the line when it is erased
     hash BLOB NOT NULL,             -- over the hash of the line before and this line's digest
     UNIQUE (session_id, line_number)
 );
+-- The changes of a message.
+CREATE INDEX line_about ON lines (session_id, about) WHERE about IS NOT NULL;
 
 -- What people read and search: each message as it is now, made from its lines.
 CREATE TABLE messages (

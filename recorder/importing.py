@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from recorder import jsonl
 from recorder.errors import InvalidInput, InvalidLine, NotFound
-from recorder.models import Annotation, Message, Session
+from recorder.models import Change, Message, Session
 from recorder.names import check_name, file_stem
 from recorder.projection import Projection
 from recorder.session_manager import free_file_path
@@ -103,8 +103,8 @@ async def import_jsonl(
             if isinstance(line, Message):
                 journal.append(session, line)
                 newest = max(newest, line.timestamp)
-            elif isinstance(line, Annotation):
-                journal.append_annotation(session, line)
+            elif not isinstance(line, BadLine):
+                journal.append_change(session, line)
             if number % _LINES_AT_ONCE == 0:
                 journal.flush()
                 journal.take_written()  # the file is written whole, after the commit
@@ -121,7 +121,7 @@ async def import_jsonl(
 
 def _read(
     path: Path, progress: Callable[[int], None] = lambda count: None
-) -> Iterator[Message | Annotation | BadLine]:
+) -> Iterator[Message | Change | BadLine]:
     """The lines of a file, empty ones left out."""
     try:
         with path.open("rb") as file:
@@ -135,7 +135,7 @@ def _read(
         raise NotFound(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def _parse(path: Path, number: int, data: bytes) -> Message | Annotation | BadLine:
+def _parse(path: Path, number: int, data: bytes) -> Message | Change | BadLine:
     try:
         # Some editors put a byte order mark before the first line.
         text = data.decode("utf-8-sig" if number == 1 else "utf-8")

@@ -16,7 +16,16 @@ from datetime import UTC, datetime
 from typing import NoReturn, cast
 
 from recorder.errors import InvalidLine
-from recorder.models import MESSAGE_TYPES, Annotation, Json, Message, MessageType
+from recorder.models import (
+    MESSAGE_TYPES,
+    Annotation,
+    Change,
+    Deletion,
+    Edit,
+    Json,
+    Message,
+    MessageType,
+)
 
 
 def _no_number(constant: str) -> NoReturn:
@@ -38,6 +47,7 @@ _OWN_KEYS = frozenset(
     "timestamp author author_id content type model attachments message_id channel_id".split()
 )
 _ID = re.compile("[0-9]{1,20}")
+_TYPES: dict[type[Change], str] = {Annotation: "model", Edit: "edit", Deletion: "deletion"}
 _INT64 = 1 << 63
 _DEEPEST = 100  # levels of lists and objects; deeper ones are beyond what can be written again
 
@@ -73,20 +83,25 @@ def as_json(message: Message) -> dict[str, Json]:
     return data
 
 
-def encode_annotation(annotation: Annotation) -> str:
-    """The line that names the model of a message recorded before."""
-    return _one_line(
-        {
-            "timestamp": annotation.timestamp.isoformat(),
-            "type": "model",
-            "message_id": str(annotation.message_id),
-            "channel_id": annotation.channel_id,
-            "model": annotation.model,
-        }
-    )
+def encode_change(change: Change) -> str:
+    """The line of something that happened to a message recorded before."""
+    data: dict[str, Json] = {
+        "timestamp": change.timestamp.isoformat(),
+        "type": _TYPES[type(change)],
+        "message_id": str(change.message_id),
+        "channel_id": change.channel_id,
+    }
+    if isinstance(change, Annotation):
+        data["model"] = change.model
+    elif isinstance(change, Edit):
+        data["content"] = change.content
+        if change.attachments:
+            data["attachments"] = list(change.attachments)
+        data.update(change.extra)
+    return _one_line(data)
 
 
-def decode(line: str) -> Message | Annotation:
+def decode(line: str) -> Message | Change:
     """What a line says: a message, or a change of an earlier one.
 
     Raises
@@ -108,16 +123,10 @@ def decode(line: str) -> Message | Annotation:
     if not line.isascii() or "\\u" in line:
         data = _clean_object(data)
     timestamp = _timestamp(data)
-    if data.get("type") == "model":
-        message_id, model = _message_id(data), data.get("model")
-        if message_id is None or not isinstance(model, str):
-            raise InvalidLine('has the type "model" but no "message_id" or no "model"')
-        return Annotation(timestamp, _text(data, "channel_id"), message_id, model)
+    if data.get("type") in _TYPES.values():
+        return _change(data, timestamp)
     if data.get("type") not in MESSAGE_TYPES:
         raise InvalidLine(f'has no "type" out of {", ".join(MESSAGE_TYPES)}')
-    attachments = data.get("attachments", [])
-    if not isinstance(attachments, list) or not all(isinstance(a, str) for a in attachments):
-        raise InvalidLine('"attachments" is not a list of URLs')
     return Message(
         timestamp=timestamp,
         author=_text(data, "author"),
@@ -125,11 +134,34 @@ def decode(line: str) -> Message | Annotation:
         content=_text(data, "content"),
         type=cast(MessageType, data["type"]),
         model=_text(data, "model") if data.get("model") is not None else None,
-        attachments=tuple(attachments),
+        attachments=_attachments(data),
         message_id=_message_id(data),
         channel_id=_text(data, "channel_id") if data.get("channel_id") is not None else None,
         extra={key: value for key, value in data.items() if key not in _OWN_KEYS},
     )
+
+
+def _change(data: dict[str, Json], timestamp: datetime) -> Change:
+    message_id, channel_id = _message_id(data), _text(data, "channel_id")
+    if message_id is None:
+        raise InvalidLine(f'has the type "{data["type"]}" but no "message_id"')
+    if data["type"] == "model":
+        return Annotation(timestamp, channel_id, message_id, _text(data, "model"))
+    if data["type"] == "deletion":
+        return Deletion(timestamp, channel_id, message_id)
+    extra = {key: value for key, value in data.items() if key not in _OWN_KEYS}
+    content, attachments = _text(data, "content"), _attachments(data)
+    return Edit(timestamp, channel_id, message_id, content, attachments, extra)
+
+
+def _attachments(data: dict[str, Json]) -> tuple[str, ...]:
+    urls = data.get("attachments", [])
+    if not isinstance(urls, list):
+        raise InvalidLine('"attachments" is not a list of URLs')
+    texts = tuple(url for url in urls if isinstance(url, str))
+    if len(texts) != len(urls):
+        raise InvalidLine('"attachments" is not a list of URLs')
+    return texts
 
 
 def without_surrogates(message: Message) -> Message:

@@ -139,6 +139,31 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A message as it reads after it was edited; `extra` as in :class:`Message`."""
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+    content: str
+    attachments: tuple[str, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A message was deleted in Discord; the record keeps it."""
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+
+
+Change: TypeAlias = Annotation | Edit | Deletion
+"""What can happen to a message after it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Where a session is recorded; ``guild_id`` is ``None`` for a DM channel."""
 
@@ -202,3 +227,5 @@ class RecordedMessage:
     message_index: int
     message: Message
     tags: tuple[str, ...] = ()
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None

@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -65,6 +65,7 @@ class _Entry:
     speaker: str
     reply: str | None
     message: Message
+    text: str
     tags: tuple[str, ...]
 
 
@@ -211,7 +212,8 @@ class SessionExporter:
 
     def _messages(self, session: Session) -> Iterator[RecordedMessage]:
         """As many messages as the header says, also when more come in meanwhile."""
-        return self._reader.messages(session.id, last=session.message_count)
+        for recorded in self._reader.messages(session.id, last=session.message_count):
+            yield recorded if recorded.deleted_at is None else _without_text(recorded)
 
     def _entries(self, session: Session) -> Iterator[_Entry]:
         day = local_time(session.started_at, self._timezone).date()
@@ -226,12 +228,21 @@ class SessionExporter:
                 speaker=message.speaker,
                 reply=None if answered is None else speakers.get(str(answered), ""),
                 message=message,
+                text=message.text + (" (edited)" if recorded.edited_at else ""),
                 tags=tuple(_one_line(tag) for tag in recorded.tags),
             )
             if message.message_id is not None:
                 speakers[str(message.message_id)] = message.speaker
                 if len(speakers) > _REMEMBERED_SPEAKERS:
                     del speakers[next(iter(speakers))]
+
+
+def _without_text(recorded: RecordedMessage) -> RecordedMessage:
+    """A message that was deleted in Discord: that it was there, and no more."""
+    message = recorded.message
+    kept = {key: value for key, value in message.extra.items() if key == "display_name"}
+    shown = replace(message, content="(deleted)", attachments=(), extra=kept)
+    return replace(recorded, message=shown, edited_at=None)
 
 
 def _exists(path: Path) -> Conflict:
@@ -287,7 +298,7 @@ def _txt_message(entry: _Entry) -> str:
         start = f"[{entry.clock}] {'*' + name[2:] if name.startswith('* ') else name}:"
     if entry.reply is not None:
         start += f" {_reply(entry.reply and _one_line(entry.reply))}"
-    first, *further = [*_lines(entry.message.text), *_urls(entry.message)] or [""]
+    first, *further = [*_lines(entry.text), *_urls(entry.message)] or [""]
     further += [f"🏷️ {tag}" for tag in entry.tags]
     lines = [f"{start} {first}", *(f"    {line}" for line in further)]
     return "".join(f"{line.rstrip()}\n" for line in lines)
@@ -300,7 +311,7 @@ def _markdown_message(entry: _Entry) -> str:
         name = f"*{name}*"
     blocks = [
         "" if entry.reply is None else f"*{_reply(entry.reply and _markdown_name(entry.reply))}*",
-        _markdown_text("\n".join(_lines(message.text))),
+        _markdown_text("\n".join(_lines(entry.text))),
         "  \n".join(_markdown_url(url) for url in _urls(message)),
         "" if message.model is None else f"*Model: {_markdown_name(message.model)}*",
         "  \n".join(f"🏷️ {_markdown_name(tag)}" for tag in entry.tags),
@@ -386,6 +397,8 @@ def _json_message(recorded: RecordedMessage, timezone: ZoneInfo) -> str:
         data["channel_id"] = message.channel_id
     if message.extra:
         data.update(message.extra)
+    if recorded.deleted_at is not None:
+        data["deleted_at"] = local_time(recorded.deleted_at, timezone).isoformat()
     if recorded.tags:
         data["tags"] = list(recorded.tags)
     fields = ",\n".join([f"      {_encode(key)}: {_encode(value)}" for key, value in data.items()])

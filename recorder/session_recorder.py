@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from recorder.errors import StorageError
 from recorder.jsonl import clean_text
-from recorder.models import Annotation, Message
+from recorder.models import Annotation, Deletion, Edit, Message
 from recorder.projection import Projection
 from recorder.store.journal import Journal, Recorded
 from recorder.store.reading import file_state
@@ -105,6 +105,10 @@ class SessionRecorder:
             return True
         return parent_id is not None and (parent_id in channels or parent_id in self._starting)
 
+    def holds(self, channel_id: str) -> bool:
+        """Whether any session, running or not, holds messages of a channel."""
+        return channel_id in self._open_writer().recorded_channels
+
     async def record(self, message: Message) -> Recorded | None:
         """Record a message and wait until it is on disk.
 
@@ -150,6 +154,10 @@ class SessionRecorder:
             It could not be written.
         """
         await self.call(lambda journal, projection: None)
+
+    def change(self, change: Edit | Deletion) -> None:
+        """Record what happened to a message, in every session that holds it."""
+        self._open_writer().put(change)
 
     def annotate(self, annotation: Annotation) -> None:
         """Name the AI model of a message that was recorded or is still to come."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recorder import chain, jsonl
+from recorder.changes import current
 from recorder.errors import InvalidLine
 from recorder.models import Message, Session
 from recorder.session_recorder import SessionRecorder
@@ -17,7 +18,6 @@ from recorder.store import checks
 from recorder.store.journal import MESSAGE_COLUMNS, message_row
 from recorder.store.reading import Line, Reader
 
-_MODEL = MESSAGE_COLUMNS.index("model") - 1
 _SHOWN = 60
 
 
@@ -48,7 +48,8 @@ def verify(
         Called with the number of lines checked since the last call.
     """
     with checks.snapshot(reader) as connection, ExitStack() as files:
-        check = _Check(session, checks.totals(connection, session.id), recording)
+        totals = checks.totals(connection, session.id)
+        check = _Check(session, totals, checks.changes(connection, session.id), recording)
         file: BinaryIO | None = None
         try:
             file = files.enter_context((reader.folder / session.file_path).open("rb"))
@@ -71,7 +72,13 @@ async def rebuild_index(recorder: SessionRecorder) -> None:
 class _Check:
     """The walk over a session's lines; stops at the first one that differs."""
 
-    def __init__(self, session: Session, totals: checks.Totals, recording: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        totals: checks.Totals,
+        changes: Mapping[int, list[str]],
+        recording: bool,
+    ) -> None:
         self.faults: list[str] = []
         self.lines = 0
         self.messages = 0
@@ -82,7 +89,7 @@ class _Check:
         self._may_lack_from = totals.synced_bytes if recording else totals.byte_size
         self._offset = 0
         self._hash = chain.genesis(session.id)
-        self._other_models: dict[int | None, tuple[int, str | None]] = {}
+        self._changes = changes
 
     def run(
         self,
@@ -136,22 +143,18 @@ class _Check:
     def _message_fault(self, line: Line, row: tuple[Any, ...] | None) -> str | None:
         try:
             said = jsonl.decode(line.line)
+            if not isinstance(said, Message):
+                return "stands among the messages and is none" if row else None
+            later = [
+                jsonl.decode(change) for change in self._changes.get(said.message_id or -1, ())
+            ]
         except InvalidLine as error:
             return str(error)
-        if not isinstance(said, Message):
-            if said.message_id in self._other_models:
-                number, model = self._other_models.pop(said.message_id)
-                if model != said.model:
-                    self._other_models[said.message_id] = (number, model)
-            return "stands among the messages and is none" if row else None
         self.messages += 1
         if row is None:
             return "is missing among the messages"
-        expected = message_row(self._session.id, self.messages, said)
-        if row[_MODEL] != expected[_MODEL]:
-            # A later line may name the model; if none does, the end says so.
-            self._other_models[said.message_id] = (self.lines + 1, row[_MODEL])
-            row = (*row[:_MODEL], expected[_MODEL], *row[_MODEL + 1 :])
+        now = current(said, [change for change in later if not isinstance(change, Message)])
+        expected = message_row(self._session.id, self.messages, now)
         for column, is_now, was in zip(MESSAGE_COLUMNS[1:], row, expected, strict=True):
             if is_now != was:
                 return (
@@ -161,8 +164,6 @@ class _Check:
 
     def _end(self, file: BinaryIO | None) -> None:
         path, totals = self._session.file_path, self._totals
-        for number, model in self._other_models.values():
-            self.faults.append(f"{path}, line {number}: no line names the model {model!r}")
         for what, counted, stored in (
             ("messages", self.messages, totals.message_count),
             ("rows among the messages", totals.messages, totals.message_count),

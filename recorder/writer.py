@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from recorder.database import (
 )
 from recorder.errors import RecorderError, RecordingFailed, StorageError
 from recorder.lock import WriterLock
-from recorder.models import Annotation, Message
+from recorder.models import Annotation, Change, Deletion, Edit, Message
 from recorder.projection import Projection
 from recorder.store import lifecycle
 from recorder.store.journal import Journal
@@ -54,7 +54,7 @@ class _Stop:
     """The end of the queue."""
 
 
-Item = Message | Annotation | Call[Any] | _Stop
+Item = Message | Change | Call[Any] | _Stop
 Waiter = asyncio.Future[Any] | None
 
 
@@ -85,6 +85,7 @@ class Writer(threading.Thread):
         self._folder = folder
         self.failure: StorageError | None = None
         self.channels: frozenset[str] = frozenset()
+        self.recorded_channels: Collection[str] = ()
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._limit = queue_limit
@@ -176,6 +177,7 @@ class Writer(threading.Thread):
             try:
                 self._recover()
                 self.channels = frozenset(self._journal.running)
+                self.recorded_channels = self._journal.channels
                 self._resolve([(self._opened, None)])
                 while self._take_and_write():
                     pass
@@ -246,8 +248,8 @@ class Writer(threading.Thread):
         journal = self._journal
         if isinstance(item, Message):
             return journal.record(item)
-        if isinstance(item, Annotation):
-            return journal.annotate(item)
+        if isinstance(item, Annotation | Edit | Deletion):
+            return journal.change(item)
         if isinstance(item, Call):
             journal.flush()
             journal.connection.execute("SAVEPOINT call")

@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from recorder import Channel, Message, SessionManager, SessionRecorder, jsonl
+from recorder.changes import Current
 from recorder.database import DATABASE_NAME, open_for_writing, prepare_folder
 from recorder.session_exporter import FORMATS
 from recorder.store.journal import LINE_COLUMNS, MESSAGE_COLUMNS, message_row
@@ -279,7 +280,7 @@ def _raw(insert: Insert, folder: Path, messages: list[Message], waiting: int) ->
                 number += 1
                 line = jsonl.encode(message)
                 lines.append((number, "raw", number, offset + len(block), line, key, digest))
-                rows.append((number, *message_row("raw", number, message)))
+                rows.append((number, *message_row("raw", number, Current(message))))
                 block += line.encode() + b"\n"
             connection.execute("BEGIN IMMEDIATE")
             insert(connection, f"lines ({columns['lines']})", lines)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recorder import jsonl
 from recorder.errors import InvalidLine
-from recorder.models import MESSAGE_TYPES, Annotation, Message
+from recorder.models import MESSAGE_TYPES, Annotation, Deletion, Edit, Message
 
 OWN_KEYS = [
     "timestamp",
@@ -103,7 +103,7 @@ def test_only_lone_surrogates_are_replaced() -> None:
 @settings(deadline=None)
 @given(st.builds(Annotation, TIMES, TEXT, IDS, TEXT))
 def test_an_annotation_comes_back_as_it_was(annotation: Annotation) -> None:
-    line = jsonl.encode_annotation(annotation)
+    line = jsonl.encode_change(annotation)
     assert jsonl.decode(line) == annotation
     assert line.splitlines() == [line]
 
@@ -120,7 +120,7 @@ def test_any_line_is_decoded_or_refused(line: str) -> None:
     except InvalidLine as error:
         assert str(error)
     else:
-        assert isinstance(decoded, Message | Annotation)
+        assert isinstance(decoded, Message | Annotation | Edit | Deletion)
 
 
 def test_the_bytes_are_fixed() -> None:
@@ -248,7 +248,7 @@ def test_a_time_past_the_end_of_the_calendar_is_refused() -> None:
         (_line(content=...), 'no text under "content"'),
         (_line(content=["a"]), 'no text under "content"'),
         (_line(type=...), 'no "type" out of user_message, bot_response, system_message'),
-        (_line(type="edit"), 'no "type" out of'),
+        (_line(type="note"), 'no "type" out of'),
         (_line(type=["user_message"]), 'no "type" out of'),
         (_line(model=3), 'no text under "model"'),
         (_line(attachments="https://cdn.example/a.png"), '"attachments" is not a list'),
@@ -264,7 +264,7 @@ def test_a_time_past_the_end_of_the_calendar_is_refused() -> None:
         (_line(message_id=True), "not a Discord id"),
         (_line(message_id=["1"]), "not a Discord id"),
         (_line(type="model", channel_id="1", model="m"), 'no "message_id"'),
-        (_line(type="model", channel_id="1", message_id="5"), 'no "model"'),
+        (_line(type="model", channel_id="1", message_id="5"), 'no text under "model"'),
         (_line(type="model", message_id="5", model="m"), 'no text under "channel_id"'),
     ],
 )

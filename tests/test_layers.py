@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "chain",
+            "changes",
             "errors",
             "formatting",
             "jsonl",

@@ -132,6 +132,8 @@ def _after(message: discord.Message, content: str) -> dict[str, Json]:
         extra["event"] = message.type.name
         if message.content and message.content != content:
             extra["raw_content"] = message.content
+    if message.pinned:
+        extra["pinned"] = True
     if message.edited_at:
         extra["edited_timestamp"] = message.edited_at.isoformat()
     return extra

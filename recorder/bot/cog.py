@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -32,8 +34,8 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
         await self.recorder.open()
         await self.auto_recorder.open()
         # As listeners of their own they cost less than as methods of a cog.
-        self.bot.add_listener(self.message_listener.hear, "on_message")
-        self.bot.add_listener(self.message_listener.hear_edit, "on_raw_message_edit")
+        for hear, event in self._heard():
+            self.bot.add_listener(hear, event)
         if not self.bot.intents.message_content:
             log.warning(
                 "The message content intent is off: recordings will lack what people write. "
@@ -42,8 +44,8 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
 
     async def cog_unload(self) -> None:
         """Write all that waits; sessions go on at the next start."""
-        self.bot.remove_listener(self.message_listener.hear, "on_message")
-        self.bot.remove_listener(self.message_listener.hear_edit, "on_raw_message_edit")
+        for hear, event in self._heard():
+            self.bot.remove_listener(hear, event)
         self.auto_recorder.close()
         await self.recorder.close()
 
@@ -59,6 +61,15 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
         """
         self.recorder.annotate(
             Annotation(discord.utils.utcnow(), str(message.channel.id), message.id, model)
+        )
+
+    def _heard(self) -> tuple[tuple[Callable[..., Coroutine[Any, Any, None]], str], ...]:
+        """The raw events too, since messages that are not in the bot's cache change as well."""
+        return (
+            (self.message_listener.hear, "on_message"),
+            (self.message_listener.hear_edit, "on_raw_message_edit"),
+            (self.message_listener.hear_deletion, "on_raw_message_delete"),
+            (self.message_listener.hear_deletions, "on_raw_bulk_message_delete"),
         )
 
     def _failed(self, error: StorageError) -> None:

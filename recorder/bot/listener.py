@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 import discord
@@ -13,6 +14,7 @@ from recorder.bot import replies
 from recorder.bot.auto import AutoRecorder
 from recorder.bot.capture import capture
 from recorder.errors import StorageError
+from recorder.models import Deletion, Edit
 from recorder.session_recorder import SessionRecorder
 
 T = TypeVar("T")
@@ -97,10 +99,44 @@ class Listener:
         return "record" in message.content.lower() and await self._is_command(message)
 
     async def hear_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Record the answer of a bot that was thinking."""
-        if payload.message_id in self._thinking and not payload.message.flags.loading:
-            self._thinking.take(payload.message_id)
-            await self._record(payload.message)
+        """Record the answer of a bot that was thinking, or that a message was edited."""
+        message = payload.message
+        if payload.message_id in self._thinking:
+            if not message.flags.loading:
+                self._thinking.take(payload.message_id)
+                await self._record(message)
+        elif self._recorder.holds(str(payload.channel_id)):
+            captured = capture(message)
+            self._change(
+                Edit(
+                    timestamp=message.edited_at or discord.utils.utcnow(),
+                    channel_id=str(payload.channel_id),
+                    message_id=payload.message_id,
+                    content=captured.content,
+                    attachments=captured.attachments,
+                    extra=captured.extra,
+                )
+            )
+
+    async def hear_deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Record that a message was deleted."""
+        self._deleted(payload.channel_id, (payload.message_id,))
+
+    async def hear_deletions(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Record that messages were deleted together."""
+        self._deleted(payload.channel_id, sorted(payload.message_ids))
+
+    def _deleted(self, channel_id: int, message_ids: Iterable[int]) -> None:
+        if self._recorder.holds(str(channel_id)):
+            now = discord.utils.utcnow()
+            for message_id in message_ids:
+                self._change(Deletion(now, str(channel_id), message_id))
+
+    def _change(self, change: Edit | Deletion) -> None:
+        try:
+            self._recorder.change(change)
+        except StorageError:
+            log.error("A change was not recorded: recording has stopped.")
 
     async def _record(self, message: discord.Message) -> None:
         try:

@@ -274,10 +274,12 @@ def auto_not_on(known: AutoRecording | None, where: str) -> str:
 def message_line(recorded: RecordedMessage) -> str:
     """A message on one line, harmless wherever it is shown."""
     message = recorded.message
-    return (
-        f"[{clock(message.timestamp)}] {one_line(message.speaker, _SHOWN_NAME)}: "
-        f"{one_line(message.text, _SHOWN_TEXT)}"
-    )
+    if recorded.deleted_at is not None:
+        text = "*(deleted)*"
+    else:
+        edited = " *(edited)*" if recorded.edited_at is not None else ""
+        text = f"{one_line(message.text, _SHOWN_TEXT)}{edited}"
+    return f"[{clock(message.timestamp)}] {one_line(message.speaker, _SHOWN_NAME)}: {text}"
 
 
 def too_large(path: str, byte_size: int, limit: int) -> str:

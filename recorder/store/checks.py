@@ -53,6 +53,18 @@ def totals(connection: sqlite3.Connection, session_id: str) -> Totals:
     )
 
 
+def changes(connection: sqlite3.Connection, session_id: str) -> dict[int, list[str]]:
+    """The lines of later changes, by the Discord id of the message that they speak of."""
+    found: dict[int, list[str]] = {}
+    for about, line in connection.execute(
+        "SELECT about, line FROM lines WHERE session_id = ? AND about IS NOT NULL "
+        "ORDER BY line_number",
+        (session_id,),
+    ):
+        found.setdefault(about, []).append(line)
+    return found
+
+
 def lines_with_messages(
     connection: sqlite3.Connection, session_id: str
 ) -> Iterator[tuple[Line, tuple[Any, ...] | None]]:

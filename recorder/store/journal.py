@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recorder import chain, jsonl
+from recorder.changes import Current, current
 from recorder.errors import NotFound
-from recorder.models import Annotation, Message
+from recorder.models import Annotation, Change, Message
 from recorder.scripts_without_spaces import spaced
 
-LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "key", "hash")
+LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about", "key", "hash")
 MESSAGE_COLUMNS = (
     "id",
     "session_id",
@@ -30,6 +31,9 @@ MESSAGE_COLUMNS = (
     "model",
     "attachments",
     "reply_to",
+    "edited_at",
+    "deleted_at",
+    "pinned",
     "spaced_text",
 )
 # Rows go in by statements of 256, 64, 16, 4 and 1 of them: twice as quick as one a row, and
@@ -48,6 +52,10 @@ def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
 
 _INSERT_LINES = _insert_statements("lines", LINE_COLUMNS)
 _INSERT_MESSAGES = _insert_statements("messages", MESSAGE_COLUMNS)
+_UPDATE_MESSAGE = (
+    f"UPDATE messages SET {', '.join(f'{column} = ?' for column in MESSAGE_COLUMNS[1:])} "
+    "WHERE id = ?"
+)
 
 Row = tuple[Any, ...]
 
@@ -95,11 +103,15 @@ class Journal:
     ----------
     running
         The active and paused sessions by their channel.
+    channels
+        Every channel that any session holds messages of.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.running: dict[str, OpenSession] = {}
+        rows = connection.execute("SELECT DISTINCT channel_id FROM session_channels")
+        self.channels = {channel_id for (channel_id,) in rows}
         for session_id, channel_id in connection.execute(
             "SELECT id, channel_id FROM recording_sessions WHERE status <> 'stopped'"
         ).fetchall():
@@ -176,46 +188,58 @@ class Journal:
             data = line.encode()
         channel_id = message.channel_id
         if channel_id is not None and channel_id not in session.channels:
-            self._add_channel(session, channel_id)
+            session.channels.add(channel_id)
+            self.add_channel(session.id, channel_id)
         session.message_count += 1
         line_id = self._append_line(session, line, data)
-        self._messages.append((line_id, *message_row(session.id, session.message_count, message)))
+        self._messages.append(
+            (line_id, *message_row(session.id, session.message_count, current(message)))
+        )
         return Recorded(session.id, session.message_count)
 
-    def annotate(self, annotation: Annotation) -> None:
-        """Name the model of a message: in its line if it is still to come, else in a new one."""
+    def change(self, change: Change) -> None:
+        """Append what happened to a message, in every session that holds it.
+
+        The model of a message that is still to come goes into its line.
+        """
         self.flush()
         found = self.connection.execute(
-            "SELECT m.id, m.session_id FROM session_channels c JOIN messages m "
-            "ON m.session_id = c.session_id AND m.message_id = :message_id "
-            "WHERE c.channel_id = :channel_id AND m.model IS NOT :model",
-            {
-                "message_id": annotation.message_id,
-                "channel_id": annotation.channel_id,
-                "model": annotation.model,
-            },
+            "SELECT m.session_id FROM session_channels c JOIN messages m "
+            "ON m.session_id = c.session_id AND m.message_id = ? WHERE c.channel_id = ?",
+            (change.message_id, change.channel_id),
         ).fetchall()
-        for line_id, session_id in found:
-            self.append_annotation(self._session(session_id), annotation, line_id)
-        if not found:
-            self._models[annotation.channel_id, annotation.message_id] = annotation.model
+        for (session_id,) in found:
+            self.append_change(self._session(session_id), change)
+        if not found and isinstance(change, Annotation):
+            self._models[change.channel_id, change.message_id] = change.model
             if len(self._models) > _REMEMBERED_MODELS:
                 self._models.popitem(last=False)
 
-    def append_annotation(
-        self, session: OpenSession, annotation: Annotation, line_id: int | None = None
-    ) -> None:
-        """Append the line that names a model, and name it in the message as it is read."""
-        line = jsonl.encode_annotation(annotation)
-        self._append_line(session, line, line.encode())
+    def append_change(self, session: OpenSession, change: Change) -> None:
+        """Append the line of a change, and bring the message it speaks of up to date.
+
+        Nothing is appended when it changes nothing, or when the session lacks the message.
+        """
         self.flush()
-        self.connection.execute(
-            "UPDATE messages SET model = ? WHERE "
-            + ("id = ?" if line_id is not None else "session_id = ? AND message_id = ?"),
-            (annotation.model, line_id)
-            if line_id is not None
-            else (annotation.model, session.id, annotation.message_id),
-        )
+        row = self.connection.execute(
+            "SELECT l.line, m.id, m.message_index FROM messages m JOIN lines l ON l.id = m.id "
+            "WHERE m.session_id = ? AND m.message_id = ?",
+            (session.id, change.message_id),
+        ).fetchone()
+        if row is None:
+            return
+        message = jsonl.decode(row[0])
+        if not isinstance(message, Message):
+            raise TypeError("a message's line is not a message")
+        before = changes_of(self.connection, session.id, change.message_id)
+        line = jsonl.encode_change(change)
+        after = current(message, [*before, change])
+        if after == current(message, before):
+            return
+        self._append_line(session, line, line.encode(), about=change.message_id)
+        self.flush()
+        values = message_row(session.id, row[2], after)
+        self.connection.execute(_UPDATE_MESSAGE, (*values, row[1]))
 
     def flush(self) -> None:
         """Write the rows that wait, and the sessions' counts."""
@@ -251,7 +275,9 @@ class Journal:
             [(offset, file_path) for file_path, offset in offsets.items()],
         )
 
-    def _append_line(self, session: OpenSession, line: str, data: bytes) -> int:
+    def _append_line(
+        self, session: OpenSession, line: str, data: bytes, about: int | None = None
+    ) -> int:
         key = os.urandom(chain.KEY_BYTES)
         session.head = chain.link(session.head, chain.digest(key, data))
         session.line_count += 1
@@ -263,6 +289,7 @@ class Journal:
                 session.line_count,
                 session.byte_size,
                 line,
+                about,
                 key,
                 session.head,
             )
@@ -293,10 +320,11 @@ class Journal:
             is not None
         )
 
-    def _add_channel(self, session: OpenSession, channel_id: str) -> None:
-        session.channels.add(channel_id)
+    def add_channel(self, session_id: str, channel_id: str) -> None:
+        """Note that a session holds messages of a channel, or may hold them."""
+        self.channels.add(channel_id)
         self.connection.execute(
-            "INSERT OR IGNORE INTO session_channels VALUES (?, ?)", (session.id, channel_id)
+            "INSERT OR IGNORE INTO session_channels VALUES (?, ?)", (session_id, channel_id)
         )
 
     def _session(self, session_id: str) -> OpenSession:
@@ -306,10 +334,22 @@ class Journal:
         return self._changed.get(session_id) or self.open_session(session_id)
 
 
-def message_row(session_id: str, message_index: int, message: Message) -> Row:
+def changes_of(connection: sqlite3.Connection, session_id: str, message_id: int) -> list[Change]:
+    """What happened to a message of a session, in order."""
+    rows = connection.execute(
+        "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY line_number",
+        (session_id, message_id),
+    )
+    found = [jsonl.decode(line) for (line,) in rows]
+    return [change for change in found if not isinstance(change, Message)]
+
+
+def message_row(session_id: str, message_index: int, now: Current) -> Row:
     """What ``messages`` holds of a message: :data:`MESSAGE_COLUMNS` after the id."""
+    message = now.message
     text = message.text
-    reply_to = message.extra.get("reply_to") if message.extra else None
+    extra = message.extra
+    reply_to = extra.get("reply_to") if extra else None
     return (
         session_id,
         message_index,
@@ -324,5 +364,8 @@ def message_row(session_id: str, message_index: int, message: Message) -> Row:
         message.model,
         json.dumps(message.attachments, ensure_ascii=False) if message.attachments else None,
         int(reply_to) if isinstance(reply_to, str) and reply_to.isdecimal() else None,
+        now.edited_at.isoformat() if now.edited_at else None,
+        now.deleted_at.isoformat() if now.deleted_at else None,
+        1 if extra and extra.get("pinned") is True else 0,
         spaced(text),
     )

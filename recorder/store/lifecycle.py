@@ -332,9 +332,7 @@ def _make_room(journal: Journal, channel_id: str, now: datetime) -> None:
 
 
 def _run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:
-    journal.connection.execute(
-        "INSERT OR IGNORE INTO session_channels VALUES (?, ?)", (session_id, channel_id)
-    )
+    journal.add_channel(session_id, channel_id)
     _begin_interval(journal, session_id, now)
     journal.running[channel_id] = journal.open_session(session_id)
     return session(journal, session_id)

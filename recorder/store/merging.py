@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from recorder import jsonl
-from recorder.models import Json, Message, Session
+from recorder.changes import current
+from recorder.models import Deletion, Json, Message, Session
 from recorder.store import tags
-from recorder.store.journal import Journal, OpenSession
+from recorder.store.journal import Journal, OpenSession, changes_of
 from recorder.store.reading import tags_of
 
 _MESSAGES_AT_ONCE = 1_000
@@ -28,7 +29,7 @@ def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSess
     }
     marks = ", ".join("?" * len(sources))
     rows = journal.connection.execute(
-        "SELECT m.session_id, m.message_index, m.message_id, m.model, l.line FROM messages m "
+        "SELECT m.session_id, m.message_index, m.message_id, l.line FROM messages m "
         f"JOIN lines l ON l.id = m.id WHERE m.session_id IN ({marks}) "
         "ORDER BY m.timestamp, m.message_id, m.id",
         list(names),
@@ -36,15 +37,11 @@ def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSess
     places: dict[int, int] = {}
     tagged: list[tuple[str, int]] = []
     while page := rows.fetchmany(_MESSAGES_AT_ONCE):
-        for session_id, index, message_id, model, line in page:
+        for session_id, index, message_id, line in page:
             place = places.get(message_id) if message_id is not None else None
             if place is None:
-                message = jsonl.decode(line)
-                if not isinstance(message, Message):
-                    raise TypeError("a message's line is not a message")
                 source: Json = {"session": names[session_id], "message_index": index}
-                extra = {**message.extra, "merged_from": source}
-                journal.append(target, replace(message, model=model, extra=extra))
+                _copy(journal, session_id, line, message_id, source, target)
                 place = target.message_count
                 if message_id is not None:
                     places[message_id] = place
@@ -54,6 +51,27 @@ def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSess
         journal.take_written()  # the file is written whole, after the commit
     for name, place in dict.fromkeys(tagged):
         tags.add(journal, target.id, name, place)
+
+
+def _copy(
+    journal: Journal,
+    session_id: str,
+    line: str,
+    message_id: int | None,
+    source: Json,
+    target: OpenSession,
+) -> None:
+    """Append a message as it is now."""
+    message = jsonl.decode(line)
+    if not isinstance(message, Message):
+        raise TypeError("a message's line is not a message")
+    changes = [] if message_id is None else changes_of(journal.connection, session_id, message_id)
+    now = current(message, changes)
+    extra = {**now.message.extra, "merged_from": source}
+    journal.append(target, replace(now.message, extra=extra))
+    for change in changes:
+        if isinstance(change, Deletion):
+            journal.append_change(target, change)
 
 
 def copy_intervals(journal: Journal, sources: Sequence[Session], target_id: str) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from recorder import jsonl
+from recorder.changes import current
 from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
 from recorder.errors import InvalidInput, NotFound
 from recorder.jsonl import clean_text
 from recorder.models import AutoRecording, Message, RecordedMessage, Session, Tag
 from recorder.names import name_key
+from recorder.store.journal import changes_of
 
 PAGE = 1_000
 """Rows read at a time: a page's read transaction is over before its rows are used."""
@@ -308,17 +310,18 @@ class Reader:
             limit = PAGE if last is None else min(PAGE, last - first + 1)
             with self.connect() as connection:
                 rows = connection.execute(
-                    "SELECT m.message_index, l.line, m.model, (SELECT group_concat(tag, char(10)) "
+                    "SELECT m.message_index, l.line, (SELECT group_concat(tag, char(10)) "
                     "FROM session_tags t WHERE t.session_id = m.session_id "
-                    "AND t.message_index = m.message_index) FROM messages m "
-                    "JOIN lines l ON l.id = m.id WHERE m.session_id = ? AND m.message_index >= ? "
+                    "AND t.message_index = m.message_index), EXISTS (SELECT 1 FROM lines c "
+                    "WHERE c.session_id = m.session_id AND c.about = m.message_id) "
+                    "FROM messages m JOIN lines l ON l.id = m.id "
+                    "WHERE m.session_id = ? AND m.message_index >= ? "
                     "ORDER BY m.message_index LIMIT ?",
                     (session_id, first, limit),
                 ).fetchall()
-            for index, line, model, tags in rows:
-                names = tuple(tags.split("\n")) if tags else ()
-                yield RecordedMessage(index, _message(line, model), names)
-            if len(rows) < limit:
+                page = [_recorded(connection, session_id, *row) for row in rows]
+            yield from page
+            if len(page) < limit:
                 return
             first += limit
 
@@ -338,11 +341,23 @@ def no_such_session(name: str) -> NotFound:
     return NotFound(f'There is no session "{name}" here. See `record list`.')
 
 
-def _message(line: str, model: str | None) -> Message:
+def _recorded(
+    connection: sqlite3.Connection,
+    session_id: str,
+    index: int,
+    line: str,
+    tags: str | None,
+    is_changed: bool,
+) -> RecordedMessage:
     message = jsonl.decode(line)
     if not isinstance(message, Message):
         raise TypeError("a message's line is not a message")
-    return message if message.model == model else replace(message, model=model)
+    changes = []
+    if is_changed and message.message_id is not None:
+        changes = changes_of(connection, session_id, message.message_id)
+    now = current(message, changes)
+    names = tuple(tags.split("\n")) if tags else ()
+    return RecordedMessage(index, now.message, names, now.edited_at, now.deleted_at)
 
 
 def _one(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import discord
 import pytest
 from discord.ext import commands
 from simcord import ChannelHandle, Env, GuildHandle, MemberActor
-
-from recorder.bot.cog import Recorder
 
 
 @pytest.fixture
@@ -80,14 +77,3 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECORDER_DATA", str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture
-async def recorder_cog(bot: commands.Bot, data_folder: Path) -> AsyncIterator[Recorder]:
-    """The recorder as an extension of the bot, its slash commands known to Discord."""
-    await bot.load_extension("recorder.bot")
-    await bot.tree.sync()
-    cog = bot.get_cog("Recorder")
-    assert isinstance(cog, Recorder)
-    yield cog
-    await bot.remove_cog("Recorder")  # unloading the extension would import its modules anew
