@@ -279,7 +279,7 @@ def _raw(insert: Insert, folder: Path, messages: list[Message], waiting: int) ->
             for message in messages[first : first + waiting]:
                 number += 1
                 line = jsonl.encode(message)
-                lines.append((number, "raw", number, offset + len(block), line, key, digest))
+                lines.append((number, "raw", number, offset + len(block), line, None, key, digest))
                 rows.append((number, *message_row("raw", number, Current(message))))
                 block += line.encode() + b"\n"
             connection.execute("BEGIN IMMEDIATE")

@@ -80,7 +80,7 @@ def _system_text(message: discord.Message) -> str:
     """Discord's own words for what happened, as its client shows them."""
     try:
         text = message.system_content
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, ValueError):
         text = ""  # discord.py counts on parts of the event that Discord may leave out
     return text or message.content or message.type.name.replace("_", " ")
 

@@ -112,7 +112,7 @@ async def test_names(
 async def test_reply(channel: ChannelHandle, bob: MemberActor, heard: list[Message]) -> None:
     question = await bob.send(channel, "why?")
     await bob.send(channel, "because", reply_to=question)
-    assert heard[1].type == "user_message"
+    assert (heard[1].type, heard[1].content) == ("user_message", "because")
     assert heard[1].extra == {"reply_to": str(question.id)}
 
 
@@ -173,6 +173,12 @@ async def test_webhook_with_embed(
         "embeds": [embed.to_dict()],
     }
     assert heard[0].text == "done\nrunner\nBuild 7\nby @bob\nResult\ngreen\ntook 3 s"
+
+
+async def test_a_webhook_without_the_mark_of_a_bot(gateway: Gateway, heard: list[Message]) -> None:
+    author = {"id": "77", "username": "CI", "discriminator": "0000", "avatar": None}
+    await gateway.send(content="done", author=author, webhook_id="77")
+    assert (heard[0].author, heard[0].type) == ("CI", "bot_response")
 
 
 async def test_what_is_captured_does_not_change(
@@ -319,6 +325,12 @@ async def test_an_event_of_the_future(gateway: Gateway, heard: list[Message]) ->
     assert heard[0].extra == {"event": "unknown_250"}
 
 
+async def test_an_event_that_discord_py_cannot_read(gateway: Gateway, heard: list[Message]) -> None:
+    await gateway.send(type=36, content="until soon")
+    assert (heard[0].type, heard[0].content) == ("system_message", "until soon")
+    assert heard[0].extra == {"event": "guild_incident_alert_mode_enabled"}
+
+
 async def test_words_of_discord_itself(
     env: Env, guild: GuildHandle, channel: ChannelHandle, heard: list[Message]
 ) -> None:
@@ -428,6 +440,12 @@ async def test_mentions(
     await bob.send(channel, " ".join([*names, f"<@{alice.id}>", "<@404>", "@here"]))
     assert heard[0].extra == {"mentions": names}
     assert heard[0].text == " ".join([*names.values(), "@Alice Liddell", "<@404>", "@here"])
+
+
+async def test_mentions_in_a_dm(alice: MemberActor, bob: MemberActor, heard: list[Message]) -> None:
+    """There no guild tells the name; the message does."""
+    await bob.send_dm(f"ask {alice.mention}")
+    assert heard[0].text == "ask @Alice Liddell"
 
 
 async def test_a_name_like_a_mention_stays_a_name(

@@ -78,6 +78,8 @@ TEXTS = st.text() | st.lists(PIECES, max_size=12).map("".join)
 @example("foo_bar_ and _x_")
 @example("https://a_ https://a_")
 @example("a_b https://a_")
+@example("https://a~~b~~c_")
+@example("+ a")
 @example("a\r# b")
 @example("<@<@1>>")
 @example("@@everyone")
@@ -86,6 +88,11 @@ TEXTS = st.text() | st.lists(PIECES, max_size=12).map("".join)
 @example("<https://a.bc/d_e_>")
 def test_everything_is_shown_as_it_is(text: str) -> None:
     assert shown(plain(text)) == visible(text)
+
+
+def test_every_character_is_shown_or_removed() -> None:
+    for character in map(chr, [*range(0x3000), *range(0xD7FE, 0xE002), *range(0xFE00, 0x10000)]):
+        assert shown(plain(f"a{character}b")) == visible(f"a{character}b")
 
 
 @given(TEXTS, st.integers(1, 60))
@@ -125,6 +132,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
         ("@everyone <@1> <#2>", "@\u200beveryone \\<@\u200b1> \\<#2>"),
         ("**https://a.bc/d_e**", r"\*\*<https://a.bc/d_e>\*\*"),
         ("https://a.bc/__x__.py", r"https\://a.bc/\_\_x\_\_.py"),
+        ("https://a.bc/@everyone", "<https://a.bc/>@\u200beveryone"),
         ("C:\\temp", "C:\\\\temp"),
         ("abc\u202egpj.exe", "abcgpj.exe"),
     ],

@@ -95,13 +95,15 @@ async def test_pages_are_turned_and_fetched_one_by_one(alice: MemberActor, book:
 
 
 async def test_many_pages_have_more_buttons(alice: MemberActor, book: Book) -> None:
+    await book.open(alice, 5)
+    assert book.buttons == ["[Previous]", "[1 / 5]", "Next"]
     message = await book.open(alice, 6)
     assert book.buttons == ["[First]", "[Previous]", "[1 / 6]", "Next", "Last"]
     await alice.click(message, label="Last")
     assert book.buttons == ["First", "Previous", "[6 / 6]", "[Next]", "[Last]"]
     await alice.click(message, label="First")
     assert book.buttons == ["[First]", "[Previous]", "[1 / 6]", "Next", "Last"]
-    assert book.fetched == [0, 5, 0]
+    assert book.fetched == [0, 0, 5, 0]
 
 
 async def test_nobody_is_pinged(alice: MemberActor, moderator: MemberActor, book: Book) -> None:
