@@ -165,8 +165,9 @@ class SessionManager:
         name: str,
         *,
         message_id: int | None = None,
+        message_index: int | None = None,
     ) -> Tag:
-        """Mark a message of a session, or its newest one.
+        """Mark a message of a session, by its Discord id or its index, or the newest one.
 
         Raises
         ------
@@ -178,7 +179,7 @@ class SessionManager:
         name = check_name(name, "tag")
 
         def add(journal: Journal, _: Projection) -> Tag:
-            index = None
+            index = message_index
             if message_id is not None:
                 index = tags.message_index_of(journal, session.id, message_id)
             return tags.add(journal, session.id, name, index)

@@ -32,25 +32,46 @@ def capture(message: discord.Message) -> Message:
     message
         From the gateway or from the history of a channel.
     """
-    kind, shown = _type(message), _shown(message)
-    content = _system_text(message) if message.type not in _ORDINARY else shown.content
-    seen = _seen(shown)
-    if message.message_snapshots:
-        seen["forwarded"] = _forwarded(message.message_snapshots[0])
-    before, after = _before(message), _after(message, content)
-    text = "\n".join((content, *further_text(seen))) if seen else content
-    mentions = _mentions(message, shown, text)
+    extra: dict[str, Json] = {}
+    content, shown = message.content, message
+    if not _is_text_alone(message):
+        shown = _shown(message)
+        content = _system_text(message) if message.type not in _ORDINARY else shown.content
+        seen = _seen(shown)
+        if message.message_snapshots:
+            seen["forwarded"] = _forwarded(message.message_snapshots[0])
+        text = "\n".join((content, *further_text(seen)))
+        mentions = _mentions(message, shown, text)
+        extra = {**_before(message), **mentions, **seen, **_after(message, content)}
     return Message(
         timestamp=message.created_at,
         author=message.author.name,
         author_id=str(message.author.id),
         content=content,
-        type=kind,
+        type=_type(message),
         attachments=tuple(attachment.url for attachment in shown.attachments),
         message_id=message.id,
         channel_id=str(message.channel.id),
         parent_id=_parent_id(message.channel),
-        extra={**before, **mentions, **seen, **after},
+        extra=extra,
+    )
+
+
+def _is_text_alone(message: discord.Message) -> bool:
+    """Whether there is nothing beside the text, as with most messages."""
+    return not (
+        message.type is not discord.MessageType.default
+        or message.attachments
+        or message.embeds
+        or message.components
+        or message.stickers
+        or message.reference
+        or message.webhook_id
+        or message.edited_at
+        or message.pinned
+        or message.poll
+        or "<" in message.content
+        or message.author.display_name != message.author.name
     )
 
 

@@ -80,9 +80,9 @@ def main(context: click.Context, data: Path | None, timezone: str | None) -> Non
 
 
 def _add_commands() -> None:
-    from recorder.cli import care, reading, running
+    from recorder.cli import care, reading, running, shaping
 
-    for module in (running, reading, care):
+    for module in (running, reading, shaping, care):
         for command in module.COMMANDS:
             main.add_command(command)
 

@@ -89,13 +89,16 @@ def show(settings: Settings, name: str, first: int, count: int | None, as_json: 
         f"{size(session.byte_size)}\n{settings.data / session.file_path}\n"
     )
     for recorded in messages:
-        _print_message(recorded, settings)
+        print_message(recorded, settings)
 
 
 @click.command()
 @click.argument("name", type=SessionName())
 @click.option(
-    "--speed", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True),
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
     help="How many times quicker than it was.",
 )
 @click.option("--longest-wait", type=click.FloatRange(0), help="Wait at most so many seconds.")
@@ -116,7 +119,7 @@ def replay(
             click.echo(jsonl.encode(recorded.message))
             sys.stdout.flush()
         else:
-            _print_message(recorded, settings)
+            print_message(recorded, settings)
 
 
 @click.command()
@@ -150,12 +153,20 @@ def export(
         click.echo(f"{path}: {plural(session.message_count, 'message')}, {size(written)}")
 
 
-def _print_message(recorded: RecordedMessage, settings: Settings) -> None:
+def print_message(recorded: RecordedMessage, settings: Settings) -> None:
+    """A message on the terminal, with what happened to it."""
     message = recorded.message
+    marks = [
+        name
+        for name, at in (("edited", recorded.edited_at), ("deleted", recorded.deleted_at))
+        if at
+    ]
+    marks += [f"🏷️ {tag}" for tag in recorded.tags]
     text = printable(message.text).replace("\n", "\n    ")
     console.print(
         f"[dim]\\[{clock(message.timestamp, settings.timezone)}][/] "
-        f"[bold {_COLOURS[message.type]}]{escape(printable(message.speaker))}[/]: {escape(text)}",
+        f"[bold {_COLOURS[message.type]}]{escape(printable(message.speaker))}[/]: {escape(text)}"
+        + (f" [dim]({escape(', '.join(marks))})[/]" if marks else ""),
         highlight=False,
         soft_wrap=True,
     )
