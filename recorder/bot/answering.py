@@ -88,7 +88,8 @@ class Answering(commands.Cog):
     async def say(self, context: Context, text: str, **options: Any) -> discord.Message:
         """Answer without pinging anybody, and without recording the answer."""
         self.message_listener.leave_out_reply(context.channel.id, text)
-        return await context.send(text, allowed_mentions=discord.AllowedMentions.none(), **options)
+        options |= {"allowed_mentions": discord.AllowedMentions.none(), "suppress_embeds": True}
+        return await context.send(text, **options)
 
     async def announce(self, channel: discord.abc.Messageable, text: str) -> None:
         """Say something in a channel that nobody asked for, as far as we may."""
