@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -40,6 +41,29 @@ def schema() -> str:
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
     return (Path(__file__).parent.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaItem:
+    """A table, index or trigger of ``schema.sql`` with the comment above it."""
+
+    name: str
+    comment: str
+    sql: str
+
+
+def describe_schema() -> list[SchemaItem]:
+    """The tables of ``schema.sql``, in its order, with what is said of each."""
+    items = []
+    for statement in statements(schema()):
+        lines = statement.rpartition("\n\n")[2].splitlines()
+        sql = [line for line in lines if not line.startswith("--") and line]
+        comment = " ".join(line.removeprefix("--").strip() for line in lines if line[:2] == "--")
+        words = sql[0].split()
+        if "TABLE" in words:
+            name = words[words.index("TABLE") + 1]
+            items.append(SchemaItem(name, comment, "\n".join(sql)))
+    return items
 
 
 def prepare_folder(folder: Path) -> None:

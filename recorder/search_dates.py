@@ -78,7 +78,7 @@ def _iso(text: str, _now: datetime, timezone: ZoneInfo) -> Period | None:
         year, month, day = (int(part) if part else None for part in match.groups())
         assert year is not None
         if month is None:
-            return _days(date(year, 1, 1), date(year + 1, 1, 1), timezone)
+            return _year(date(year, 1, 1), timezone)
         if day is None:
             return _month(year, month, timezone)
         return _day(date(year, month, day), timezone)
@@ -97,23 +97,22 @@ def _named(text: str, now: datetime, timezone: ZoneInfo) -> Period | None:
     if weekday in _WEEKDAYS and last in ("", "last"):
         back = (today.weekday() - _WEEKDAYS.index(weekday)) % 7 or (7 if last else 0)
         return _day(today - timedelta(days=back), timezone)
-    match text:
-        case "today":
-            return _day(today, timezone)
-        case "yesterday":
-            return _day(today - timedelta(days=1), timezone)
-        case "this week":
-            return _days(monday, monday + timedelta(days=7), timezone)
-        case "last week":
-            return _days(monday - timedelta(days=7), monday, timezone)
-        case "this month":
-            return _month(today.year, today.month, timezone)
-        case "last month":
-            return _month(before.year, before.month, timezone)
-        case "this year" | "last year":
-            year = today.year - (text == "last year")
-            return _days(date(year, 1, 1), date(year + 1, 1, 1), timezone)
-    return None
+    week, year = timedelta(days=7), date(today.year, 1, 1)
+    named = {
+        "today": lambda: _day(today, timezone),
+        "yesterday": lambda: _day(today - timedelta(days=1), timezone),
+        "this week": lambda: _days(monday, monday + week, timezone),
+        "last week": lambda: _days(monday - week, monday, timezone),
+        "this month": lambda: _month(today.year, today.month, timezone),
+        "last month": lambda: _month(before.year, before.month, timezone),
+        "this year": lambda: _year(year, timezone),
+        "last year": lambda: _year(year.replace(year=year.year - 1), timezone),
+    }
+    return named[text]() if text in named else None
+
+
+def _year(first: date, timezone: ZoneInfo) -> Period:
+    return _days(first, first.replace(year=first.year + 1), timezone)
 
 
 def _month(year: int, month: int, timezone: ZoneInfo) -> Period:

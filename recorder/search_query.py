@@ -203,7 +203,9 @@ def _term(written: str, *, prefix: bool = False, text: str | None = None) -> Ter
 
 def _needs_literal(text: str) -> bool:
     """Whether the index's words say too little: signs, emoji and vowel marks are not in it."""
-    outer = text[: len(text) - len(text.lstrip(_signs(text)))] + text[len(text.rstrip(_signs(text))) :]
+    outer = (
+        text[: len(text) - len(text.lstrip(_signs(text)))] + text[len(text.rstrip(_signs(text))) :]
+    )
     return (
         any(unicodedata.category(c)[0] in "SM" and c not in _MARKUP for c in text)
         or "#" in outer

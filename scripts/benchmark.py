@@ -33,6 +33,7 @@ from recorder.database import DATABASE_NAME, open_for_writing, prepare_folder
 from recorder.session_exporter import FORMATS
 from recorder.store.journal import LINE_COLUMNS, MESSAGE_COLUMNS, message_row
 from recorder.verification import verify
+from scripts import bench_search
 from scripts.burst import Burst, measure
 
 CHANNEL = Channel("123456789012345678", "benchmark", "1")
@@ -227,6 +228,36 @@ def burst(bench: Bench, messages: int) -> None:
     ]
     for what in ("delivered_per_s", "committed_per_s"):
         rows.append({f"ratio_{what}": round(float(rows[1][what]) / float(rows[0][what]), 2)})
+    bench.show(rows)
+
+
+@main.command()
+@click.option("--copies", default=5, show_default=True, help="Of the corpus, in one database.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="A data folder that is kept, filled once."
+)
+@click.pass_obj
+def search(bench: Bench, copies: int, data: Path | None) -> None:
+    """A word of every fifth message, beside the raw statement and grep; medians in ms."""
+    with bench.fresh_folder() as fresh:
+        folder = data or fresh
+        if not (folder / DATABASE_NAME).exists():
+            asyncio.run(bench_search.fill(folder, bench.corpus(), copies))
+        word, messages, times = bench_search.measure(folder, copies, bench.rounds)
+    rows: list[Figures] = [{"word": word, "messages": messages}]
+    for one in times:
+        rows.append(
+            {
+                "where": one.where,
+                "messages": one.messages,
+                "sort": one.sort,
+                "hits": one.hits,
+                "recorder_ms": round(one.recorder, 2),
+                "raw_ms": round(one.raw, 2),
+                "ratio": round(one.recorder / one.raw, 2),
+                "grep_ms": round(one.grep, 1),
+            }
+        )
     bench.show(rows)
 
 

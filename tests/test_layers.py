@@ -24,6 +24,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "models",
             "names",
             "scripts_without_spaces",
+            "search_dates",
+            "search_query",
             "settings",
         }
     ),

@@ -148,9 +148,11 @@ def import_(
     if guild is not None and not guild.isdecimal():
         raise click.BadParameter("a server's id is a number", param_hint="--guild")
 
+    # A file is read twice with progress: to check it, and to take it in.
+    sizes = {path: 2 * path.stat().st_size for path in files}
+
     async def run(path: Path, recorder: SessionRecorder) -> Imported:
-        # A file is read three times: to check it, for its first message, and to take it in.
-        with progress(path.name, 2 * path.stat().st_size) as advance:
+        with progress(path.name, sizes[path]) as advance:
             return await import_jsonl(
                 recorder,
                 path,
@@ -201,10 +203,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     findings = examine(context.obj)
     if as_json:
         print_json(
-            [
-                {"what": f.what, "state": f.state, "value": f.value, "hint": f.hint}
-                for f in findings
-            ]
+            [{"what": f.what, "state": f.state, "value": f.value, "hint": f.hint} for f in findings]
         )
     else:
         for finding in findings:

@@ -26,12 +26,11 @@ Exit codes:
 FOUND_FAULTS = 1
 
 
-class _Failed(click.ClickException):
+def _failed(message: str, exit_code: int) -> click.ClickException:
     """A sentence on standard error and an exit code, never a traceback."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    failure = click.ClickException(message)
+    failure.exit_code = exit_code  # type: ignore[misc]  # click means it to be set so
+    return failure
 
 
 class _Commands(click.Group):
@@ -40,27 +39,33 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InvalidInput as error:
-            raise _Failed(str(error), 2) from error
+            raise _failed(str(error), 2) from error
         except StorageError as error:
-            raise _Failed(str(error), 3) from error
+            raise _failed(str(error), 3) from error
         except RecorderError as error:
-            raise _Failed(str(error), 2) from error
+            raise _failed(str(error), 2) from error
         except KeyboardInterrupt as error:
-            raise _Failed("Interrupted.", 130) from error
+            raise _failed("Interrupted.", 130) from error
         except BrokenPipeError:
             # The reader of our output has seen enough, as in `recorder show x | head`.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
 
 
-@click.group(cls=_Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="recorder")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     help="The data folder.  [RECORDER_DATA; default: data]",
 )
-@click.option("--timezone", help="For files and days, as Europe/Berlin.  [RECORDER_TZ; default: UTC]")
+@click.option(
+    "--timezone", help="For files and days, as Europe/Berlin.  [RECORDER_TZ; default: UTC]"
+)
 @click.pass_context
 def main(context: click.Context, data: Path | None, timezone: str | None) -> None:
     """Record Discord conversations, and look after the recordings.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from recorder.errors import RecorderError
 from recorder.models import Json, Session
 from recorder.settings import Settings
 from recorder.store.reading import Reader
@@ -23,7 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON for oth
 pass_settings = click.make_pass_decorator(Settings)
 
 
-class SessionName(click.ParamType):
+class SessionName(click.ParamType[str]):
     """A session's name or id; completed from the database."""
 
     name = "name"
@@ -32,11 +34,11 @@ class SessionName(click.ParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
         """The names that begin with what was typed."""
-        from recorder.errors import RecorderError
-
         data = ctx.find_root().params.get("data")
-        settings = Settings.from_environment({"RECORDER_DATA": str(data)} if data else _environ())
         try:
+            settings = Settings.from_environment(
+                {"RECORDER_DATA": str(data)} if data else os.environ
+            )
             sessions = Reader(settings.data).sessions()
         except RecorderError:
             return []
@@ -45,12 +47,6 @@ class SessionName(click.ParamType):
             for session in sessions
             if session.name.casefold().startswith(incomplete.casefold())
         ]
-
-
-def _environ() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)
 
 
 def now() -> datetime:
@@ -88,7 +84,12 @@ def progress(title: str, total: int) -> Iterator[Any]:
     if not _progress_console.is_terminal:
         yield lambda count: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=_progress_console, transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield lambda count: bar.advance(task, count)

@@ -20,7 +20,7 @@ from recorder.cli.output import (
     print_json,
     session_json,
 )
-from recorder.formatting import clock, date_and_clock, duration, plural, relative_day, size
+from recorder.formatting import clock, date_and_clock, duration, plural, size
 from recorder.models import RecordedMessage
 from recorder.names import export_name
 from recorder.session_exporter import FORMATS, SessionExporter
@@ -43,16 +43,15 @@ def list_(settings: Settings, as_json: bool) -> None:
         click.echo("Nothing has been recorded yet.")
         return
     table = Table(box=None, header_style="bold")
-    for column in ("Name", "Day", "Started"):
-        table.add_column(column)
+    table.add_column("Name", overflow="fold")
+    table.add_column("Started", no_wrap=True)
     for column in ("Duration", "Messages", "Size"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for column in ("Status", "Id"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for session in sessions:
         table.add_row(
             escape(session.name),
-            relative_day(session.started_at, at, settings.timezone),
             date_and_clock(session.started_at, settings.timezone),
             duration(session.duration(at)),
             f"{session.message_count:,}",

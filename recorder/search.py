@@ -1,0 +1,350 @@
+"""Finding messages: the language of :mod:`recorder.search_query` over all that was recorded."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from recorder.errors import InvalidInput
+from recorder.formatting import plural
+from recorder.jsonl import clean_text
+from recorder.models import MessageType, Session
+from recorder.names import name_key
+from recorder.search_query import Filter, Part, Query, Term, parse
+from recorder.store import searching
+from recorder.store.reading import SESSION_SQL, Reader, session_of
+from recorder.store.searching import Connection, Row, Sort
+
+COUNTED = 1_000
+"""Hits that are counted across sessions; a session's are always counted."""
+SNIPPET = 160
+"""Characters of a message that a hit shows, about."""
+_BEFORE_HIT = 50
+_NEAR_WORDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A piece of a message, on one line, and where in it the hits are."""
+
+    text: str
+    ranges: tuple[tuple[int, int], ...]
+
+    def pieces(self) -> Iterator[tuple[str, bool]]:
+        """The text in pieces, each with whether it is a hit."""
+        end = 0
+        for start, stop in self.ranges:
+            if start > end:
+                yield self.text[end:start], False
+            yield self.text[start:stop], True
+            end = stop
+        if end < len(self.text):
+            yield self.text[end:], False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that was found; `speaker` is the name that people saw, `text` what they read."""
+
+    session: Session
+    message_index: int
+    message_id: int | None
+    channel_id: str | None
+    timestamp: datetime
+    author: str
+    author_id: str
+    speaker: str
+    type: MessageType
+    text: str
+    snippet: Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of hits.
+
+    Parameters
+    ----------
+    total
+        How many hits there are in all, or at least if not `is_exact`.
+    hint
+        Without any hit: a sentence that says why, where that is known.
+    """
+
+    hits: tuple[Hit, ...]
+    total: int
+    is_exact: bool = True
+    hint: str | None = None
+
+
+class Searcher:
+    """Searches what has been recorded.
+
+    Parameters
+    ----------
+    timezone
+        In which ``during:yesterday`` and the like are days.
+    """
+
+    def __init__(self, reader: Reader, timezone: ZoneInfo) -> None:
+        self.reader = reader
+        self.timezone = timezone
+
+    def search(
+        self,
+        query: str,
+        sessions: Sequence[Session] | None,
+        *,
+        now: datetime,
+        sort: Sort | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        fts: bool = False,
+    ) -> Found:
+        """Find messages.
+
+        Parameters
+        ----------
+        query
+            In the language of :mod:`recorder.search_query`, or in FTS5's own with `fts`.
+        sessions
+            Those that may be read, or ``None`` for all. Nothing of others is found or hinted at.
+        sort
+            ``newest`` (recorded last) first by default, inside one session ``best`` first;
+            across sessions the best are of the newest :data:`~.searching.RANKED` hits.
+        limit, offset
+            So many hits, after so many.
+
+        Raises
+        ------
+        InvalidInput
+            An expression in FTS5's own syntax is wrong.
+        """
+        if fts:
+            expression = clean_text(query).replace("\0", " ")
+            if not expression.strip():
+                raise InvalidInput("Write what to search for.")
+            search = _Search(Query(query, ()), sessions, expression)
+        else:
+            search = _Search(parse(query, now, self.timezone), sessions)
+            if not search.query.parts:
+                return Found((), 0, hint="Write a word or a filter to search for.")
+        if sessions is not None and not sessions:
+            return Found((), 0, hint="There is no session to search in.")
+        with self.reader.connect() as connection:
+            return search.run(connection, sort, limit, offset)
+
+
+class _Search:
+    """One search over the sessions that it may read."""
+
+    def __init__(
+        self, query: Query, sessions: Sequence[Session] | None, expression: str | None = None
+    ) -> None:
+        self.query = query
+        self.sessions = sessions
+        self.expression = expression
+
+    def run(self, connection: Connection, sort: Sort | None, limit: int, offset: int) -> Found:
+        plan = self.plan(self.query.parts)
+        chosen: Sort = sort or ("best" if plan.one_session else "newest")
+        ids = searching.find(connection, plan, chosen, offset + limit + 1)
+        page = ids[offset : offset + limit]
+        total, exact = len(ids), len(ids) <= offset + limit
+        if not exact:
+            most = None if plan.one_session else max(COUNTED, offset + limit) + 1
+            total = searching.count(connection, plan, most)
+            exact = most is None or total < most
+            total -= not exact
+        if not total:
+            return Found((), 0, hint=None if self.expression else self.hint(connection))
+        rows = searching.rows(connection, page)
+        sessions = self.sessions_of(connection, rows)
+        pattern = highlight_pattern(self.query)
+        hits = []
+        for row in rows:
+            if self.expression is not None and plan.match is not None:
+                shown = _snippet_of_marked(searching.highlighted(connection, plan.match, row.id))
+            else:
+                shown = snippet(row.text, pattern)
+            hits.append(_hit(row, sessions[row.session_id], shown))
+        return Found(tuple(hits), total, exact)
+
+    def plan(self, parts: Sequence[Part]) -> searching.Plan:
+        """How to find `parts`; a session that they name is searched as if it were given."""
+        sessions = self.sessions
+        kept = []
+        for part in parts:
+            if isinstance(part, Filter) and part.name == "in" and sessions is not None:
+                key = name_key(part.value)
+                named = [s for s in sessions if part.value == s.id or name_key(s.name) == key]
+                if named:
+                    sessions = named
+                    continue
+            kept.append(part)
+        scope = None if sessions is None else [session.id for session in sessions]
+        if self.expression is not None:
+            return searching.plan_raw(self.expression, scope)
+        return searching.plan(kept, scope)
+
+    def sessions_of(self, connection: Connection, rows: Sequence[Row]) -> dict[str, Session]:
+        """The sessions that the rows are of, by id."""
+        ids = tuple({row.session_id for row in rows})
+        if self.sessions is not None:
+            return {session.id: session for session in self.sessions if session.id in ids}
+        found = connection.execute(
+            f"{SESSION_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids
+        )
+        return {session.id: session for session in map(session_of, found)}
+
+    def has_hits(self, connection: Connection, parts: Sequence[Part]) -> bool:
+        """Whether there is any message with these parts."""
+        return bool(searching.find(connection, self.plan(parts), "newest", 1))
+
+    def hint(self, connection: Connection) -> str | None:
+        """Why there is no hit: a filter, a misspelt word, or one word too many."""
+        parts = self.query.parts
+        for part in parts:
+            sentence = self.unknown_author(connection, part) if isinstance(part, Filter) else None
+            if sentence is not None:
+                return sentence
+        for part in parts:
+            if (
+                not isinstance(part, Term)
+                and (sentence := self.cause(connection, part)) is not None
+            ):
+                return sentence
+        for part in parts:
+            if (
+                isinstance(part, Term)
+                and (near := self.near_spelling(connection, part)) is not None
+            ):
+                return f'No message has "{part.text}". Did you mean {near}?'
+        for part in parts:
+            if isinstance(part, Term) and (sentence := self.cause(connection, part)) is not None:
+                return sentence
+        return None
+
+    def cause(self, connection: Connection, part: Part) -> str | None:
+        """What there would be without `part`; ``None`` if nothing, too."""
+        others = [other for other in self.query.parts if other is not part]
+        if not others:
+            return None
+        number = searching.count(connection, self.plan(others), COUNTED)
+        if not number:
+            return None
+        many = f"at least {plural(number, 'hit')}" if number == COUNTED else plural(number, "hit")
+        return f"Without {part.text} there would be {many}."
+
+    def unknown_author(self, connection: Connection, part: Filter) -> str | None:
+        """That nobody of a name in ``from:`` wrote, and who may be meant."""
+        if part.name != "from" or self.has_hits(connection, [part]):
+            return None
+        scope = None if self.sessions is None else [session.id for session in self.sessions]
+        known = {name.casefold(): name for name in searching.authors(connection, scope)}
+        near = difflib.get_close_matches(part.value.casefold().lstrip("@"), known, 1, 0.7)
+        meant = f" Did you mean from:{_value(known[near[0]])}?" if near else ""
+        return f"Nobody called {part.value} has written here.{meant}"
+
+    def near_spelling(self, connection: Connection, term: Term) -> str | None:
+        """The term with a misspelt word put right, if the index has one like it."""
+        words = re.findall(r"[^\W_]+", fold(term.words))
+        if term.literal is not None or term.spaced or self.has_hits(connection, [term]):
+            return None
+        for word in words:
+            if len(word) < 3 or self.has_hits(connection, [Term(word, word)]):
+                continue
+            known = searching.indexed_words(connection, word, _NEAR_WORDS)
+            for near in difflib.get_close_matches(word, known, 5, 0.7):
+                fixed = " ".join(near if other == word else other for other in words)
+                # Only what this reader would find: the index has the words of all sessions.
+                if self.has_hits(connection, [Term(fixed, fixed)]):
+                    return f'"{fixed}"' if len(words) > 1 else fixed
+        return None
+
+
+def _hit(row: Row, session: Session, shown: Snippet) -> Hit:
+    return Hit(
+        session=session,
+        message_index=row.message_index,
+        message_id=row.message_id,
+        channel_id=row.channel_id,
+        timestamp=row.timestamp,
+        author=row.author,
+        author_id=row.author_id,
+        speaker=row.speaker,
+        type=row.type,
+        text=row.text,
+        snippet=shown,
+    )
+
+
+def _value(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+@functools.lru_cache(maxsize=10_000)
+def _fold_character(character: str) -> str:
+    base = unicodedata.normalize("NFD", character)[0]
+    lower = (base if base.isascii() else character).lower()
+    return "σ" if lower == "ς" else lower if len(lower) == 1 else character
+
+
+def fold(text: str) -> str:
+    """`text` as the index compares it, character by character: without case and accents."""
+    return text.lower() if text.isascii() else "".join(map(_fold_character, text))
+
+
+def highlight_pattern(query: Query) -> re.Pattern[str] | None:
+    """What to mark in a folded text; ``None`` when a query has filters alone."""
+    some: list[str] = []
+    for term in query.terms():
+        if term.literal is not None:
+            some.append(re.escape(fold(term.literal)))
+        elif words := re.findall(r"[^\W_]+", fold(term.words)):
+            phrase = r"[\W_]+".join(map(re.escape, words))
+            some.append(rf"(?<![^\W_]){phrase}" + ("[^\\W_]*" if term.prefix else r"(?![^\W_])"))
+        some += map(re.escape, term.spaced if term.literal is None else ())
+    return re.compile("|".join(sorted(some, key=len, reverse=True))) if some else None
+
+
+def snippet(text: str, pattern: re.Pattern[str] | None) -> Snippet:
+    """The piece of `text` around its first hit."""
+    found = [m.span() for m in pattern.finditer(fold(text)) if m[0]] if pattern else []
+    return _cut(text, found)
+
+
+def _snippet_of_marked(marked: str) -> Snippet:
+    opening, closing = searching.MARKS
+    text, *pieces = marked.split(opening)
+    ranges = []
+    for piece in pieces:
+        hit, _, rest = piece.partition(closing)
+        ranges.append((len(text), len(text) + len(hit)))
+        text += hit + rest
+    return _cut(text, ranges)
+
+
+def _cut(text: str, ranges: Sequence[tuple[int, int]]) -> Snippet:
+    """About :data:`SNIPPET` characters on one line, from a little before the first hit."""
+    first = ranges[0][0] if ranges else 0
+    start = max(0, min(first - _BEFORE_HIT, len(text) - SNIPPET))
+    end = min(len(text), start + SNIPPET)
+    if 0 < start < first:  # at a word's beginning, if one is near
+        space = re.search(r"\s", text[start:first])
+        start += space.end() if space else 0
+    if end < len(text):
+        cut = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
+        end = cut if cut > max(first, end - 30) else end
+    lead = "…" if start else ""
+    shown = lead + re.sub(r"\s", " ", text[start:end]) + ("…" if end < len(text) else "")
+    moved = tuple(
+        (a - start + len(lead), min(b, end) - start + len(lead)) for a, b in ranges if a < end
+    )
+    return Snippet(shown, moved)
