@@ -37,7 +37,7 @@ class SearchTimes:
 
 
 async def fill(folder: Path, corpus: dict[str, list[Message]], copies: int) -> None:
-    """Record the corpus several times: all sessions of a copy at once, those of the last in turn."""
+    """Record the corpus several times: a copy's sessions interleaved, those of the last in turn."""
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, ZoneInfo("UTC"))
         number = 1_300_000_000_000_000_000
