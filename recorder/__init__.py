@@ -2,6 +2,7 @@
 
 from recorder.errors import RecorderError
 from recorder.models import Channel, Message, RecordedMessage, Session
+from recorder.session_analyzer import SessionAnalyzer
 from recorder.session_exporter import SessionExporter
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
@@ -14,6 +15,7 @@ __all__ = [
     "RecordedMessage",
     "RecorderError",
     "Session",
+    "SessionAnalyzer",
     "SessionExporter",
     "SessionManager",
     "SessionRecorder",

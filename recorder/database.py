@@ -25,6 +25,7 @@ from recorder.errors import (
 APPLICATION_ID = 0x44524543  # "DREC"
 DATABASE_NAME = "recorder.db"
 
+Connection = sqlite3.Connection
 Upgrade = Callable[[sqlite3.Connection], None]
 
 # The step at place n brings a database from version n + 1 to n + 2; version 1 is the first.

@@ -7,30 +7,34 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
 from recorder.jsonl import clean_text
-from recorder.models import MessageType, Session
+from recorder.models import Session
 from recorder.names import name_key
 from recorder.search_query import Filter, Part, Query, Term, parse
 from recorder.store import searching
 from recorder.store.reading import SESSION_SQL, Reader, session_of
-from recorder.store.searching import Connection, Row, Sort
+from recorder.store.searching import Connection, FoundMessage, Sort
 
-COUNTED = 1_000
+COUNTED = 100
 """Hits that are counted across sessions; a session's are always counted."""
+_SMALL_SESSION = 20_000
 SNIPPET = 160
 """Characters of a message that a hit shows, about."""
 _BEFORE_HIT = 50
+_ONE_LINE = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _NEAR_WORDS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(NamedTuple):
     """A piece of a message, on one line, and where in it the hits are."""
 
     text: str
@@ -48,20 +52,11 @@ class Snippet:
             yield self.text[end:], False
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A message that was found; `speaker` is the name that people saw, `text` what they read."""
+class Hit(NamedTuple):
+    """A message that was found, the session it is in, and the piece of it to show."""
 
     session: Session
-    message_index: int
-    message_id: int | None
-    channel_id: str | None
-    timestamp: datetime
-    author: str
-    author_id: str
-    speaker: str
-    type: MessageType
-    text: str
+    message: FoundMessage
     snippet: Snippet
 
 
@@ -95,6 +90,27 @@ class Searcher:
     def __init__(self, reader: Reader, timezone: ZoneInfo) -> None:
         self.reader = reader
         self.timezone = timezone
+        self._idle: list[Connection] = []
+
+    def close(self) -> None:
+        """Close the connections that were kept for the next search."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """A connection of an earlier search, whose caches are warm, or a new one.
+
+        Idle ones have no transaction, so they are not in the writer's way.
+        """
+        connection = self._idle.pop() if self._idle else open_for_reading(self.reader.folder)
+        try:
+            with sqlite_errors(self.reader.folder / DATABASE_NAME):
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
 
     def search(
         self,
@@ -137,7 +153,7 @@ class Searcher:
                 return Found((), 0, hint="Write a word or a filter to search for.")
         if sessions is not None and not sessions:
             return Found((), 0, hint="There is no session to search in.")
-        with self.reader.connect() as connection:
+        with self._connect() as connection:
             return search.run(connection, sort, limit, offset)
 
 
@@ -154,14 +170,7 @@ class _Search:
     def run(self, connection: Connection, sort: Sort | None, limit: int, offset: int) -> Found:
         plan = self.plan(self.query.parts)
         chosen: Sort = sort or ("best" if plan.one_session else "newest")
-        ids = searching.find(connection, plan, chosen, offset + limit + 1)
-        page = ids[offset : offset + limit]
-        total, exact = len(ids), len(ids) <= offset + limit
-        if not exact:
-            most = None if plan.one_session else max(COUNTED, offset + limit) + 1
-            total = searching.count(connection, plan, most)
-            exact = most is None or total < most
-            total -= not exact
+        page, total, exact = self.page(connection, plan, chosen, limit, offset)
         if not total:
             return Found((), 0, hint=None if self.expression else self.hint(connection))
         rows = searching.rows(connection, page)
@@ -173,8 +182,27 @@ class _Search:
                 shown = _snippet_of_marked(searching.highlighted(connection, plan.match, row.id))
             else:
                 shown = snippet(row.text, pattern)
-            hits.append(_hit(row, sessions[row.session_id], shown))
+            hits.append(Hit(sessions[row.session_id], row, shown))
         return Found(tuple(hits), total, exact)
+
+    def page(
+        self, connection: Connection, plan: searching.Plan, sort: Sort, limit: int, offset: int
+    ) -> tuple[list[int], int, bool]:
+        """The ids of a page, how many hits there are, and whether they are no more."""
+        end = offset + limit
+        if not plan.one_session:
+            most = max(COUNTED, end)
+            ids = searching.find(connection, plan, sort, most + 1)
+            return ids[offset:end], min(len(ids), most), len(ids) <= most
+        small = self.sessions is not None and self.sessions[0].message_count <= _SMALL_SESSION
+        if sort == "newest" and plan.match is not None and small:
+            # The index is quicker forwards, and then all are counted.
+            ids = searching.find(connection, plan, "oldest")
+            return ids[::-1][offset:end], len(ids), True
+        ids = searching.find(connection, plan, sort, end + 1)
+        more = len(ids) > end or not ids
+        total = searching.count(connection, plan, None) if more else len(ids)
+        return ids[offset:end], total, True
 
     def plan(self, parts: Sequence[Part]) -> searching.Plan:
         """How to find `parts`; a session that they name is searched as if it were given."""
@@ -193,7 +221,9 @@ class _Search:
             return searching.plan_raw(self.expression, scope)
         return searching.plan(kept, scope)
 
-    def sessions_of(self, connection: Connection, rows: Sequence[Row]) -> dict[str, Session]:
+    def sessions_of(
+        self, connection: Connection, rows: Sequence[FoundMessage]
+    ) -> dict[str, Session]:
         """The sessions that the rows are of, by id."""
         ids = tuple({row.session_id for row in rows})
         if self.sessions is not None:
@@ -269,22 +299,6 @@ class _Search:
         return None
 
 
-def _hit(row: Row, session: Session, shown: Snippet) -> Hit:
-    return Hit(
-        session=session,
-        message_index=row.message_index,
-        message_id=row.message_id,
-        channel_id=row.channel_id,
-        timestamp=row.timestamp,
-        author=row.author,
-        author_id=row.author_id,
-        speaker=row.speaker,
-        type=row.type,
-        text=row.text,
-        snippet=shown,
-    )
-
-
 def _value(name: str) -> str:
     return f'"{name}"' if " " in name else name
 
@@ -333,6 +347,8 @@ def _snippet_of_marked(marked: str) -> Snippet:
 
 def _cut(text: str, ranges: Sequence[tuple[int, int]]) -> Snippet:
     """About :data:`SNIPPET` characters on one line, from a little before the first hit."""
+    if len(text) <= SNIPPET:
+        return Snippet(_one_line(text), tuple(ranges))
     first = ranges[0][0] if ranges else 0
     start = max(0, min(first - _BEFORE_HIT, len(text) - SNIPPET))
     end = min(len(text), start + SNIPPET)
@@ -343,8 +359,12 @@ def _cut(text: str, ranges: Sequence[tuple[int, int]]) -> Snippet:
         cut = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
         end = cut if cut > max(first, end - 30) else end
     lead = "…" if start else ""
-    shown = lead + re.sub(r"\s", " ", text[start:end]) + ("…" if end < len(text) else "")
+    shown = lead + _one_line(text[start:end]) + ("…" if end < len(text) else "")
     moved = tuple(
         (a - start + len(lead), min(b, end) - start + len(lead)) for a, b in ranges if a < end
     )
     return Snippet(shown, moved)
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else text.translate(_ONE_LINE)

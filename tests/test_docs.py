@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cogapp import Cog
+from cogapp import Cog  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parent.parent
 

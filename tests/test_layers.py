@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "search_dates",
             "search_query",
             "settings",
+            "topics",
         }
     ),
     frozenset({"database", "lock"}),

@@ -11,11 +11,12 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
-from recorder.bot import replies
+from recorder.bot import replies, stats_reply
 from recorder.bot.answering import Answering, Context, prefix_of, unquoted
 from recorder.errors import NotFound
 from recorder.models import Session
 from recorder.names import export_name
+from recorder.session_analyzer import SessionAnalyzer
 from recorder.session_exporter import FORMATS
 
 _A_PAGE = replies.MESSAGES_A_PAGE
@@ -58,6 +59,21 @@ class FindingCommands(Answering):
 
         count = _pages(session.message_count, _A_PAGE)
         await self.page(context, page, count, self._may_turn(context, session))
+
+    @Answering.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name; without one, all that you may see")
+    async def stats(self, context: Context, *, name: str | None = None) -> None:
+        """Show who said how much and when, and what about."""
+        if name is None:
+            sessions, title = await self.readable_sessions(context), "all sessions"
+        else:
+            session = await self.session(context, unquoted(name))
+            sessions, title = [session], session.name
+        await context.defer()
+        found = await asyncio.to_thread(
+            SessionAnalyzer(self.manager.reader).analyze, sessions, context.message.created_at
+        )
+        await self.say(context, stats_reply.stats(title, found))
 
     @Answering.record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name", tag="The tag's name")
@@ -126,6 +142,7 @@ class FindingCommands(Answering):
         return allowed
 
     @load.autocomplete("name")
+    @stats.autocomplete("name")
     @tags.autocomplete("name")
     @goto.autocomplete("name")
     @export.autocomplete("name")

@@ -335,6 +335,7 @@ def help_text(prefix: str) -> str:
         ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
         ("list", "the sessions that you may see"),
         ("load <name>", "replay a session"),
+        ("stats [name]", "who, when, which commands and topics"),
         ("export <name> <format>", "a file to download: txt, md, json, jsonl"),
         ("tag <tag>", "mark this moment, or the message you reply to"),
         ("tags <name>", "the marked moments of a session"),

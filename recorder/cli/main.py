@@ -85,9 +85,9 @@ def main(context: click.Context, data: Path | None, timezone: str | None) -> Non
 
 
 def _add_commands() -> None:
-    from recorder.cli import care, reading, running, shaping
+    from recorder.cli import care, reading, running, shaping, statistics
 
-    for module in (running, reading, shaping, care):
+    for module in (running, reading, statistics, shaping, care):
         for command in module.COMMANDS:
             main.add_command(command)
 

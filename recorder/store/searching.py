@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from recorder.errors import InvalidInput
 from recorder.models import MessageType
@@ -56,6 +56,7 @@ class Plan:
     conditions: list[str] = field(default_factory=list)
     parameters: list[Parameter] = field(default_factory=list)
     one_session: bool = False
+    raw: bool = False
 
     def ids(self, sort: Sort, limit: int | None) -> tuple[str, list[Parameter]]:
         """SQL for the ids of the hits, and its parameters."""
@@ -67,7 +68,7 @@ class Plan:
             sql = f"SELECT m.id FROM messages m WHERE {where} ORDER BY {column} {order} LIMIT ?"
             return sql, self.parameters + last
         table = "messages_fts" + (
-            " CROSS JOIN messages m ON m.id = rowid" if self.conditions else ""
+            " CROSS JOIN messages m ON m.id = messages_fts.rowid" if self.conditions else ""
         )
         found = f"FROM {table} WHERE messages_fts MATCH ? AND {where}"
         given = [self.match, *self.parameters]
@@ -83,9 +84,8 @@ class Plan:
         return f"SELECT id FROM ({newest}) ORDER BY score, id DESC LIMIT ?", given + last
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message that was found, as the database has it."""
+class FoundMessage(NamedTuple):
+    """A message that was found; `speaker` is the name that people saw, `text` what they read."""
 
     id: int
     session_id: str
@@ -133,7 +133,7 @@ def plan(parts: Sequence[Part], scope: Scope) -> Plan:
 
 def plan_raw(expression: str, scope: Scope) -> Plan:
     """How to find what an expression in FTS5's own syntax says."""
-    made = Plan(expression, one_session=scope is not None and len(scope) == 1)
+    made = Plan(expression, one_session=scope is not None and len(scope) == 1, raw=True)
     if scope is not None:  # the expression may close a bracket around it: the rows decide
         made.match = _in_scope(f"({expression})", scope)
         _add(made, _row_scope(scope))
@@ -154,7 +154,7 @@ def find(
     try:
         return [row[0] for row in connection.execute(sql, parameters)]
     except sqlite3.OperationalError as error:
-        raise _explained(error) from error
+        raise (_explained(error) if made.raw else error) from error
 
 
 def count(connection: sqlite3.Connection, made: Plan, limit: int | None) -> int:
@@ -163,10 +163,10 @@ def count(connection: sqlite3.Connection, made: Plan, limit: int | None) -> int:
     return int(connection.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()[0])
 
 
-def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
+def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[FoundMessage]:
     """The messages with these ids, in the same order."""
     found = {
-        row[0]: Row(*(*row[:5], datetime.fromisoformat(row[5]), *row[6:]))
+        row[0]: FoundMessage(*row[:5], datetime.fromisoformat(row[5]), *row[6:])
         for row in connection.execute(
             "SELECT m.id, m.session_id, m.message_index, m.message_id, m.channel_id, m.timestamp, "
             "m.author, m.author_id, coalesce(json_extract(l.line, '$.display_name'), m.author), "
