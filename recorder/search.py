@@ -32,6 +32,7 @@ SNIPPET = 160
 _BEFORE_HIT = 50
 _ONE_LINE = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _NEAR_WORDS = 2_000
+_QUOTES = '"*'
 
 
 class Snippet(NamedTuple):
@@ -255,7 +256,7 @@ class _Search:
                 isinstance(part, Term)
                 and (near := self.near_spelling(connection, part)) is not None
             ):
-                return f'No message has "{part.text}". Did you mean {near}?'
+                return f'No message has "{part.text.strip(_QUOTES)}". Did you mean {near}?'
         for part in parts:
             if isinstance(part, Term) and (sentence := self.cause(connection, part)) is not None:
                 return sentence
@@ -322,8 +323,11 @@ def highlight_pattern(query: Query) -> re.Pattern[str] | None:
         if term.literal is not None:
             some.append(re.escape(fold(term.literal)))
         elif words := re.findall(r"[^\W_]+", fold(term.words)):
-            phrase = r"[\W_]+".join(map(re.escape, words))
-            some.append(rf"(?<![^\W_]){phrase}" + ("[^\\W_]*" if term.prefix else r"(?![^\W_])"))
+            first, *others = map(re.escape, words)
+            # Looking back from behind the first word lets `re` search for that word itself.
+            phrase = r"[\W_]+".join([rf"{first}(?<![^\W_]{first})", *others])
+            end = r"[^\W_]*" if term.prefix else r"(?![^\W_])"
+            some.append(rf"{phrase}{end}[\u0300-\u036f]*")
         some += map(re.escape, term.spaced if term.literal is None else ())
     return re.compile("|".join(sorted(some, key=len, reverse=True))) if some else None
 

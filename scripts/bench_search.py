@@ -33,6 +33,7 @@ class SearchTimes:
     hits: str
     recorder: float
     raw: float
+    raw_snippet: float
     grep: float
 
 
@@ -114,26 +115,26 @@ def _measure(
     alone = sessions[0] if sessions and len(sessions) == 1 else None
     match = f"text : {word}" + (f" AND session_id : {alone.id}" if alone else "")
     order = "rank" if sort == "best" else "messages_fts.rowid DESC"
-    statement = (
-        "SELECT m.timestamp, m.author, m.text FROM messages_fts JOIN messages m "
+    raw_statement, snippet_statement = (
+        f"SELECT m.timestamp, m.author, {text} FROM messages_fts JOIN messages m "
         f"ON m.id = messages_fts.rowid WHERE messages_fts MATCH ? ORDER BY {order} LIMIT {PAGE}"
+        for text in ("m.text", "snippet(messages_fts, 0, '[', ']', '…', 24)")
     )
     files = sorted((reader.folder / "sessions").iterdir())
     searched = [reader.folder / alone.file_path] if alone else files
     with reader.connect() as connection:
-        recorder, raw = _medians(
+        recorder, raw, raw_snippet = _medians(
             rounds * 20,
             lambda: searcher.search(word, sessions, now=_NOW, sort=sort, limit=PAGE),
-            lambda: connection.execute(statement, (match,)).fetchall(),
+            lambda: connection.execute(raw_statement, (match,)).fetchall(),
+            lambda: connection.execute(snippet_statement, (match,)).fetchall(),
         )
     command = ["grep", "-hiw", word, *map(str, searched)]
-    (grep,) = _medians(
-        rounds, lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    )
+    (grep,) = _medians(rounds, lambda: subprocess.run(command, check=True, capture_output=True))
     hits = f"{found.total:,}{'' if found.is_exact else '+'}"
     count = sum(s.message_count for s in (reader.sessions() if sessions is None else sessions))
     given = f"{where}, given" if sessions and not alone else where
-    return SearchTimes(given, count, sort, hits, recorder, raw, grep)
+    return SearchTimes(given, count, sort, hits, recorder, raw, raw_snippet, grep)
 
 
 def _medians(rounds: int, *actions: Callable[[], object]) -> list[float]:

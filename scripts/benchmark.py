@@ -254,6 +254,7 @@ def search(bench: Bench, copies: int, data: Path | None) -> None:
                 "hits": one.hits,
                 "recorder_ms": round(one.recorder, 2),
                 "raw_ms": round(one.raw, 2),
+                "raw_with_snippet_ms": round(one.raw_snippet, 2),
                 "ratio": round(one.recorder / one.raw, 2),
                 "grep_ms": round(one.grep, 1),
             }

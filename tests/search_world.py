@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -97,7 +98,10 @@ TIMES = {  # the others follow START by minutes
     "sharp": datetime(2025, 11, 12, 10, 30, tzinfo=UTC),
     "cafe": datetime(2024, 2, 29, 12, 0, tzinfo=UTC),
 }
-CHANNELS = {"main": Channel("501000000000000001", "main", "1")}
+CHANNELS = {
+    name: Channel(f"{501 + number}000000000000001", name, "1")
+    for number, name in enumerate(("world", "east", "secret"))
+}
 SECOND = ("chinese", "chinese2", "mixed", "japanese", "japanese2")
 SECRET = "classified zebra refresh"
 
@@ -132,23 +136,20 @@ async def record(folder: Path) -> None:
     """Sessions ``world`` and ``east``, and ``secret``, which not everybody may read."""
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, BERLIN)
-        names = {"world": "501000000000000001", "east": "501000000000000002", "secret": "503000000000000003"}
-        for name, id in names.items():
-            await manager.start(name, Channel(id, name, "1"), user_id="1", now=START)
-        from dataclasses import replace
-
+        for name, channel in CHANNELS.items():
+            await manager.start(name, channel, user_id="1", now=START)
         for number, label in enumerate(WORLD):
-            id = names["east" if label in SECOND else "world"]
+            id = CHANNELS["east" if label in SECOND else "world"].id
             await recorder.record(replace(message(label, number), channel_id=id))
         secret = Message(START, "eve", "104000000000000004", SECRET, "user_message", message_id=1)
-        await recorder.record(replace(secret, channel_id=names["secret"]))
-        world = manager.reader.running(names["world"])
+        await recorder.record(replace(secret, channel_id=CHANNELS["secret"].id))
+        world = manager.reader.running(CHANNELS["world"].id)
         assert world is not None
         await manager.tag(world, "solution", message_index=1)
         await manager.tag(world, "solution", message_index=3)
         await manager.tag(world, "solutions", message_index=4)
     connection = open_for_writing(folder)
-    connection.execute("UPDATE messages SET pinned = 1 WHERE text LIKE '%foo_bar%'")
+    connection.execute("UPDATE messages SET pinned = 1 WHERE instr(text, 'foo_bar')")
     connection.execute("UPDATE messages SET edited_at = timestamp WHERE text LIKE '%disk%'")
     connection.execute("UPDATE messages SET deleted_at = timestamp WHERE text LIKE '%panic%'")
     connection.close()

@@ -120,6 +120,10 @@ class Answering(commands.Cog):
         view = Pager(page, count, allowed, index)
         view.message = await self.say(context, await page(index), view=view)
 
+    def may_control(self, context: Context) -> bool:
+        """Whether somebody may start, stop and change recordings in this channel."""
+        return may_control(context.author, context.channel, self.settings.role)
+
     def require_control(self, context: Context) -> None:
         """Refuse who may not start, stop or change recordings in this channel.
 
@@ -128,7 +132,7 @@ class Answering(commands.Cog):
         InvalidInput
             They may not.
         """
-        if not may_control(context.author, context.channel, self.settings.role):
+        if not self.may_control(context):
             also = f" or the role {self.settings.role}" if self.settings.role else ""
             raise InvalidInput(f"This needs the right to manage messages in this channel{also}.")
 

@@ -75,6 +75,8 @@ _SCRIPT: tuple[tuple[int, str | None, str], ...] = (
     (0, "STRYK", "!record stop"),
     (1, "STRYK", "!record list"),
     (0, "jonas", "!record load oauth-implementation"),
+    (0, "mira", '!record search oauth-implementation "token refresh"'),
+    (0, "STRYK", "!record stats oauth-implementation"),
     (0, "jonas", "!record goto oauth-implementation found-solution"),
     (0, "mira", "!record export oauth-implementation md"),
     (0, "STRYK", "!record save oauth-notes.txt"),

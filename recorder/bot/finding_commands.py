@@ -10,14 +10,17 @@ from pathlib import Path
 
 import discord
 from discord import app_commands
+from discord.ext import commands
 
-from recorder.bot import replies, stats_reply
+from recorder.bot import replies, search_reply, stats_reply
 from recorder.bot.answering import Answering, Context, prefix_of, unquoted
 from recorder.errors import NotFound
 from recorder.models import Session
 from recorder.names import export_name
+from recorder.search import Found, Searcher
 from recorder.session_analyzer import SessionAnalyzer
 from recorder.session_exporter import FORMATS
+from recorder.settings import Settings
 
 _A_PAGE = replies.MESSAGES_A_PAGE
 
@@ -25,6 +28,10 @@ _A_PAGE = replies.MESSAGES_A_PAGE
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
 class FindingCommands(Answering):
     """Find recordings again."""
+
+    def __init__(self, bot: commands.Bot, settings: Settings) -> None:
+        super().__init__(bot, settings)
+        self._searcher = Searcher(self.manager.reader, settings.timezone)
 
     @Answering.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
@@ -59,6 +66,44 @@ class FindingCommands(Answering):
 
         count = _pages(session.message_count, _A_PAGE)
         await self.page(context, page, count, self._may_turn(context, session))
+
+    @Answering.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(
+        name="The session's name, or all",
+        query='Words, "a phrase", from:name, before:2025-11-08, has:link, -not, a OR b',
+    )
+    async def search(self, context: Context, name: str, *, query: str) -> None:
+        """Find messages in a session, or in all that you may see."""
+        everywhere = name.lower() == "all"
+        if everywhere:
+            sessions = await self.readable_sessions(context)
+        else:
+            sessions = [await self.session(context, name)]
+        wanted = search_reply.wanted(query, deleted_too=self.may_control(context))
+        now, title = context.message.created_at, "all sessions" if everywhere else sessions[0].name
+        await context.defer()
+
+        def find(index: int) -> Found:
+            return self._searcher.search(
+                wanted.query,
+                sessions,
+                now=now,
+                sort=wanted.sort,
+                fts=wanted.fts,
+                limit=search_reply.HITS_A_PAGE,
+                offset=index * search_reply.HITS_A_PAGE,
+            )
+
+        async def page(index: int) -> str:
+            found = await asyncio.to_thread(find, index)
+            return search_reply.found(title, found, index, everywhere)
+
+        async def allowed(interaction: discord.Interaction) -> bool:
+            readable = await self.only_readable(sessions, interaction.user, context.guild)
+            return len(readable) == len(sessions)
+
+        total = (await asyncio.to_thread(find, 0)).total
+        await self.page(context, page, _pages(total, search_reply.HITS_A_PAGE), allowed)
 
     @Answering.record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name; without one, all that you may see")
@@ -142,6 +187,7 @@ class FindingCommands(Answering):
         return allowed
 
     @load.autocomplete("name")
+    @search.autocomplete("name")
     @stats.autocomplete("name")
     @tags.autocomplete("name")
     @goto.autocomplete("name")

@@ -180,9 +180,10 @@ def gone_to(session: Session, tag: Tag, messages: Sequence[RecordedMessage], pre
         line = message_line(recorded)
         if recorded.message_index == tag.message_index:
             line = f"➡️ {line}"
-            link = jump_link(session, recorded)
+            message = recorded.message
+            link = message_link(session.guild_id, message.channel_id, message.message_id)
         lines.append(line)
-    jump = f"Jump: {link}\n" if link else ""
+    jump = f"Jump: <{link}>\n" if link else ""
     return (
         f"🏷️ **{plain(tag.name)}** in {plain(session.name)}, {date_and_clock(tag.timestamp)}\n\n"
         + "\n".join(lines)
@@ -190,13 +191,11 @@ def gone_to(session: Session, tag: Tag, messages: Sequence[RecordedMessage], pre
     )
 
 
-def jump_link(session: Session, recorded: RecordedMessage) -> str:
+def message_link(guild_id: str | None, channel_id: str | None, message_id: int | None) -> str:
     """Where a message stands in Discord; empty when that is not known."""
-    message = recorded.message
-    if message.message_id is None or message.channel_id is None:
+    if channel_id is None or message_id is None:
         return ""
-    place = session.guild_id or "@me"
-    return f"<https://discord.com/channels/{place}/{message.channel_id}/{message.message_id}>"
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
 def tagged(tag: Tag) -> str:
@@ -335,6 +334,7 @@ def help_text(prefix: str) -> str:
         ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
         ("list", "the sessions that you may see"),
         ("load <name>", "replay a session"),
+        ("search <name|all> <query>", "find messages"),
         ("stats [name]", "who, when, which commands and topics"),
         ("export <name> <format>", "a file to download: txt, md, json, jsonl"),
         ("tag <tag>", "mark this moment, or the message you reply to"),

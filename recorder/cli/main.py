@@ -17,7 +17,7 @@ from recorder.settings import Settings
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    done, and something is wrong: verify or doctor found faults
+  1    done, and something is wrong: verify or doctor found faults; search found nothing
   2    wrong use or bad input; nothing was changed
   3    the data folder or the database cannot be used
   130  interrupted
@@ -85,9 +85,9 @@ def main(context: click.Context, data: Path | None, timezone: str | None) -> Non
 
 
 def _add_commands() -> None:
-    from recorder.cli import care, reading, running, shaping, statistics
+    from recorder.cli import care, reading, running, searching, shaping, statistics
 
-    for module in (running, reading, statistics, shaping, care):
+    for module in (running, reading, searching, statistics, shaping, care):
         for command in module.COMMANDS:
             main.add_command(command)
 

@@ -361,7 +361,7 @@ def _explained(error: sqlite3.OperationalError) -> Exception:
     elif near := re.search(r'syntax error near "(.*)"', text, re.DOTALL):
         where = f'near "{near[1]}"' if near[1] else "at its end"
         hint = f"It breaks off {where}. Put signs and the words AND, OR, NOT into double quotes."
-    elif text.startswith(("fts5:", "unknown special query", "unable to use function")):
+    elif error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
         hint = f"SQLite says: {text}."
     else:
         return error

@@ -1,0 +1,106 @@
+"""Searching and statistics, through the real bot."""
+
+import discord
+import pytest
+from world import World, both
+
+pytestmark = pytest.mark.simcord(check_errors=False)
+
+
+async def conversation(world: World) -> None:
+    await world.say("!record start oauth-implementation")
+    await world.say("Show me **the** token refresh code")
+    await world.say("!ai token refresh?", world.member)
+    await world.say("Token refresh works! ✓ @everyone")
+    await world.say("something else, C++ and 刷新 too")
+    await world.say("!record stop")
+
+
+@both
+async def test_search_answers_with_matches_and_links(world: World, how: str) -> None:
+    await conversation(world)
+    if how == "slash":
+        query = "token refresh --sort oldest"
+        answer = await world.slash("search", name="oauth-implementation", query=query)
+    else:
+        answer = await world.say("!record search oauth-implementation token refresh --sort oldest")
+    lines = answer.splitlines()
+    assert lines[0] == "🔍 **Found 4 matches in oauth-implementation:**"
+    first = next(m for m in world.channel.history() if m.content.startswith("Show me"))
+    assert lines[2].startswith("1. [<t:")
+    assert lines[2].endswith(f' **token** **refresh** code" [↗](<{first.jump_url}>)')
+    assert "@everyone" not in answer.replace("@\u200beveryone", "")
+    phrase = await world.call(how, "search", name="all", query='"refresh works"')
+    assert "**Found 1 match in all sessions:**" in phrase
+    assert "in oauth-implementation: " in phrase
+    for query, count in (("C++", 1), ("刷新", 1), ("from:alice", 1), ("refres*", 4)):
+        matches = "1 match" if count == 1 else f"{count} matches"
+        answer = await world.call(how, "search", name="all", query=query)
+        assert f"**Found {matches} in all" in answer, query
+    nothing = await world.call(how, "search", name="all", query="tokne")
+    assert nothing.startswith("🔍 **Found nothing in all sessions**\n") and "token" in nothing
+
+
+async def test_search_pages(world: World) -> None:
+    await world.say("!record start long")
+    for number in range(12):
+        await world.say(f"needle number {number}")
+    answer = await world.say("!record search long needle --sort newest")
+    assert "Found 12 matches" in answer and "\n1. " in answer and "\n6. " not in answer
+    await world.member.click(world.channel.history()[-1], label="Next")
+    second = world.channel.history()[-1].content
+    assert "\n6. " in second and "number 6" in second
+
+
+async def test_nothing_is_found_in_what_one_may_not_read(world: World) -> None:
+    me = world.guild.me
+    assert me is not None
+    seen = discord.PermissionOverwrite(view_channel=True)
+    private = world.guild.create_text_channel(
+        "private",
+        overwrites={
+            world.guild.default_role: discord.PermissionOverwrite(view_channel=False),
+            world.staff: seen,
+            me: seen,
+        },
+    )
+    for text in ("!record start hidden", "the secret needle", "!record stop"):
+        await world.staff.send(private, text)
+    await conversation(world)
+    assert "Found 1 match" in await world.say("!record search all needle")
+    assert "Found nothing" in await world.say("!record search all needle", world.member)
+    answer = await world.say("!record search hidden needle", world.member)
+    assert answer == (await world.say("!record search nope needle", world.member)).replace(
+        "nope", "hidden"
+    )
+    assert "Messages: 5\n" in await world.say("!record stats", world.member)
+    answer = await world.say("!record stats hidden", world.member)
+    assert answer == '❌ There is no session "hidden" here. See **!record list**.'
+
+
+async def test_deleted_messages_are_found_by_those_who_manage_messages(world: World) -> None:
+    await world.say("!record start deleting")
+    message = await world.member.send(world.channel, "a rash needle")
+    await world.member.delete(message)
+    await world.say("!record stop")
+    assert "Found 1 match" in await world.say("!record search deleting needle is:deleted")
+    assert "Found nothing" in await world.say("!record search deleting needle", world.member)
+    assert "Found nothing" in await world.say("!record search deleting needle --fts", world.member)
+
+
+@both
+async def test_stats(world: World, how: str) -> None:
+    await conversation(world)
+    answer = await world.call(how, "stats", name="oauth-implementation")
+    assert answer.startswith(
+        "📊 **Session Stats: oauth-implementation**\n\n**Overview:**\nDuration: 0s\nMessages: 5\n"
+        "User: 4 messages\nBot: 1 response\n"
+    )
+    assert "**Activity:**\nCommands used: 1\n- !ai: 1\n" in answer
+    assert "**Topics discussed:**\n- Token refresh" in answer
+
+
+async def test_fts_errors_are_explained(world: World) -> None:
+    await conversation(world)
+    assert "❌ " in await world.say("!record search all --fts token AND (")
+    assert "Found 3 matches" in await world.say("!record search all --fts token NOT code")

@@ -1,0 +1,40 @@
+"""Messages to record, and what has to hold of every data folder."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recordings import NOW, message
+
+from recorder import Channel, Message
+from recorder.store.reading import Reader
+from recorder.verification import verify, verify_database
+
+__all__ = ["CHANNEL", "NOW", "UTC_ZONE", "assert_sound", "said", "texts"]
+
+CHANNEL = Channel("77", "development", "1")
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def said(number: int, text: str = "", **changes: Any) -> Message:
+    return replace(message(number, text, CHANNEL.id), **changes)
+
+
+def texts(folder: Path) -> list[str]:
+    """What the one session in a folder holds, read by its index."""
+    (session,) = Reader(folder).sessions()
+    recorded = list(Reader(folder).messages(session.id))
+    assert [r.message_index for r in recorded] == list(range(1, len(recorded) + 1))
+    return [r.message.content for r in recorded]
+
+
+def assert_sound(folder: Path, *, recording: bool = False) -> None:
+    """Each file is what the database says, to the byte, and both are sound."""
+    reader = Reader(folder)
+    for session in reader.sessions():
+        assert verify(reader, session, recording=recording).faults == ()
+        lines = "".join(f"{line}\n" for line in reader.lines(session.id))
+        assert (folder / session.file_path).read_bytes() == lines.encode()
+        assert session.byte_size == len(lines.encode())
+    assert verify_database(folder, recording=recording) == []
