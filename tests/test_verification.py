@@ -70,7 +70,7 @@ Lines = list[bytes]
 
 
 def flipped(lines: Lines) -> Lines:
-    return [*lines[:9], lines[9].replace(b"message 10", b"message 1\x31"), *lines[10:]]
+    return [*lines[:9], lines[9].replace(b"message 10", b"message 11"), *lines[10:]]
 
 
 def cut(lines: Lines) -> Lines:
@@ -120,7 +120,7 @@ def emptied(lines: Lines) -> Lines:
 FILE_DAMAGE: dict[Callable[[Lines], Lines], tuple[int, str]] = {
     flipped: (10, "differs from byte"),
     cut: (10, "differs from byte"),
-    without_its_end: (MESSAGES + 3, "ends there"),
+    without_its_end: (MESSAGES + 3, "differs from byte 104 on: the file ends there"),
     dropped: (10, "differs from byte"),
     added: (10, "differs from byte"),
     swapped: (10, "differs from byte"),
@@ -194,7 +194,8 @@ def test_any_flipped_byte_of_a_file_is_noticed(data: st.DataObject) -> None:
             flip = data.draw(st.integers(1, 255))
             path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
             (fault,) = faults(folder)
-            assert f"line {whole.count(b'\n', 0, at) + 1}: " in fault
+            line = whole.count(b"\n", 0, at) + 1
+            assert fault.startswith(f"sessions/{path.name}, line {line}: differs")
         path.write_bytes(whole)
         assert faults(folder) == ()
 
@@ -204,7 +205,6 @@ def test_any_flipped_byte_of_a_file_is_noticed(data: st.DataObject) -> None:
 CHANGED_LINE = (
     "UPDATE lines SET line = replace(line, 'message 7', 'message 8') WHERE line_number = 7"
 )
-NEXT_LINE = "UPDATE lines SET line_number = -line_number WHERE line_number > 9"
 
 DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
     "line": ((CHANGED_LINE,), ", line 7: was changed in the database (its hash"),
@@ -221,8 +221,21 @@ DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
         ", line 7: is missing in the database (the next one there is 8)",
     ),
     "last line deleted": (
-        (f"DELETE FROM lines WHERE line_number = {MESSAGES + 3}",),
+        (
+            f"DELETE FROM lines WHERE line_number = {MESSAGES + 3}",
+            "UPDATE messages SET deleted_at = NULL",
+        ),
         f"has {MESSAGES + 2} lines, the database counts {MESSAGES + 3}",
+    ),
+    "last line deleted and all counts with it": (
+        (
+            "UPDATE messages SET deleted_at = NULL",
+            "UPDATE recording_sessions SET line_count = line_count - 1, byte_size = "
+            "(SELECT max(byte_offset) FROM lines), head = "
+            f"(SELECT hash FROM lines WHERE line_number = {MESSAGES + 2})",
+            f"DELETE FROM lines WHERE line_number = {MESSAGES + 3}",
+        ),
+        f", line {MESSAGES + 3}: is not in the database",
     ),
     "offset": (
         ("UPDATE lines SET byte_offset = byte_offset + 1 WHERE line_number = 7",),
@@ -251,7 +264,7 @@ DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "content": (
         ("UPDATE messages SET content = 'never said' WHERE message_index = 7",),
-        ", line 7: its message was changed in the database: content is 'never said', not 'message 7",
+        ", line 7: its message was changed in the database: content is 'never said', not 'm",
     ),
     "edit undone": (
         ("UPDATE messages SET content = 'message 5' WHERE message_index = 5",),
