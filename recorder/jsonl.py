@@ -178,6 +178,20 @@ def without_surrogates(message: Message) -> Message:
     )
 
 
+def change_without_surrogates(change: Change) -> Change:
+    """`change` with each lone half of a surrogate pair replaced by U+FFFD."""
+    if isinstance(change, Annotation):
+        return replace(change, model=clean_text(change.model))
+    if isinstance(change, Edit):
+        return replace(
+            change,
+            content=clean_text(change.content),
+            attachments=tuple(clean_text(url) for url in change.attachments),
+            extra=_clean_object(change.extra),
+        )
+    return change
+
+
 def parse_time(text: str) -> datetime:
     """An ISO 8601 time as an aware one in UTC; without an offset it is taken for UTC.
 

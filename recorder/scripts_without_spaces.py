@@ -17,11 +17,17 @@ _CHARACTERS = (
 # A character of private use is a word of the index: no phrase reaches over it.
 _BETWEEN = " \ue000 "
 RUN = re.compile(f"[{_CHARACTERS}]+")
+_WORD = re.compile(f"[\\w{_CHARACTERS}]+")
+_PART = re.compile(f"[{_CHARACTERS}]|[^\\W{_CHARACTERS}]+")
 
 
 def spaced(text: str) -> str | None:
-    """The runs of such characters in `text`, a space after each; ``None`` without any."""
+    """The words with such characters in `text`, taken apart; ``None`` without any.
+
+    Letters of other scripts that are glued to them stay together: ``使用Python`` becomes
+    ``使 用 Python``.
+    """
     if text.isascii():
         return None
-    runs = RUN.findall(text)
-    return _BETWEEN.join(" ".join(run) for run in runs) if runs else None
+    words = [word for word in _WORD.findall(text) if RUN.search(word)]
+    return _BETWEEN.join(" ".join(_PART.findall(word)) for word in words) if words else None

@@ -275,7 +275,8 @@ class _Search:
 
     def unknown_author(self, connection: Connection, part: Filter) -> str | None:
         """That nobody of a name in ``from:`` wrote, and who may be meant."""
-        if part.name != "from" or self.has_hits(connection, [part]):
+        alone = len(self.query.parts) == 1  # then it is known already
+        if part.name != "from" or (not alone and self.has_hits(connection, [part])):
             return None
         scope = None if self.sessions is None else [session.id for session in self.sessions]
         known = {name.casefold(): name for name in searching.authors(connection, scope)}

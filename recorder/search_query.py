@@ -135,7 +135,7 @@ def parse(text: str, now: datetime, timezone: ZoneInfo) -> Query:
     found: list[Part | Literal["OR"]] = []
     for match in list(_ITEM.finditer(text.translate(_CURLY)))[:_MOST_PARTS]:
         if match[0] in ("OR", "AND"):
-            found.append("OR" if match[0] == "OR" else _term("AND"))
+            found.append("OR" if match[0] == "OR" else Term("AND", "AND"))
         elif (part := _part(match, now, timezone)) is not None:
             found.append(part)
     parts = _joined(found)
@@ -153,7 +153,7 @@ def _joined(found: list[Part | Literal["OR"]]) -> tuple[Part, ...]:
         if item == "OR":
             after_or = between and not after_or and found[number + 1] != "OR"
             if not after_or:
-                parts.append(_term("OR"))
+                parts.append(Term("OR", "OR"))
         elif isinstance(item, Term) and item.text == "AND" and between and not after_or:
             continue
         elif after_or:

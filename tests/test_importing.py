@@ -3,7 +3,6 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import record
 from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, texts
-from test_jsonl import IDS, TEXT, messages
+from test_jsonl import TEXT, messages
 from test_lifecycle import dump
 
 from recorder import Message, SessionManager, SessionRecorder
@@ -231,8 +231,12 @@ def test_the_number_of_further_bad_lines_is_said(folder: Path, file: Path) -> No
 
 
 def test_a_file_without_messages_is_refused(folder: Path, file: Path) -> None:
-    for data in (b"", b"\n \n", b'{"timestamp": "2025-11-08T15:45:00Z", "type": "deletion", '
-                 b'"message_id": "1", "channel_id": "2"}\n'):
+    for data in (
+        b"",
+        b"\n \n",
+        b'{"timestamp": "2025-11-08T15:45:00Z", "type": "deletion", '
+        b'"message_id": "1", "channel_id": "2"}\n',
+    ):
         file.write_bytes(data)
         refused(folder, file, InvalidInput, f"{file} holds no messages. Nothing was imported")
 
@@ -260,9 +264,10 @@ def test_a_name_that_cannot_be_used_is_refused(folder: Path, tmp_path: Path, fil
 def refused(
     folder: Path, file: Path, error: type[RecorderError], says: str, **options: str
 ) -> None:
-    take_in(folder, kept(folder), name="kept") if not folder.exists() else None
+    """Importing fails, and a folder with a recording in it stays as it is."""
+    if not folder.exists():
+        asyncio.run(record(folder, "kept", ["one"]))
     before = dump(folder)
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(error, match=says):
         take_in(folder, file, **options)
-    assert str(caught.value).endswith(".")
     assert dump(folder) == before

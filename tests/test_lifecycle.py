@@ -326,15 +326,15 @@ async def test_what_is_refused_says_what_to_do(
 async def test_files_of_the_same_name_and_day_are_numbered(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:
-    foreign = recorder.folder / "sessions" / "same_2025-11-08.jsonl"
+    foreign = recorder.folder / "sessions" / "same_2025-11-08-3.jsonl"
     foreign.write_text("not of the recorder")
     paths = []
     for number, name in enumerate(("same", "SAME", "same")):
         channel = Channel(str(number), "c", str(number))
         paths.append((await manager.start(name, channel, user_id="5", now=NOW)).file_path)
     assert paths == [
-        "sessions/same_2025-11-08-2.jsonl",
-        "sessions/SAME_2025-11-08-3.jsonl",
+        "sessions/same_2025-11-08.jsonl",
+        "sessions/SAME_2025-11-08-2.jsonl",
         "sessions/same_2025-11-08-4.jsonl",
     ]
     assert foreign.read_text() == "not of the recorder"

@@ -20,7 +20,7 @@ from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
 from recorder.errors import AlreadyRunning, StorageError
 from recorder.jsonl import clean_text
-from recorder.models import Annotation
+from recorder.models import Annotation, Edit
 from recorder.store.reading import Reader
 
 # Everything that a str can hold, and more often what breaks lines, JSON, C strings or UTF-8.
@@ -306,6 +306,28 @@ async def test_ids_of_any_length_are_kept_and_sorted_as_numbers(
     with manager.reader.connect() as connection:
         rows = connection.execute("SELECT message_id FROM messages ORDER BY message_id")
         assert [row[0] for row in rows] == ids
+
+
+# Edits and deletions.
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(WILD_TEXT, min_size=1, max_size=4))
+@example(["\ud800", "\0", "\u2028"])
+def test_any_edit_is_recorded_as_it_was(contents: list[str]) -> None:
+    async def record(recorder: SessionRecorder, manager: SessionManager) -> None:
+        session = await start(manager)
+        await recorder.record(said(1, "first"))
+        for content in contents:
+            recorder.change(Edit(NOW, "77", 1001, content, (content,), {"key": content}))
+        await recorder.flush()
+        (recorded,) = manager.load(session)
+        last = clean_text(contents[-1])
+        assert recorded.message.content == last
+        assert recorded.message.attachments == (last,)
+        assert recorded.message.extra == {"key": last}
+
+    with_recorder(record)
 
 
 # The model of a reply.

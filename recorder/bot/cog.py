@@ -47,6 +47,7 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
         for hear, event in self._heard():
             self.bot.remove_listener(hear, event)
         self.auto_recorder.close()
+        self.searcher.close()
         await self.recorder.close()
 
     def annotate(self, message: discord.Message | discord.PartialMessage, *, model: str) -> None:

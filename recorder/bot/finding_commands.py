@@ -31,7 +31,7 @@ class FindingCommands(Answering):
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
         super().__init__(bot, settings)
-        self._searcher = Searcher(self.manager.reader, settings.timezone)
+        self.searcher = Searcher(self.manager.reader, settings.timezone)
 
     @Answering.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
@@ -84,7 +84,7 @@ class FindingCommands(Answering):
         await context.defer()
 
         def find(index: int) -> Found:
-            return self._searcher.search(
+            return self.searcher.search(
                 wanted.query,
                 sessions,
                 now=now,

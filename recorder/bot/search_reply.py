@@ -52,7 +52,7 @@ def found(title: str, found: Found, index: int, everywhere: bool) -> str:
         hint = f"\n{plain(found.hint)}" if found.hint else ""
         return f"🔍 **Found nothing in {plain(title)}**{hint}"
     count = plural(found.total, "match", "matches")
-    more = "" if found.is_exact else "more than "
+    more = "" if found.is_exact else "at least "
     first = index * HITS_A_PAGE + 1
     lines = [_line(number, hit, everywhere) for number, hit in enumerate(found.hits, first)]
     return f"🔍 **Found {more}{count} in {plain(title)}:**\n\n" + "\n".join(lines)

@@ -233,10 +233,16 @@ class Journal:
             raise TypeError("a message's line is not a message")
         before = changes_of(self.connection, session.id, change.message_id)
         line = jsonl.encode_change(change)
+        try:
+            data = line.encode()
+        except UnicodeEncodeError:
+            change = jsonl.change_without_surrogates(change)
+            line = jsonl.encode_change(change)
+            data = line.encode()
         after = current(message, [*before, change])
         if after == current(message, before):
             return
-        self._append_line(session, line, line.encode(), about=change.message_id)
+        self._append_line(session, line, data, about=change.message_id)
         self.flush()
         values = message_row(session.id, row[2], after)
         self.connection.execute(_UPDATE_MESSAGE, (*values, row[1]))

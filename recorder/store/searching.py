@@ -104,6 +104,9 @@ def plan(parts: Sequence[Part], scope: Scope) -> Plan:
     """How to find what has all of `parts`, in the sessions of `scope` or in all."""
     wanted: list[str] = []
     unwanted: list[str] = []
+    # Without words every row is looked at: one pass over the lines is quicker than many looks.
+    every_row = scope is None or len(scope) > 1
+    every_row = every_row and all(isinstance(part, Filter) for part in parts)
     made = Plan(one_session=scope is not None and len(scope) == 1)
     for part in parts:
         terms = part.parts if isinstance(part, AnyOf) else (part,)
@@ -117,6 +120,8 @@ def plan(parts: Sequence[Part], scope: Scope) -> Plan:
                 _add(made, _condition(part, scope))
         elif isinstance(part, Not) and isinstance(part.part, Term) and part.part.literal is None:
             unwanted.append(_match(part.part))
+        elif isinstance(part, Filter):
+            _add(made, _filter(part, every_row=every_row))
         else:
             _add(made, _condition(part, scope))
     if wanted:
@@ -166,7 +171,7 @@ def count(connection: sqlite3.Connection, made: Plan, limit: int | None) -> int:
 def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[FoundMessage]:
     """The messages with these ids, in the same order."""
     found = {
-        row[0]: FoundMessage(*row[:5], datetime.fromisoformat(row[5]), *row[6:])
+        row[0]: FoundMessage._make((*row[:5], datetime.fromisoformat(row[5]), *row[6:]))
         for row in connection.execute(
             "SELECT m.id, m.session_id, m.message_index, m.message_id, m.channel_id, m.timestamp, "
             "m.author, m.author_id, coalesce(json_extract(l.line, '$.display_name'), m.author), "
@@ -276,7 +281,7 @@ def _both(one: Condition, other: Condition) -> Condition:
     return f"({one[0]} AND {other[0]})", one[1] + other[1]
 
 
-def _filter(part: Filter) -> Condition:
+def _filter(part: Filter, *, every_row: bool = False) -> Condition:
     value = part.value
     id = match[1] if (match := _ID.fullmatch(value)) else None
     conditions: dict[FilterName, Callable[[], Condition]] = {
@@ -286,7 +291,7 @@ def _filter(part: Filter) -> Condition:
         "tag": lambda: _tag(value),
         "in": lambda: (_IN_PLACE, [id or value, name_key(value), value]),
         "mentions": lambda: _mentions(id, value.removeprefix("@")),
-        "from": lambda: _author(id, value.removeprefix("@")),
+        "from": lambda: _author(id, value.removeprefix("@"), at_once=every_row),
     }
     return conditions[part.name]() if part.name in conditions else _time(part)
 
@@ -316,14 +321,18 @@ def _time(part: Filter) -> Condition:
     return "(m.timestamp >= ? AND m.timestamp < ?)", [start, end]
 
 
-def _author(id: str | None, name: str) -> Condition:
+def _author(id: str | None, name: str, *, at_once: bool = False) -> Condition:
+    """Who wrote it; the names that people saw are looked up by row, or all `at_once`."""
     if id is not None:
         return "m.author_id = ?", [id]
     author = _like("m.author", _escaped(name))
-    shown = json.dumps(name, ensure_ascii=False)
-    line = _like("line", f'%"display\\_name": {_escaped(shown)}%')
-    display = (f"(SELECT {line[0]} FROM lines WHERE id = m.id)", line[1])
-    return f"({author[0]} OR {display[0]})", author[1] + display[1]
+    line = _like("json_extract(line, '$.display_name')", _escaped(name))
+    sql = (
+        f"m.id IN (SELECT id FROM lines WHERE {line[0]})"
+        if at_once
+        else f"(SELECT {line[0]} FROM lines WHERE id = m.id)"
+    )
+    return f"({author[0]} OR {sql})", author[1] + line[1]
 
 
 def _mentions(id: str | None, name: str) -> Condition:

@@ -1,0 +1,242 @@
+"""What was acknowledged is there after a crash, and the files are brought to it."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
+
+from recorder import SessionManager, SessionRecorder
+from recorder.database import DATABASE_NAME
+from recorder.errors import RecordingFailed
+from recorder.store.reading import Reader
+
+KILLS = 24
+
+# Says which message has which index as soon as that is acknowledged. A fast sync, and sometimes
+# none at all: the file is then what the kernel has of it.
+RECORDS = textwrap.dedent("""
+    import asyncio, sys
+    from pathlib import Path
+    from recorder import SessionManager, SessionRecorder
+    from recorder.models import Edit
+    from soundness import CHANNEL, NOW, UTC_ZONE, said
+
+    async def main(folder, first, sync_seconds, at_once):
+        async with SessionRecorder(folder, sync_seconds=sync_seconds, queue_limit=16) as recorder:
+            if not recorder.channels:
+                manager = SessionManager(recorder, UTC_ZONE)
+                await manager.start("killed", CHANNEL, user_id="1", now=NOW)
+
+            async def one(number):
+                recorded = await recorder.record(said(number, f"message {number} ärger 刷新"))
+                print(number, recorded.message_index, flush=True)
+
+            while True:
+                await asyncio.gather(*(one(n) for n in range(first, first + at_once)))
+                recorder.change(Edit(NOW, CHANNEL.id, 1000 + first, f"edited {first}"))
+                first += at_once
+
+    folder, first, sync_seconds, at_once = sys.argv[1:]
+    asyncio.run(main(Path(folder), int(first), float(sync_seconds), int(at_once)))
+""")
+
+
+async def record_until_killed(folder: Path, first: int, chance: random.Random) -> dict[int, int]:
+    """By its number, the index of each message that was acknowledged before the kill."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", RECORDS, str(folder), str(first)),
+        *(chance.choice(["0.001", "0.02", "60"]), chance.choice(["1", "7", "40"])),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert process.stdout is not None
+    said_so = [await process.stdout.readline()]  # it records
+    await asyncio.sleep(chance.random() * 0.05)
+    process.send_signal(signal.SIGKILL)
+    said_so += (await process.stdout.read()).splitlines(keepends=True)
+    assert await process.wait() == -signal.SIGKILL
+    pairs = [line.split() for line in said_so if line.endswith(b"\n")]
+    return {int(number): int(index) for number, index in pairs}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+async def test_every_acknowledged_message_survives_a_kill_at_any_moment(folder: Path) -> None:
+    chance = random.Random(1)
+    acknowledged: dict[int, int] = {}
+    for _ in range(KILLS):
+        first = max(acknowledged, default=0) + 1000
+        acknowledged |= await record_until_killed(folder, first, chance)
+        async with SessionRecorder(folder):
+            pass
+        assert_sound(folder)
+        (session,) = Reader(folder).sessions()
+        recorded = list(Reader(folder).messages(session.id))
+        assert [r.message_index for r in recorded] == list(range(1, len(recorded) + 1))
+        index = {(r.message.message_id or 0) - 1000: r.message_index for r in recorded}
+        assert acknowledged.items() <= index.items()
+    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert len(acknowledged) > 5 * KILLS
+
+
+# What a start makes of the files.
+
+
+async def record_into(folder: Path, count: int) -> Path:
+    """The file of a session that still runs."""
+    async with SessionRecorder(folder) as recorder:
+        session = await SessionManager(recorder, UTC_ZONE).start(
+            "session", CHANNEL, user_id="5", now=NOW
+        )
+        for number in range(count):
+            recorder.post(said(number, f"message {number} ärger 刷新"))
+    return folder / session.file_path
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    return asyncio.run(record_into(folder, 20))
+
+
+def open_and_close(folder: Path) -> None:
+    async def run() -> None:
+        async with SessionRecorder(folder):
+            pass
+
+    asyncio.run(run())
+
+
+def set_synced(folder: Path, offset: int) -> None:
+    """As after a crash: no more than this is known to be on disk."""
+    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection, connection:
+        connection.execute("UPDATE recording_sessions SET synced_bytes = ?", (offset,))
+
+
+def line_ends(data: bytes) -> list[int]:
+    return [at + 1 for at, byte in enumerate(data) if byte == 10]
+
+
+Damage = Callable[[bytes], bytes]
+DAMAGE: dict[str, Damage] = {
+    "empty": lambda data: b"",
+    "short": lambda data: data[: line_ends(data)[4]],
+    "torn": lambda data: data[: line_ends(data)[4] + 30],
+    "last newline missing": lambda data: data[:-1],
+    "tail of zeros": lambda data: data[:-90] + bytes(90),
+    "longer tail of zeros": lambda data: data[:-90] + bytes(4096),
+    "zeros behind": lambda data: data + bytes(4096),
+    "line behind": lambda data: data + b'{"foreign": true}\n',
+    "something else": lambda data: b"something else\n" * 500,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("synced_lines", [0, 2])
+def test_a_start_makes_a_file_whole(
+    folder: Path, file: Path, damage: str, synced_lines: int
+) -> None:
+    whole = file.read_bytes()
+    damaged = DAMAGE[damage](whole)
+    if damaged[: line_ends(whole)[1]] != whole[: line_ends(whole)[1]]:
+        synced_lines = 0  # what is known to be on disk is not looked at
+    set_synced(folder, [0, *line_ends(whole)][synced_lines])
+    file.write_bytes(damaged)
+    open_and_close(folder)
+    assert file.read_bytes() == whole
+    assert_sound(folder)
+    kept = [path.read_bytes() for path in file.parent.glob("*.damaged*")]
+    assert kept == ([] if whole.startswith(damaged) else [damaged])
+
+
+def test_a_start_brings_back_a_file_that_is_gone(folder: Path, file: Path) -> None:
+    whole = file.read_bytes()
+    file.unlink()
+    open_and_close(folder)
+    assert file.read_bytes() == whole
+    assert_sound(folder)
+
+
+def test_a_file_cut_at_any_byte_of_its_end_is_made_whole(folder: Path, file: Path) -> None:
+    whole = file.read_bytes()
+    for length in range(len(whole) - 600, len(whole)):
+        set_synced(folder, min(length, line_ends(whole)[-5]))
+        file.write_bytes(whole[:length])
+        open_and_close(folder)
+        assert file.read_bytes() == whole, length
+    assert_sound(folder)
+
+
+def test_only_what_is_not_known_to_be_on_disk_is_written_again(folder: Path, file: Path) -> None:
+    whole = file.read_bytes()
+    synced = line_ends(whole)[9]
+    set_synced(folder, synced)
+    changed = whole.replace(b"message 3", b"MESSAGE 3")
+    assert changed.find(b"MESSAGE 3") < synced
+    file.write_bytes(changed[:-100])
+    open_and_close(folder)
+    assert file.read_bytes() == changed, "before the synced offset nothing is touched"
+
+
+def test_a_file_that_is_known_to_be_on_disk_is_not_written(folder: Path, file: Path) -> None:
+    before = file.stat()
+    open_and_close(folder)
+    assert file.stat().st_mtime_ns == before.st_mtime_ns
+    assert file.stat().st_ino == before.st_ino
+
+
+def test_a_synced_offset_is_the_end_of_what_is_in_the_file(folder: Path, file: Path) -> None:
+    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
+        states = connection.execute("SELECT synced_bytes, byte_size FROM recording_sessions")
+        assert states.fetchall() == [(file.stat().st_size,) * 2]
+
+
+def test_a_session_that_was_recovered_goes_on(folder: Path, file: Path) -> None:
+    whole = file.read_bytes()
+    set_synced(folder, 0)
+    file.write_bytes(whole[:333])
+
+    async def go_on() -> None:
+        async with SessionRecorder(folder) as recorder:
+            recorded = await recorder.record(said(100, "after the crash"))
+            assert recorded is not None
+            assert recorded.message_index == 21
+
+    asyncio.run(go_on())
+    assert file.read_bytes().startswith(whole)
+    assert texts(folder)[-1] == "after the crash"
+    assert_sound(folder)
+
+
+def test_the_file_of_a_deleted_session_is_removed_after_a_crash_before_it(
+    folder: Path, file: Path
+) -> None:
+    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("INSERT INTO file_removals SELECT file_path FROM recording_sessions")
+        connection.execute("DELETE FROM messages")
+        connection.execute("DELETE FROM recording_sessions")
+    open_and_close(folder)
+    assert not file.exists()
+    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
+        assert connection.execute("SELECT * FROM file_removals").fetchall() == []
+
+
+def test_a_link_in_place_of_a_file_is_not_followed(folder: Path, file: Path) -> None:
+    target = folder.parent / "precious.txt"
+    target.write_text("mine")
+    file.unlink()
+    file.symlink_to(target)
+    with pytest.raises(RecordingFailed, match="Nothing more is recorded") as caught:
+        open_and_close(folder)
+    assert file.name in str(caught.value)
+    assert target.read_text() == "mine"
