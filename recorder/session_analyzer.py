@@ -61,6 +61,7 @@ _AUTHORS = f"""
 SELECT author, count(*) FROM messages WHERE {_THESE} AND type <> 'system_message'
 GROUP BY author_id ORDER BY count(*) DESC, author LIMIT :limit
 """
+_NAMES = f"SELECT DISTINCT author FROM messages WHERE {_THESE}"
 _MODELS = f"""
 SELECT model, count(*) FROM messages WHERE {_THESE} AND model IS NOT NULL
 GROUP BY model ORDER BY count(*) DESC, model LIMIT :limit
@@ -161,6 +162,7 @@ class SessionAnalyzer:
             connection.execute("BEGIN")  # all figures of the same moment
             overview = connection.execute(_OVERVIEW, these).fetchone()
             texts = connection.execute(_TEXTS, {**these, "limit": _MOST_TEXTS}).fetchall()
+            names = [name for (name,) in connection.execute(_NAMES, these)]
             return Statistics(
                 sessions=len(sessions),
                 duration=sum(session.duration(now) for session in sessions),
@@ -177,7 +179,7 @@ class SessionAnalyzer:
                 models=_counts(connection, _MODELS, these),
                 answers=_answers(connection, these),
                 activity=_activity(connection, these, overview[6], overview[7]),
-                topics=tuple(topics(texts, limit)),
+                topics=tuple(topics(texts, limit, names=names)),
             )
 
 

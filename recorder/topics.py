@@ -90,11 +90,22 @@ class _Candidate:
     phrases: Counter[str] = field(default_factory=Counter)
 
 
-def topics(messages: Iterable[tuple[str, str]], limit: int = 5) -> list[Topic]:
-    """The topics of messages, each given as its author and its text; the weightiest first."""
+def topics(
+    messages: Iterable[tuple[str, str]], limit: int = 5, *, names: Iterable[str] = ()
+) -> list[Topic]:
+    """The topics of messages, each given as its author and its text; the weightiest first.
+
+    Parameters
+    ----------
+    names
+        Of the people who speak: whom somebody addresses is no topic.
+    """
     candidates: defaultdict[tuple[str, ...], _Candidate] = defaultdict(_Candidate)
+    people = {_stem(word) for name in names for word in _WORD.findall(name)}
     for author, text in messages:
         for stems, phrase in dict(_phrases(text)).items():
+            if not people.isdisjoint(stems):
+                continue
             candidate = candidates[stems]
             candidate.messages += 1
             candidate.authors.add(author)
@@ -148,6 +159,7 @@ def _runs(words: list[str]) -> Iterator[tuple[tuple[str, ...], str]]:
                 yield stems, " ".join(phrase)
 
 
+@lru_cache(maxsize=20_000)
 def _is_stop_word(word: str) -> bool:
     return word.lower().replace("’", "'") in _STOP_WORDS or len(word) < 2 or word[0].isdigit()
 
