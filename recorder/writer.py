@@ -300,8 +300,11 @@ class Writer(threading.Thread):
         self.failure = error
         waiting = [waiter for _, waiter in self._unacknowledged if waiter is not None]
         waiting += [waiter for _, waiter in self._queue if waiter is not None]
-        waiting += [room for _, _, room in self._outside]
         waiting += [waiter for _, waiter, _ in self._outside if waiter is not None]
+        rooms = [room for _, _, room in self._outside if not room.done()]
+        for room in rooms:
+            room.set_exception(error)
+            room.exception()  # seen: not everybody waits for room
         self._queue.clear()
         self._outside.clear()
         _resolve([(waiter, error) for waiter in waiting])

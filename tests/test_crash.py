@@ -79,6 +79,7 @@ async def test_every_acknowledged_message_survives_a_kill_at_any_moment(folder: 
         async with SessionRecorder(folder):
             pass
         assert_sound(folder)
+        assert not list((folder / "sessions").glob("*.damaged*")), "no file led the database"
         (session,) = Reader(folder).sessions()
         recorded = list(Reader(folder).messages(session.id))
         assert [r.message_index for r in recorded] == list(range(1, len(recorded) + 1))

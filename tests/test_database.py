@@ -246,9 +246,11 @@ def test_a_database_that_is_a_folder_is_refused(empty: Path) -> None:
 
 def test_a_reader_cannot_write(made: Path) -> None:
     with closing(open_for_reading(made.parent)) as connection:
-        for sql in ("INSERT INTO file_removals VALUES ('x')", "DROP TABLE lines", "VACUUM"):
-            with pytest.raises(sqlite3.OperationalError, match="readonly"):
-                connection.execute(sql)
+        for query_only in ("ON", "OFF"):
+            connection.execute(f"PRAGMA query_only = {query_only}")
+            for sql in ("INSERT INTO file_removals VALUES ('x')", "DROP TABLE lines", "VACUUM"):
+                with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                    connection.execute(sql)
 
 
 async def test_a_reader_neither_waits_for_the_writer_nor_stops_it(

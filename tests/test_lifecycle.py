@@ -348,3 +348,29 @@ async def test_renaming_keeps_the_file_and_the_old_name_is_free(
     assert renamed.file_path == session.file_path
     second = await manager.start("old", Channel("78", "other", "1"), user_id="5", now=NOW)
     assert second.file_path == "sessions/old_2025-11-08-2.jsonl"
+
+
+async def test_a_session_goes_on_in_another_channel(
+    recorder: SessionRecorder, manager: SessionManager
+) -> None:
+    session = await manager.start("session", CHANNEL, user_id="5", now=NOW)
+    await recorder.record(said(1, "here"))
+    await manager.stop(CHANNEL.id, now=NOW)
+    other = Channel("78", "other", CHANNEL.guild_id)
+    reopened = await manager.reopen(session, other, now=NOW)
+    assert (reopened.id, reopened.channel_id, reopened.status) == (session.id, "78", "active")
+    assert await recorder.record(said(2, "not here any more")) is None
+    assert await recorder.record(said(3, "there", channel_id="78")) is not None
+    assert manager.reader.channels([session]) == {session.id: ("77", "78")}
+
+
+async def test_a_clock_that_is_set_back_makes_no_duration_negative(
+    manager: SessionManager,
+) -> None:
+    await manager.start("session", CHANNEL, user_id="5", now=NOW)
+    await manager.pause(CHANNEL.id, now=NOW + timedelta(seconds=10))
+    resumed = await manager.resume(CHANNEL.id, now=NOW + timedelta(seconds=20))
+    earlier = NOW - timedelta(hours=1)
+    assert resumed.duration(earlier) == 10
+    stopped = await manager.stop(CHANNEL.id, now=earlier)
+    assert stopped.duration(earlier) == stopped.recorded_seconds == 10

@@ -191,10 +191,10 @@ async def test_sessions_go_on_when_a_recorder_comes_back(folder: Path) -> None:
     assert Reader(folder).session(session.id).status == "active"
     async with SessionRecorder(folder) as recorder:
         assert recorder.channels == {CHANNEL.id}
+        assert await recorder.record(said(1, "before")) is None, "known from before"
         recorded = await recorder.record(said(2, "after"))
         assert recorded is not None
         assert (recorded.session_id, recorded.message_index) == (session.id, 2)
-        assert await recorder.record(said(1, "before")) is None, "known from before"
     assert texts(folder) == ["before", "after"]
     assert_sound(folder)
 

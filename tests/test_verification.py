@@ -1,6 +1,7 @@
 """Every damage is noticed and named; what a file lost is brought back from the database."""
 
 import asyncio
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -401,6 +402,27 @@ async def test_there_is_no_false_fault_while_a_recorder_records(
     assert len(set(checked)) > 1, "it grew meanwhile"
     await manager.stop(CHANNEL.id, now=NOW)
     assert_sound(recorder.folder, recording=True)
+
+
+async def test_what_is_not_yet_in_the_file_is_no_fault_while_a_recorder_records(
+    folder: Path,
+) -> None:
+    async with SessionRecorder(folder, sync_seconds=600) as recorder:
+        manager = SessionManager(recorder, UTC_ZONE)
+        session = await manager.start("session", CHANNEL, user_id="5", now=NOW)
+        await recorder.record(said(1, "synced"))
+        await recorder.flush()
+        synced = manager.reader.session(session.id).byte_size
+        for number in (2, 3):
+            await recorder.record(said(number, "committed"))
+        now, path = manager.reader.session(session.id), folder / session.file_path
+        whole = path.read_bytes()
+        for length in range(synced, len(whole)):
+            os.truncate(path, length)
+            assert verify(manager.reader, now, recording=True).faults == ()
+        assert verify(manager.reader, now, recording=False).faults
+        os.truncate(path, synced - 1)
+        assert verify(manager.reader, now, recording=True).faults
 
 
 async def test_a_real_fault_is_found_while_a_recorder_records(

@@ -12,12 +12,13 @@ from recorder.backup import back_up
 from recorder.cli.main import FOUND_FAULTS
 from recorder.cli.output import (
     SessionName,
-    console,
     json_option,
     now,
     pass_settings,
     print_json,
+    printable,
     progress,
+    say,
     session_json,
 )
 from recorder.diagnosis import examine
@@ -42,7 +43,7 @@ def init(settings: Settings) -> None:
             pass
 
     asyncio.run(open_and_close())
-    click.echo(f"{settings.data} is ready.")
+    say(f"{settings.data} is ready.")
 
 
 @click.command()
@@ -82,25 +83,27 @@ def verify(context: click.Context, name: str | None, as_json: bool) -> None:
         )
     else:
         for fault in faults:
-            click.echo(fault)
+            say(fault)
         lines = sum(report.lines for report in reports)
         checked = f"{plural(len(reports), 'session')}, {plural(lines, 'line')}"
         if faults:
-            click.echo(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
+            say(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
         else:
-            click.echo(f"{checked} checked: file and database say the same.")
+            say(f"{checked} checked: file and database say the same.")
     if faults:
         context.exit(FOUND_FAULTS)
 
 
 @click.command()
 @click.argument("name", type=SessionName(), required=False)
-@pass_settings
-def repair(settings: Settings, name: str | None) -> None:
+@click.pass_context
+def repair(context: click.Context, name: str | None) -> None:
     """Write files that differ anew from the database, and rebuild the full-text index.
 
-    What stood in such a file is kept beside it, with .damaged behind its name.
+    What stood in such a file is kept beside it, with .damaged behind its name. Ends with exit
+    code 1 when something differs even so.
     """
+    settings: Settings = context.obj
     reader = Reader(settings.data)
     sessions = [reader.find(name)] if name else reader.sessions()
 
@@ -116,11 +119,15 @@ def repair(settings: Settings, name: str | None) -> None:
             await verification.rebuild_index(recorder)
         return repaired
 
+    faults: list[str] = []
     for session in asyncio.run(run()):
-        click.echo(f"{settings.data / session.file_path} was written anew.")
-        for fault in verification.verify(reader, session, recording=False).faults:
-            click.echo(f"Not repairable, the database itself was changed: {fault}")
-    click.echo("The full-text index was built anew.")
+        say(f"{settings.data / session.file_path} was written anew.")
+        faults += verification.verify(reader, session, recording=False).faults
+    say("The full-text index was built anew.")
+    for fault in faults:
+        say(f"Not repairable, the database itself was changed: {fault}")
+    if faults:
+        context.exit(FOUND_FAULTS)
 
 
 @click.command("import")
@@ -148,6 +155,9 @@ def import_(
     if guild is not None and not guild.isdecimal():
         raise click.BadParameter("a server's id is a number", param_hint="--guild")
 
+    for path in files:
+        if not path.is_file():
+            raise click.BadParameter(f"{path} cannot be read twice, as a file can.")
     # A file is read twice with progress: to check it, and to take it in.
     sizes = {path: 2 * path.stat().st_size for path in files}
 
@@ -168,9 +178,9 @@ def import_(
             for path in files:
                 imported = await run(path, recorder)
                 for line in imported.left_out:
-                    click.echo(f"Left out: {line}", err=True)
+                    click.echo(printable(f"Left out: {line}"), err=True)
                 session = imported.session
-                click.echo(f"{session.name}: {plural(session.message_count, 'message')}")
+                say(f"{session.name}: {plural(session.message_count, 'message')}")
 
     asyncio.run(run_all())
 
@@ -189,7 +199,7 @@ def backup(settings: Settings, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"folder": str(folder), "bytes": written})
     else:
-        click.echo(f"{folder}: {size(written)}")
+        say(f"{folder}: {size(written)}")
 
 
 @click.command()
@@ -207,9 +217,12 @@ def doctor(context: click.Context, as_json: bool) -> None:
         )
     else:
         for finding in findings:
-            mark = f"[{_COLOURS[finding.state]}]{finding.state:<4}[/]"
-            console.print(f"{mark}  {finding.what}: ", end="", highlight=False)
-            click.echo(finding.value + (f"\n      {finding.hint}" if finding.hint else ""))
+            say(
+                (f"{finding.state:<4}", _COLOURS[finding.state]),
+                f"  {finding.what}: {finding.value}",
+            )
+            if finding.hint:
+                say(f"      {finding.hint}")
     if any(finding.state == "bad" for finding in findings):
         context.exit(FOUND_FAULTS)
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from io import TextIOWrapper
 from typing import Any
 
 import click
-from dotenv import load_dotenv
 
 from recorder import __version__
-from recorder.errors import InvalidInput, RecorderError, StorageError
-from recorder.settings import Settings
+from recorder.cli.environment import settings_from
+from recorder.cli.output import printable
+from recorder.errors import RecorderError, StorageError
 
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    done, and something is wrong: verify or doctor found faults; search found nothing
+  1    done, and something is wrong: verify, repair or doctor found faults;
+       search found nothing
   2    wrong use or bad input; nothing was changed
-  3    the data folder or the database cannot be used
+  3    the data folder, the database or an output file cannot be used
   130  interrupted
 """
 
@@ -28,28 +29,44 @@ FOUND_FAULTS = 1
 
 def _failed(message: str, exit_code: int) -> click.ClickException:
     """A sentence on standard error and an exit code, never a traceback."""
-    failure = click.ClickException(message)
+    failure = click.ClickException(printable(message))
     failure.exit_code = exit_code  # type: ignore[misc]  # click means it to be set so
     return failure
 
 
 class _Commands(click.Group):
+    def main(self, *args: Any, **options: Any) -> Any:
+        """As click's, and what the system refuses, such as output, ends in a sentence too."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # an old encoding does not have all signs
+                stream.reconfigure(errors="replace")
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            _leave_output()
+            what = f"{error.filename} cannot be used" if error.filename else "Output is cut off"
+            click.echo(printable(f"Error: {what} ({error.strerror})."), err=True)
+            raise SystemExit(3) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what goes wrong ends in a sentence and an exit code."""
         try:
             return super().invoke(ctx)
-        except InvalidInput as error:
-            raise _failed(str(error), 2) from error
         except StorageError as error:
             raise _failed(str(error), 3) from error
         except RecorderError as error:
             raise _failed(str(error), 2) from error
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, click.Abort) as error:
             raise _failed("Interrupted.", 130) from error
         except BrokenPipeError:
             # The reader of our output has seen enough, as in `recorder show x | head`.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave_output()
             raise SystemExit(0) from None
+
+
+def _leave_output() -> None:
+    """What is still to be written goes nowhere, so that Python's last flush does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
@@ -60,28 +77,20 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="recorder")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False),
     help="The data folder.  [RECORDER_DATA; default: data]",
 )
 @click.option(
     "--timezone", help="For files and days, as Europe/Berlin.  [RECORDER_TZ; default: UTC]"
 )
 @click.pass_context
-def main(context: click.Context, data: Path | None, timezone: str | None) -> None:
+def main(context: click.Context, data: str | None, timezone: str | None) -> None:
     """Record Discord conversations, and look after the recordings.
 
     Settings come from the environment or from a file .env in the current folder; options go
     before both.
     """
-    if context.resilient_parsing:
-        return
-    load_dotenv(Path.cwd() / ".env")
-    environment = dict(os.environ)
-    if data is not None:
-        environment["RECORDER_DATA"] = str(data)
-    if timezone is not None:
-        environment["RECORDER_TZ"] = timezone
-    context.obj = Settings.from_environment(environment)
+    context.obj = settings_from(data, timezone)
 
 
 def _add_commands() -> None:

@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
+from recorder.cli.environment import settings_from
 from recorder.errors import RecorderError
 from recorder.models import Json, Session
+from recorder.names import name_key
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
-console = Console()
-_progress_console = Console(stderr=True)
+# A table is not squeezed further on a terminal, and not at all in a pipe.
+_NARROWEST = 76
+_WIDEST = 10_000
+
+# Would lead the cursor or the direction of writing elsewhere, or cannot be encoded.
+_COMMANDING = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# What a shell takes as it is; all else could run as a command when it is completed.
+_SAFE_IN_SHELLS = frozenset("-_.,+@%=")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the group of commands, which ends quietly."""
+        raise BrokenPipeError
+
+
+console = _Console(emoji=False, markup=False, highlight=False)
+_progress_console = Console(stderr=True, markup=False)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for other programs.")
 pass_settings = click.make_pass_decorator(Settings)
+
+POSITIVE = click.IntRange(1, 2**31 - 1)
 
 
 class SessionName(click.ParamType[str]):
@@ -32,21 +58,30 @@ class SessionName(click.ParamType[str]):
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        """The names that begin with what was typed."""
-        data = ctx.find_root().params.get("data")
+    ) -> list[CompletionItem]:
+        """The names that begin with what was typed; the id where a name is not enough.
+
+        A name that several servers have is ambiguous, and one with spaces or signs would be
+        taken apart or even run by the shell: anybody in a channel may have chosen it.
+        """
         try:
-            settings = Settings.from_environment(
-                {"RECORDER_DATA": str(data)} if data else os.environ
-            )
+            settings = settings_from(ctx.find_root().params.get("data"))
             sessions = Reader(settings.data).sessions()
         except RecorderError:
             return []
+        known = Counter(name_key(session.name) for session in sessions)
         return [
-            click.shell_completion.CompletionItem(session.name)
+            CompletionItem(session.name)
+            if known[name_key(session.name)] == 1 and _is_safe(session.name)
+            else CompletionItem(session.id, help=session.name)
             for session in sessions
-            if session.name.casefold().startswith(incomplete.casefold())
+            if name_key(session.name).startswith(name_key(incomplete))
+            or session.id.startswith(incomplete)
         ]
+
+
+def _is_safe(name: str) -> bool:
+    return name[0].isalnum() and all(c.isalnum() or c in _SAFE_IN_SHELLS for c in name)
 
 
 def now() -> datetime:
@@ -54,9 +89,47 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def printable(text: str) -> str:
+    """Text without the characters that would command the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        "\ufffd"
+        if c in _BIDIRECTIONAL or (unicodedata.category(c) in _COMMANDING and c not in "\n\t")
+        else c
+        for c in text
+    )
+
+
+def say(*pieces: str | tuple[str, str]) -> None:
+    """Print a line of text, or of pairs of text and style; styles show on a terminal alone."""
+    line = Text()
+    for piece in pieces:
+        text, style = (piece, "") if isinstance(piece, str) else piece
+        line.append(printable(text), style)
+    if console.is_terminal:
+        console.print(line, soft_wrap=True)
+    else:
+        click.echo(line.plain)
+
+
+def print_table(table: Table, rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; nothing of its columns is cut off, however narrow the terminal is."""
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    wide = console.is_terminal
+    console.width = max(console.width, _NARROWEST) if wide else _WIDEST
+    console.print(table, soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Text for other programs, to the byte: UTF-8 whatever the terminal has."""
+    click.echo(text.encode(), nl=False)
+
+
 def print_json(value: Json | list[dict[str, Any]] | dict[str, Any]) -> None:
     """A value as indented JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    write(json.dumps(value, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n")
 
 
 def session_json(session: Session, at: datetime) -> dict[str, Json]:
@@ -79,17 +152,17 @@ def session_json(session: Session, at: datetime) -> dict[str, Json]:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Any]:
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal, nothing in a pipe; gives a function that advances it."""
     if not _progress_console.is_terminal:
         yield lambda count: None
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_progress_console, transient=True) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(printable(title), total=total)
         yield lambda count: bar.advance(task, count)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import sys
+import math
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from recorder import jsonl
 from recorder.cli.output import (
+    POSITIVE,
     SessionName,
-    console,
     json_option,
     now,
     pass_settings,
     print_json,
+    print_table,
+    say,
     session_json,
+    write,
 )
+from recorder.errors import Conflict
 from recorder.formatting import clock, date_and_clock, duration, plural, size
 from recorder.models import RecordedMessage
 from recorder.names import export_name
@@ -27,6 +32,7 @@ from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
+_LONGEST_SLEEP = threading.TIMEOUT_MAX  # seconds that the system can count
 _COLOURS = {"user_message": "cyan", "bot_response": "green", "system_message": "dim"}
 
 
@@ -40,18 +46,18 @@ def list_(settings: Settings, as_json: bool) -> None:
         print_json([session_json(session, at) for session in sessions])
         return
     if not sessions:
-        click.echo("Nothing has been recorded yet.")
+        say("Nothing has been recorded yet.")
         return
     table = Table(box=None, header_style="bold")
-    table.add_column("Name", overflow="fold")
+    table.add_column("Name", overflow="fold", min_width=12)
     table.add_column("Started", no_wrap=True)
     for column in ("Duration", "Messages", "Size"):
         table.add_column(column, justify="right", no_wrap=True)
     for column in ("Status", "Id"):
         table.add_column(column, no_wrap=True)
-    for session in sessions:
-        table.add_row(
-            escape(session.name),
+    rows = [
+        (
+            session.name,
             date_and_clock(session.started_at, settings.timezone),
             duration(session.duration(at)),
             f"{session.message_count:,}",
@@ -59,15 +65,17 @@ def list_(settings: Settings, as_json: bool) -> None:
             session.status,
             session.id,
         )
-    console.print(table)
+        for session in sessions
+    ]
+    print_table(table, rows)
     messages = sum(session.message_count for session in sessions)
-    click.echo(f"\n{plural(len(sessions), 'session')}, {plural(messages, 'message')}")
+    say(f"\n{plural(len(sessions), 'session')}, {plural(messages, 'message')}")
 
 
 @click.command()
 @click.argument("name", type=SessionName())
-@click.option("--first", default=1, type=click.IntRange(1), help="Begin at this message.")
-@click.option("--count", type=click.IntRange(1), help="Show at most so many messages.")
+@click.option("--first", default=1, type=POSITIVE, help="Begin at this message.")
+@click.option("--count", type=POSITIVE, help="Show at most so many messages.")
 @json_option
 @pass_settings
 def show(settings: Settings, name: str, first: int, count: int | None, as_json: bool) -> None:
@@ -81,8 +89,8 @@ def show(settings: Settings, name: str, first: int, count: int | None, as_json: 
         lines = [jsonl.as_json(recorded.message) for recorded in messages]
         print_json({**details, "messages": lines})
         return
-    console.print(f"[bold]{escape(session.name)}[/] ({session.id}), {session.status}")
-    click.echo(
+    say((session.name, "bold"), f" ({session.id}), {session.status}")
+    say(
         f"{date_and_clock(session.started_at, settings.timezone)}, "
         f"{duration(session.duration(at))}, {plural(session.message_count, 'message')}, "
         f"{size(session.byte_size)}\n{settings.data / session.file_path}\n"
@@ -91,16 +99,31 @@ def show(settings: Settings, name: str, first: int, count: int | None, as_json: 
         print_message(recorded, settings)
 
 
+class Finite(click.FloatRange):
+    """A number, which ``nan`` is not."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number in a range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 @click.command()
 @click.argument("name", type=SessionName())
 @click.option(
     "--speed",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     help="How many times quicker than it was.",
 )
-@click.option("--longest-wait", type=click.FloatRange(0), help="Wait at most so many seconds.")
+@click.option("--longest-wait", type=Finite(0), help="Wait at most so many seconds.")
 @json_option
 @pass_settings
 def replay(
@@ -109,14 +132,14 @@ def replay(
     """Replay a session in the terminal, at the conversation's own rhythm."""
     reader = Reader(settings.data)
     session = reader.find(name)
+    most = _LONGEST_SLEEP if longest_wait is None else min(longest_wait, _LONGEST_SLEEP)
     before = session.started_at
     for recorded in reader.messages(session.id):
         wait = max((recorded.message.timestamp - before).total_seconds() / speed, 0)
         before = max(before, recorded.message.timestamp)
-        time.sleep(wait if longest_wait is None else min(wait, longest_wait))
+        time.sleep(min(wait, most))
         if as_json:
-            click.echo(jsonl.encode(recorded.message))
-            sys.stdout.flush()
+            write(jsonl.encode(recorded.message) + "\n")
         else:
             print_message(recorded, settings)
 
@@ -127,7 +150,7 @@ def replay(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="The file, or - for standard output.  [default: exports/NAME.FORMAT in the data folder]",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
@@ -141,18 +164,25 @@ def export(
     session = reader.find(name)
     exporter = SessionExporter(reader, settings.timezone)
     if output == Path("-"):
+        if as_json:
+            raise click.UsageError("--json tells of a file; with --output - there is none.")
         for piece in exporter.render(session, format, at):
-            click.echo(piece, nl=False)
+            write(piece)
         return
     path = output or settings.data / "exports" / export_name(session.name, format)
-    written = exporter.export(session, format, path, at, overwrite=force)
+    try:
+        written = exporter.export(session, format, path, at, overwrite=force)
+    except Conflict as error:
+        raise Conflict(
+            f"{path} exists already. Write over it with --force, or name another with --output."
+        ) from error
     if as_json:
         print_json({"path": str(path), "bytes": written, "messages": session.message_count})
     else:
-        click.echo(f"{path}: {plural(session.message_count, 'message')}, {size(written)}")
+        say(f"{path}: {plural(session.message_count, 'message')}, {size(written)}")
 
 
-def print_message(recorded: RecordedMessage, settings: Settings) -> None:
+def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "") -> None:
     """A message on the terminal, with what happened to it."""
     message = recorded.message
     marks = [
@@ -161,19 +191,14 @@ def print_message(recorded: RecordedMessage, settings: Settings) -> None:
         if at
     ]
     marks += [f"🏷️ {tag}" for tag in recorded.tags]
-    text = printable(message.text).replace("\n", "\n    ")
-    console.print(
-        f"[dim]\\[{clock(message.timestamp, settings.timezone)}][/] "
-        f"[bold {_COLOURS[message.type]}]{escape(printable(message.speaker))}[/]: {escape(text)}"
-        + (f" [dim]({escape(', '.join(marks))})[/]" if marks else ""),
-        highlight=False,
-        soft_wrap=True,
+    say(
+        mark,
+        (f"[{clock(message.timestamp, settings.timezone)}]", "dim"),
+        " ",
+        (" ".join(message.speaker.split()), f"bold {_COLOURS[message.type]}"),
+        ": " + message.text.replace("\r\n", "\n").replace("\n", "\n    "),
+        (f" ({', '.join(marks)})" if marks else "", "dim"),
     )
-
-
-def printable(text: str) -> str:
-    """Text without the control characters that would command the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 COMMANDS = (list_, show, replay, export)

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 import click
-from rich.markup import escape
 
-from recorder.cli.output import SessionName, console, json_option, now, pass_settings, print_json
-from recorder.cli.reading import printable
+from recorder.cli.output import (
+    POSITIVE,
+    SessionName,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    say,
+)
 from recorder.formatting import date_and_clock, plural
 from recorder.models import Json
 from recorder.search import Found, Hit, Searcher
@@ -30,8 +36,10 @@ NOTHING_FOUND = 1
     type=click.Choice(get_args(Sort)),
     help="newest first by default, within one session best.",
 )
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--offset", default=0, type=click.IntRange(0), help="Leave out so many hits.")
+@click.option("--limit", default=20, show_default=True, type=POSITIVE)
+@click.option(
+    "--offset", default=0, type=click.IntRange(0, 2**31 - 1), help="Leave out so many hits."
+)
 @click.option("--fts", is_flag=True, help="QUERY is in SQLite FTS5's own syntax.")
 @json_option
 @pass_settings
@@ -88,23 +96,20 @@ def _quoted(word: str) -> str:
 
 def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
     if not found.total:
-        click.echo(f"No hits. {found.hint or ''}".rstrip())
+        say(f"No hits. {found.hint or ''}".rstrip())
         return
     for number, hit in enumerate(found.hits, offset + 1):
         message = hit.message
-        shown = "".join(
-            f"[bold yellow]{escape(printable(text))}[/]" if is_hit else escape(printable(text))
-            for text, is_hit in hit.snippet.pieces()
-        )
-        console.print(
-            f"{number}. [dim]\\[{date_and_clock(message.timestamp, timezone)}][/] "
-            f"[dim]{escape(hit.session.name)} #{message.message_index}[/] "
-            f"[bold]{escape(printable(message.speaker))}[/]: {shown}",
-            highlight=False,
-            soft_wrap=True,
+        say(
+            f"{number}. ",
+            (f"[{date_and_clock(message.timestamp, timezone)}]", "dim"),
+            (f" {hit.session.name} #{message.message_index} ", "dim"),
+            (" ".join(message.speaker.split()), "bold"),
+            ": ",
+            *((text, "bold yellow" if is_hit else "") for text, is_hit in hit.snippet.pieces()),
         )
     least = "" if found.is_exact else "at least "
-    click.echo(f"\n{least}{plural(found.total, 'hit')}")
+    say(f"\n{least}{plural(found.total, 'hit')}")
 
 
 def _print_json(found: Found) -> None:

@@ -9,7 +9,16 @@ from typing import TypeVar
 
 import click
 
-from recorder.cli.output import SessionName, console, json_option, now, pass_settings, print_json
+from recorder import jsonl
+from recorder.cli.output import (
+    POSITIVE,
+    SessionName,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    say,
+)
 from recorder.cli.reading import print_message
 from recorder.errors import InvalidInput, NotFound
 from recorder.formatting import date_and_clock, plural
@@ -54,14 +63,16 @@ def tags(settings: Settings, name: str, as_json: bool) -> None:
             ]
         )
         return
+    if not found:
+        say("There are no tags in this session.")
     for tag in found:
-        click.echo(f"{tag.name}  {date_and_clock(tag.timestamp, settings.timezone)}")
+        say(f"{tag.name}  {date_and_clock(tag.timestamp, settings.timezone)}")
 
 
 @click.command()
 @click.argument("name", type=SessionName())
 @click.argument("tag")
-@click.option("--message", type=click.IntRange(1), help="Its index.  [default: the last one]")
+@click.option("--message", type=POSITIVE, help="Its index.  [default: the last one]")
 @pass_settings
 def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
     """Mark a message of a session, to find it again."""
@@ -71,7 +82,7 @@ def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
         return await manager.tag(session, tag, message_index=message)
 
     added = _write(settings, add)
-    click.echo(f"{added.name} marks message {added.message_index}.")
+    say(f"{added.name} marks message {added.message_index}.")
 
 
 @click.command()
@@ -82,14 +93,15 @@ def untag(settings: Settings, name: str, tag: str) -> None:
     """Remove a tag; the message stays as it is."""
     session = Reader(settings.data).find(name)
     _write(settings, lambda manager: manager.untag(session, tag))
-    click.echo(f"{tag} is removed.")
+    say(f"{tag} is removed.")
 
 
 @click.command()
 @click.argument("name", type=SessionName())
 @click.argument("tag")
+@json_option
 @pass_settings
-def goto(settings: Settings, name: str, tag: str) -> None:
+def goto(settings: Settings, name: str, tag: str, as_json: bool) -> None:
     """Show a tagged moment, with what was said around it."""
     reader = Reader(settings.data)
     session = reader.find(name)
@@ -98,10 +110,18 @@ def goto(settings: Settings, name: str, tag: str) -> None:
     if found is None:
         raise NotFound(f'There is no tag "{tag}" in {session.name}. See `recorder tags`.')
     first = max(found.message_index - _AROUND, 1)
-    for recorded in reader.messages(session.id, first, found.message_index + _AROUND):
-        mark = "➡ " if recorded.message_index == found.message_index else "  "
-        console.print(mark, end="")
-        print_message(recorded, settings)
+    messages = reader.messages(session.id, first, found.message_index + _AROUND)
+    if as_json:
+        print_json(
+            [
+                {"message_index": recorded.message_index, **jsonl.as_json(recorded.message)}
+                for recorded in messages
+            ]
+        )
+        return
+    for recorded in messages:
+        is_marked = recorded.message_index == found.message_index
+        print_message(recorded, settings, mark="➡ " if is_marked else "  ")
 
 
 @click.command()
@@ -122,7 +142,7 @@ def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
         return await manager.merge(sources, output, place, user_id=user_id, now=at)
 
     merged = _write(settings, put_together)
-    click.echo(f"{merged.name}: {plural(merged.message_count, 'message')}")
+    say(f"{merged.name}: {plural(merged.message_count, 'message')}")
 
 
 @click.command()
@@ -133,7 +153,7 @@ def rename(settings: Settings, name: str, new_name: str) -> None:
     """Give a session another name; its file keeps its own."""
     session = Reader(settings.data).find(name)
     renamed = _write(settings, lambda manager: manager.rename(session, new_name))
-    click.echo(f"{session.name} is now {renamed.name}.")
+    say(f"{session.name} is now {renamed.name}.")
 
 
 @click.command()
@@ -144,10 +164,18 @@ def delete(settings: Settings, name: str, yes: bool) -> None:
     """Delete a stopped session with its messages and its file, for good."""
     session = Reader(settings.data).find(name)
     count = plural(session.message_count, "message")
-    if not yes:
-        click.confirm(f"Delete {session.name} with its {count} for good?", abort=True)
+    if not (yes or _confirmed(f"Delete {session.name} with its {count} for good?")):
+        raise InvalidInput("Nothing was deleted. With --yes nobody is asked.")
     _write(settings, lambda manager: manager.delete(session))
-    click.echo(f"{session.name} is deleted.")
+    say(f"{session.name} is deleted.")
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:  # Ctrl+C, or there is nobody to ask
+        click.echo(err=True)
+        return False
 
 
 COMMANDS = (tag, tags, goto, untag, merge, rename, delete)

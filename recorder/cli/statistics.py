@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
-from recorder.cli.output import SessionName, console, json_option, now, pass_settings
+from recorder.cli.output import (
+    SessionName,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    print_table,
+    say,
+)
 from recorder.formatting import clock, duration, plural
 from recorder.models import Session
 from recorder.session_analyzer import Count, SessionAnalyzer, Statistics
@@ -27,11 +33,11 @@ def stats(settings: Settings, name: str | None, as_json: bool) -> None:
     sessions: list[Session] = [reader.find(name)] if name else reader.sessions()
     found = SessionAnalyzer(reader).analyze(sessions, at, limit=10)
     if as_json:
-        click.echo(_json(found))
+        print_json(asdict(found))
         return
-    console.print(f"[bold]{escape(sessions[0].name) if name else 'All sessions'}[/]")
+    say((sessions[0].name if name else "All sessions", "bold"))
     for line in _lines(found, settings):
-        click.echo(line)
+        say(line)
     for title, counts in (
         ("Commands", found.commands),
         ("Authors", found.authors),
@@ -71,13 +77,7 @@ def _table(title: str, counts: tuple[Count, ...]) -> None:
         table = Table(box=None, header_style="bold")
         table.add_column(title, overflow="fold", min_width=12)
         table.add_column("", justify="right")
-        for count in counts:
-            table.add_row(escape(count.name), f"{count.count:,}")
-        console.print(table)
-
-
-def _json(found: Statistics) -> str:
-    return json.dumps(asdict(found), ensure_ascii=False, indent=2, default=str)
+        print_table(table, [(count.name, f"{count.count:,}") for count in counts])
 
 
 COMMANDS = (stats,)

@@ -178,7 +178,7 @@ def test_tags_and_merging(run: Run, data: Path, session: str) -> None:
     assert run("merge", "oauth", "--output", "x").returncode == 2
     assert run("rename", "both", "Two of them").returncode == 0
     assert run("rename", "oauth", "TWO OF THEM").returncode == 2
-    assert run("delete", "second").returncode == 1, "nobody confirmed"
+    assert run("delete", "second").returncode == 2, "nobody confirmed"
     assert run("delete", "second", "--yes").returncode == 0
     assert run("verify").returncode == 0
 
