@@ -417,7 +417,7 @@ async def test_what_is_not_yet_in_the_file_is_no_fault_while_a_recorder_records(
             await recorder.record(said(number, "committed"))
         now, path = manager.reader.session(session.id), folder / session.file_path
         whole = path.read_bytes()
-        for length in range(synced, len(whole)):
+        for length in reversed(range(synced, len(whole))):
             os.truncate(path, length)
             assert verify(manager.reader, now, recording=True).faults == ()
         assert verify(manager.reader, now, recording=False).faults

@@ -5,14 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from recordings import NOW, Run, record
 
-pytest.importorskip("pty", reason="there are no pseudo-terminals here")
-
-from terminal import on_terminal
+Terminal = Callable[..., tuple[int, str]]
 
 SAID = [
     "[bold]not bold[/bold] [/] [link=x]",
@@ -34,12 +33,12 @@ def said(data: Path) -> str:
     return "[i]said [x"
 
 
-def test_messages_are_shown_as_they_were_said(run: Run, data: Path, said: str) -> None:
+def test_messages_are_shown_as_they_were_said(run: Run, on_terminal: Terminal, said: str) -> None:
     expected = "".join(f": {text}\n" for text in SHOWN)
     for command in (("show", said), ("replay", said, "--longest-wait", "0")):
         lines = run(*command).stdout.splitlines(keepends=True)[-4:]
         assert "".join(line.removeprefix("[3:45 PM] STRYK") for line in lines) == expected
-    code, shown = on_terminal("--data", str(data), "show", said)
+    code, shown = on_terminal("show", said)
     assert code == 0
     assert all(f": {text}\r\n" in shown for text in SHOWN)
     assert "\x1b]0;" not in shown and "\x9b" not in shown
@@ -47,7 +46,7 @@ def test_messages_are_shown_as_they_were_said(run: Run, data: Path, said: str) -
     assert f"\x1b[1m{said}\x1b[0m (" in shown
 
 
-def test_names_from_files_command_no_terminal(run: Run, data: Path, tmp_path: Path) -> None:
+def test_names_from_files_command_no_terminal(on_terminal: Terminal, tmp_path: Path) -> None:
     line = {
         "timestamp": NOW.isoformat(),
         "author": "\x1b[31mme\r\n[3:45 PM] You",
@@ -57,20 +56,20 @@ def test_names_from_files_command_no_terminal(run: Run, data: Path, tmp_path: Pa
     }
     path = tmp_path / "[red]forged [x.jsonl"
     path.write_text(f"{json.dumps(line)}\n")
-    code, shown = on_terminal("--data", str(data), "import", str(path), "--name", "forged")
+    code, shown = on_terminal("import", str(path), "--name", "forged")
     assert code == 0 and "[red]forged [x.jsonl" in shown and "forged: 1 message\r\n" in shown
     for arguments in (["show", "forged"], ["stats"], ["search", "words"]):
-        code, shown = on_terminal("--data", str(data), *arguments)
+        code, shown = on_terminal(*arguments)
         assert code == 0
         assert "\x1b[31m" not in shown and "\x1b[2J" not in shown
         assert "\n[3:45 PM] You" not in shown
-    code, shown = on_terminal("--data", str(data), "show", "\x1b[31mme")
+    code, shown = on_terminal("show", "\x1b[31mme")
     assert code == 2 and "\x1b[31m" not in shown
 
 
 @pytest.mark.parametrize("columns", [10, 60, 200])
-def test_a_narrow_terminal_loses_nothing(data: Path, said: str, columns: int) -> None:
-    code, shown = on_terminal("--data", str(data), "list", columns=columns)
+def test_a_narrow_terminal_loses_nothing(on_terminal: Terminal, said: str, columns: int) -> None:
+    code, shown = on_terminal("list", columns=columns)
     assert code == 0
     assert all(text in shown for text in (said, "2025-11-08 3:45 PM", "1h 23m", "stopped"))
 
@@ -81,8 +80,8 @@ def test_a_table_in_a_pipe_has_a_line_a_session(run: Run, data: Path) -> None:
     assert f" {name}  2025-11-08" in run("list").stdout
 
 
-def test_progress_is_for_terminals_alone(run: Run, data: Path, said: str) -> None:
-    code, shown = on_terminal("--data", str(data), "verify")
+def test_progress_is_for_terminals_alone(run: Run, on_terminal: Terminal, said: str) -> None:
+    code, shown = on_terminal("verify")
     assert code == 0
     assert "Verifying" in shown and "100%" in shown
     assert "file and database say the same" in shown

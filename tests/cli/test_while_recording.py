@@ -79,7 +79,7 @@ def test_a_backup_is_a_data_folder_with_all_that_was_acknowledged(
     assert recording.poll() is None
 
     def restored(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "recorder", "--data", copy, *arguments]
+        command = [sys.executable, "-m", "recorder", "--data", str(copy), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert restored("verify").returncode == 1, "its files are not written yet"
