@@ -32,7 +32,9 @@ CREATE TABLE session_tags (
     timestamp TIMESTAMP,
     message_index INTEGER       -- the message that was marked
 );
+-- A tag's name is unique in its session.
 CREATE UNIQUE INDEX session_tag ON session_tags (session_id, tag);
+-- The tags of a message.
 CREATE INDEX session_tag_place ON session_tags (session_id, message_index);
 
 -- Every channel that a session holds messages of; who may read it is decided by them.
@@ -49,6 +51,7 @@ CREATE TABLE session_intervals (
     started_at TIMESTAMP NOT NULL,
     ended_at TIMESTAMP          -- NULL while it runs
 );
+-- How long a session was recorded, without its pauses.
 CREATE INDEX session_interval ON session_intervals (session_id, started_at);
 
 -- Where auto-recording is on: a channel, or a guild with all its channels.

@@ -43,8 +43,10 @@ class _Commands(click.Group):
         try:
             return super().main(*args, **options)
         except OSError as error:
-            _leave_output()
-            what = f"{error.filename} cannot be used" if error.filename else "Output is cut off"
+            what = f"{error.filename} cannot be used"
+            if error.filename is None:
+                what = "Output is cut off"
+                _leave_output()
             click.echo(printable(f"Error: {what} ({error.strerror})."), err=True)
             raise SystemExit(3) from error
 

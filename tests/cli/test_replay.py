@@ -1,6 +1,9 @@
 """``replay``: the order and the rhythm of the conversation."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,3 +67,19 @@ def test_json_is_a_line_a_message(run: Run, tmp_path: Path) -> None:
     texts = recorded(run, tmp_path, [0, 1])
     lines = run("replay", "rhythm", "--speed", "1000", "--json").stdout.splitlines()
     assert [json.loads(line)["content"] for line in lines] == texts
+
+
+def test_it_can_be_interrupted(run: Run, data: Path, tmp_path: Path) -> None:
+    recorded(run, tmp_path, [0, 1_000_000])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recorder", "--data", str(data), "replay", "rhythm"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().endswith("message 0\n")
+    process.send_signal(signal.SIGINT)
+    rest, said = process.communicate()
+    assert process.returncode == 130
+    assert rest == "" and said == "Error: Interrupted.\n"
