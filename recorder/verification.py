@@ -145,9 +145,8 @@ class _Check:
             said = jsonl.decode(line.line)
             if not isinstance(said, Message):
                 return "stands among the messages and is none" if row else None
-            later = [
-                jsonl.decode(change) for change in self._changes.get(said.message_id or -1, ())
-            ]
+            about = -1 if said.message_id is None else said.message_id
+            later = [jsonl.decode(change) for change in self._changes.get(about, ())]
         except InvalidLine as error:
             return str(error)
         self.messages += 1

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recordings import record
 from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, texts
-from test_jsonl import TEXT, messages
+from test_jsonl import QUESTION, TEXT, messages
 from test_lifecycle import dump
 
 from recorder import Message, SessionManager, SessionRecorder
@@ -88,6 +88,7 @@ async def record_and_import(folder: Path, what: list[Message | Change]) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(said())
+@example([replace(QUESTION, channel_id=CHANNEL.id, message_id=0), Edit(NOW, CHANNEL.id, 0, "x")])
 def test_what_we_wrote_is_read_back_to_the_same_bytes(what: list[Message | Change]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(record_and_import(Path(folder), what))

@@ -14,7 +14,7 @@ from discord.ext import commands
 
 from recorder.bot import replies, search_reply, stats_reply
 from recorder.bot.answering import Answering, Context, prefix_of, unquoted
-from recorder.errors import NotFound
+from recorder.errors import InvalidInput, NotFound
 from recorder.models import Session
 from recorder.names import export_name
 from recorder.search import Found, Searcher
@@ -163,6 +163,11 @@ class FindingCommands(Answering):
         """Get a session as a file."""
         session = await self.session(context, name)
         format = self.manager.exporter.check_format(format)
+        if format == "jsonl" and not self.may_control(context):
+            raise InvalidInput(
+                "The JSONL holds what was deleted, too: it is for those who may manage messages. "
+                "Choose txt, md or json."
+            )
         await context.defer()
         limit = _file_limit(context)
         now = context.message.created_at
