@@ -41,6 +41,7 @@ CREATE INDEX session_tag_place ON session_tags (session_id, message_index);
 CREATE TABLE session_channels (
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
     channel_id TEXT NOT NULL,
+    watermark INTEGER,          -- Discord id up to which the channel's history was compared
     PRIMARY KEY (session_id, channel_id)
 ) WITHOUT ROWID;
 
@@ -54,6 +55,27 @@ CREATE TABLE session_intervals (
 -- How long a session was recorded, without its pauses.
 CREATE INDEX session_interval ON session_intervals (session_id, started_at);
 
+-- When a session was not heard though it was recording, and what its channels' history gave.
+CREATE TABLE session_gaps (
+    id INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
+    started_at TIMESTAMP NOT NULL,  -- the last moment that was surely heard
+    ended_at TIMESTAMP,             -- NULL until the recorder is back
+    reason TEXT NOT NULL,
+    fetched INTEGER,                -- messages taken from the history; NULL until it was read
+    problem TEXT                    -- why the history could not be read
+);
+-- The gaps of a session.
+CREATE INDEX session_gap ON session_gaps (session_id, started_at);
+
+-- People whose messages are recorded without content and name, from then on.
+CREATE TABLE opted_out (
+    place_id TEXT NOT NULL,     -- the guild, or the DM channel
+    user_id TEXT NOT NULL,
+    since TIMESTAMP NOT NULL,
+    PRIMARY KEY (place_id, user_id)
+) WITHOUT ROWID;
+
 -- Where auto-recording is on: a channel, or a guild with all its channels.
 CREATE TABLE auto_recording (
     place_id TEXT PRIMARY KEY,  -- id of the channel or of the guild
@@ -61,7 +83,8 @@ CREATE TABLE auto_recording (
     user_id TEXT NOT NULL       -- who switched it on
 ) WITHOUT ROWID;
 
--- The record itself: each line of each JSONL file, in the order of writing, never changed.
+-- The record itself: each line of each JSONL file, in the order of writing, never changed but
+-- by an erasure.
 -- The id is a change sequence: who has seen all up to an id has seen every change before it.
 CREATE TABLE lines (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -99,6 +122,7 @@ CREATE TABLE messages (
     spaced_text TEXT,               -- the text's parts in scripts that put no spaces between words,
                                     -- a space after each character: so they are found word by word
     text TEXT GENERATED ALWAYS AS (coalesce(shown_text, content)) VIRTUAL,
+    reactions TEXT,                 -- JSON object: emoji to how many reacted with it
     UNIQUE (session_id, message_index)
 );
 -- A Discord message stands in a session once.
@@ -124,6 +148,36 @@ CREATE TRIGGER messages_after_update AFTER UPDATE OF content, shown_text, sessio
     INSERT INTO messages_fts (rowid, text, session_id, spaced_text)
     VALUES (new.id, new.text, new.session_id, new.spaced_text);
 END;
+
+-- Each erasure: what was destroyed for good, when and why. Whom it concerned is not kept.
+CREATE TABLE erasures (
+    id INTEGER PRIMARY KEY,
+    erased_at TIMESTAMP NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('user', 'message', 'session', 'retention', 'deletion')),
+    line_count INTEGER NOT NULL,    -- lines whose content was destroyed
+    finished_at TIMESTAMP           -- NULL until no byte of it is left in any file
+);
+
+-- What stays of an erased line, so that the chain can be verified without it.
+CREATE TABLE erased_lines (
+    line_id INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE,
+    erasure_id INTEGER NOT NULL REFERENCES erasures (id),
+    digest BLOB NOT NULL            -- of the line that stood there, under its destroyed key
+);
+
+-- Files attached to messages, kept under attachments/ by the hash of their content.
+CREATE TABLE attachments (
+    url TEXT PRIMARY KEY,       -- without its query, which expires within a day
+    channel_id TEXT NOT NULL,
+    message_id INTEGER NOT NULL,    -- of the message that a fresh URL is asked of
+    file_path TEXT,             -- relative to the data folder; NULL while it is not kept
+    byte_size INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at TIMESTAMP,  -- NULL once it is kept or given up
+    problem TEXT                -- why it could not be kept
+) WITHOUT ROWID;
+-- What is to be downloaded next.
+CREATE INDEX attachment_due ON attachments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 -- Files of deleted sessions, until they are gone from the disk too.
 CREATE TABLE file_removals (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from recorder import upgrades
 from recorder.errors import (
     DamagedDatabase,
     DataFolderError,
@@ -28,9 +29,17 @@ DATABASE_NAME = "recorder.db"
 Connection = sqlite3.Connection
 Upgrade = Callable[[sqlite3.Connection], None]
 
-# The step at place n brings a database from version n + 1 to n + 2; version 1 is the first.
+
+def _upgrade(script: str) -> Upgrade:
+    def run(connection: sqlite3.Connection) -> None:
+        for statement in statements(script):
+            connection.execute(statement)
+
+    return run
+
+
 # A fresh database gets schema.sql at once, and a test shows that both ways end the same.
-UPGRADES: tuple[Upgrade, ...] = ()
+UPGRADES: tuple[Upgrade, ...] = tuple(_upgrade(script) for script in upgrades.SCRIPTS)
 SCHEMA_VERSION = 1 + len(UPGRADES)
 
 _BUSY_SECONDS = 5.0

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NoReturn, cast
+from typing import Literal, NoReturn, cast
 
 from recorder.errors import InvalidLine
 from recorder.models import (
@@ -22,9 +22,11 @@ from recorder.models import (
     Change,
     Deletion,
     Edit,
+    Erased,
     Json,
     Message,
     MessageType,
+    Reaction,
 )
 
 
@@ -47,7 +49,18 @@ _OWN_KEYS = frozenset(
     "timestamp author author_id content type model attachments message_id channel_id".split()
 )
 _ID = re.compile("[0-9]{1,20}")
-_TYPES: dict[type[Change], str] = {Annotation: "model", Edit: "edit", Deletion: "deletion"}
+_TYPES: dict[type[Change], str] = {
+    Annotation: "model",
+    Edit: "edit",
+    Deletion: "deletion",
+    Reaction: "reaction",
+    Erased: "erased",
+}
+_ACTIONS: dict[Json, Literal["add", "remove", "clear"]] = {
+    "add": "add",
+    "remove": "remove",
+    "clear": "clear",
+}
 _INT64 = 1 << 63
 _DEEPEST = 100  # levels of lists and objects; deeper ones are beyond what can be written again
 
@@ -98,6 +111,12 @@ def encode_change(change: Change) -> str:
         if change.attachments:
             data["attachments"] = list(change.attachments)
         data.update(change.extra)
+    elif isinstance(change, Reaction):
+        data["action"] = change.action
+        if change.emoji is not None:
+            data["emoji"] = change.emoji
+        if change.user_id is not None:
+            data["user_id"] = change.user_id
     return _one_line(data)
 
 
@@ -149,9 +168,27 @@ def _change(data: dict[str, Json], timestamp: datetime) -> Change:
         return Annotation(timestamp, channel_id, message_id, _text(data, "model"))
     if data["type"] == "deletion":
         return Deletion(timestamp, channel_id, message_id)
+    if data["type"] == "erased":
+        return Erased(timestamp, channel_id, message_id)
+    if data["type"] == "reaction":
+        return _reaction(data, timestamp, channel_id, message_id)
     extra = {key: value for key, value in data.items() if key not in _OWN_KEYS}
     content, attachments = _text(data, "content"), _attachments(data)
     return Edit(timestamp, channel_id, message_id, content, attachments, extra)
+
+
+def _reaction(
+    data: dict[str, Json], timestamp: datetime, channel_id: str, message_id: int
+) -> Reaction:
+    action = _ACTIONS.get(_text(data, "action"))
+    if action is None:
+        raise InvalidLine(f'has no "action" out of {", ".join(map(str, _ACTIONS))}')
+    emoji, user_id = (
+        None if data.get(key) is None else _text(data, key) for key in ("emoji", "user_id")
+    )
+    if emoji is None and action != "clear":
+        raise InvalidLine('has the type "reaction" but no "emoji"')
+    return Reaction(timestamp, channel_id, message_id, action, emoji, user_id)
 
 
 def _attachments(data: dict[str, Json]) -> tuple[str, ...]:
@@ -189,6 +226,8 @@ def change_without_surrogates(change: Change) -> Change:
             attachments=tuple(clean_text(url) for url in change.attachments),
             extra=_clean_object(change.extra),
         )
+    if isinstance(change, Reaction) and change.emoji is not None:
+        return replace(change, emoji=clean_text(change.emoji))
     return change
 
 

@@ -48,7 +48,8 @@ class Message:
         Everything else that a JSONL line holds, by its key, in the file's order:
         ``display_name``, ``webhook_id``, ``reply_to``, ``mentions`` (raw token to name),
         ``files``, ``embeds``, ``components``, ``stickers``, ``poll``, ``forwarded``,
-        ``event``, ``raw_content``, ``edited_timestamp``, and keys of others.
+        ``event``, ``raw_content``, ``edited_timestamp``, ``reactions`` (emoji to count, of
+        before it was recorded), ``source``, ``opted_out``, ``erased_at``, and keys of others.
     """
 
     timestamp: datetime
@@ -70,10 +71,19 @@ class Message:
         return name if isinstance(name, str) else self.author
 
     @property
+    def withheld(self) -> str | None:
+        """Why there is no content: ``opted out`` or ``erased``."""
+        if self.extra.get("opted_out") is True:
+            return "opted out"
+        return "erased" if "erased_at" in self.extra else None
+
+    @property
     def text(self) -> str:
         """What people saw: the text with names for mentions, embeds, polls, files."""
         if not self.extra and "<" not in self.content:
             return self.content
+        if withheld := self.withheld:
+            return f"[{withheld}]"
         parts = (self.content, *further_text(self.extra))
         text = _EMOJI_OR_COMMAND.sub(r"\1\2", "\n".join(part for part in parts if part))
         mentions = self.extra.get("mentions")
@@ -159,7 +169,32 @@ class Deletion:
     message_id: int
 
 
-Change: TypeAlias = Annotation | Edit | Deletion
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Somebody reacted to a message, or took a reaction back.
+
+    ``action`` is ``add``, ``remove``, or ``clear``: then all reactions are gone, or all with
+    this emoji. The emoji is the character itself, or the name of a custom one as ``:name:``.
+    """
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+    action: Literal["add", "remove", "clear"]
+    emoji: str | None
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What stood in this line was destroyed; that something was there is all that is left."""
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+
+
+Change: TypeAlias = Annotation | Edit | Deletion | Reaction | Erased
 """What can happen to a message after it was recorded."""
 
 
@@ -229,3 +264,37 @@ class RecordedMessage:
     tags: tuple[str, ...] = ()
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+    reactions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """When a session was really recording; `ended_at` is ``None`` while it runs."""
+
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """When a session was not heard though it was recording.
+
+    Parameters
+    ----------
+    started_at
+        The last moment that was surely heard.
+    ended_at
+        ``None`` until the recorder is back.
+    reason
+        In words, such as ``restart`` or ``connection lost``.
+    fetched
+        How many messages were taken from the history; ``None`` until it was read.
+    problem
+        Why the history could not be read.
+    """
+
+    started_at: datetime
+    ended_at: datetime | None
+    reason: str
+    fetched: int | None = None
+    problem: str | None = None

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from recorder.errors import StorageError
 from recorder.jsonl import clean_text
-from recorder.models import Annotation, Deletion, Edit, Message
+from recorder.models import Annotation, Change, Message
 from recorder.projection import Projection
 from recorder.store.journal import Journal, Recorded
 from recorder.store.reading import file_state
@@ -155,7 +155,7 @@ class SessionRecorder:
         """
         await self.call(lambda journal, projection: None)
 
-    def change(self, change: Edit | Deletion) -> None:
+    def change(self, change: Change) -> None:
         """Record what happened to a message, in every session that holds it."""
         self._open_writer().put(change)
 

@@ -25,7 +25,7 @@ from recorder.database import (
 )
 from recorder.errors import RecorderError, RecordingFailed, StorageError
 from recorder.lock import WriterLock
-from recorder.models import Annotation, Change, Deletion, Edit, Message
+from recorder.models import Annotation, Change, Deletion, Edit, Erased, Message, Reaction
 from recorder.projection import Projection
 from recorder.store import lifecycle
 from recorder.store.journal import Journal
@@ -248,7 +248,7 @@ class Writer(threading.Thread):
         journal = self._journal
         if isinstance(item, Message):
             return journal.record(item)
-        if isinstance(item, Annotation | Edit | Deletion):
+        if isinstance(item, Annotation | Edit | Deletion | Reaction | Erased):
             return journal.change(item)
         if isinstance(item, Call):
             journal.flush()

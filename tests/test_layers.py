@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "search_query",
             "settings",
             "topics",
+            "upgrades",
         }
     ),
     frozenset({"database", "lock"}),

@@ -42,7 +42,11 @@ class Conversation(Reader):
         self._source = source
 
     def messages(
-        self, session_id: str, first: int = 1, last: int | None = None
+        self,
+        session_id: str,
+        first: int = 1,
+        last: int | None = None,
+        as_of: datetime | None = None,
     ) -> Iterator[RecordedMessage]:
         numbered = enumerate(self._source(), 1)
         return (RecordedMessage(i, message) for i, message in islice(numbered, first - 1, last))

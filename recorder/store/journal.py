@@ -12,7 +12,7 @@ from typing import Any
 from recorder import chain, jsonl
 from recorder.changes import Current, current
 from recorder.errors import NotFound
-from recorder.models import Annotation, Change, Message
+from recorder.models import Annotation, Change, Edit, Json, Message, Reaction
 from recorder.scripts_without_spaces import spaced
 
 LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about", "key", "hash")
@@ -35,6 +35,7 @@ MESSAGE_COLUMNS = (
     "deleted_at",
     "pinned",
     "spaced_text",
+    "reactions",
 )
 # Rows go in by statements of 256, 64, 16, 4 and 1 of them: twice as quick as one a row, and
 # few enough texts for the connection's statement cache.
@@ -65,6 +66,7 @@ class OpenSession:
     """A session that lines are appended to, with what the next line needs."""
 
     id: str
+    place_id: str
     file_path: str
     active: bool
     message_count: int
@@ -105,6 +107,8 @@ class Journal:
         The active and paused sessions by their channel.
     channels
         Every channel that any session holds messages of.
+    opted_out
+        Who wants nothing recorded of them: guild or DM channel, and person.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -112,6 +116,9 @@ class Journal:
         self.running: dict[str, OpenSession] = {}
         rows = connection.execute("SELECT DISTINCT channel_id FROM session_channels")
         self.channels = {channel_id for (channel_id,) in rows}
+        self.opted_out: set[tuple[str, str]] = set(
+            connection.execute("SELECT place_id, user_id FROM opted_out")
+        )
         for session_id, channel_id in connection.execute(
             "SELECT id, channel_id FROM recording_sessions WHERE status <> 'stopped'"
         ).fetchall():
@@ -133,19 +140,21 @@ class Journal:
             There is none.
         """
         row = self.connection.execute(
-            "SELECT file_path, status, message_count, line_count, byte_size, head, "
+            "SELECT coalesce(guild_id, channel_id, ''), file_path, status, message_count, "
+            "line_count, byte_size, head, "
             "(SELECT max(message_id) FROM messages WHERE session_id = :id "
             "AND message_id IS NOT NULL) FROM recording_sessions WHERE id = :id",
             {"id": session_id},
         ).fetchone()
         if row is None:
             raise NotFound(f"There is no session {session_id}.")
-        file_path, status, message_count, line_count, byte_size, head, newest = row
+        place_id, file_path, status, message_count, line_count, byte_size, head, newest = row
         channels = self.connection.execute(
             "SELECT channel_id FROM session_channels WHERE session_id = ?", (session_id,)
         )
         return OpenSession(
             id=session_id,
+            place_id=place_id,
             file_path=file_path,
             active=status == "active",
             message_count=message_count,
@@ -166,6 +175,19 @@ class Journal:
             session = self.running.get(message.parent_id)
         if session is None or not session.active:
             return None
+        return self.append_live(session, message)
+
+    def append_live(self, session: OpenSession, message: Message) -> Recorded | None:
+        """As :meth:`append`, for what comes from Discord itself.
+
+        The model that its bot has named goes into its line, and of who opted out nothing but
+        that something was said.
+        """
+        if self.opted_out and (session.place_id, message.author_id) in self.opted_out:
+            message = withheld(message, {"opted_out": True})
+        if self._models and message.message_id is not None and message.channel_id is not None:
+            model = self._models.pop((message.channel_id, message.message_id), None)
+            message = message if model is None else replace(message, model=model)
         return self.append(session, message)
 
     def append(self, session: OpenSession, message: Message) -> Recorded | None:
@@ -176,9 +198,6 @@ class Journal:
                 session.newest_message_id = message_id
             elif self._has(session, message_id):
                 return None
-        if self._models and message_id is not None and message.channel_id is not None:
-            model = self._models.pop((message.channel_id, message_id), None)
-            message = message if model is None else replace(message, model=model)
         line = jsonl.encode(message)
         try:
             data = line.encode()
@@ -231,6 +250,8 @@ class Journal:
         message = jsonl.decode(row[0])
         if not isinstance(message, Message):
             raise TypeError("a message's line is not a message")
+        if self._is_withheld(session, message, change):
+            return
         before = changes_of(self.connection, session.id, change.message_id)
         line = jsonl.encode_change(change)
         try:
@@ -246,6 +267,15 @@ class Journal:
         self.flush()
         values = message_row(session.id, row[2], after)
         self.connection.execute(_UPDATE_MESSAGE, (*values, row[1]))
+
+    def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
+        """Whether a change would tell of somebody who does not want it."""
+        if isinstance(change, Edit):
+            author = (session.place_id, message.author_id)
+            return message.withheld is not None or author in self.opted_out
+        return isinstance(change, Reaction) and (
+            (session.place_id, change.user_id) in self.opted_out
+        )
 
     def flush(self) -> None:
         """Write the rows that wait, and the sessions' counts."""
@@ -330,7 +360,8 @@ class Journal:
         """Note that a session holds messages of a channel, or may hold them."""
         self.channels.add(channel_id)
         self.connection.execute(
-            "INSERT OR IGNORE INTO session_channels VALUES (?, ?)", (session_id, channel_id)
+            "INSERT OR IGNORE INTO session_channels (session_id, channel_id) VALUES (?, ?)",
+            (session_id, channel_id),
         )
 
     def _session(self, session_id: str) -> OpenSession:
@@ -348,6 +379,20 @@ def changes_of(connection: sqlite3.Connection, session_id: str, message_id: int)
     )
     found = [jsonl.decode(line) for (line,) in rows]
     return [change for change in found if not isinstance(change, Message)]
+
+
+def withheld(message: Message, why: dict[str, Json]) -> Message:
+    """What is left of a message without its author and content."""
+    (reason,) = why
+    return replace(
+        message,
+        author=reason.removesuffix("_at").replace("_", " "),
+        author_id="0",
+        content="",
+        model=None,
+        attachments=(),
+        extra=why,
+    )
 
 
 def message_row(session_id: str, message_index: int, now: Current) -> Row:
@@ -374,4 +419,5 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
         now.deleted_at.isoformat() if now.deleted_at else None,
         1 if extra and extra.get("pinned") is True else 0,
         spaced(text),
+        json.dumps(now.reactions, ensure_ascii=False) if now.reactions else None,
     )

@@ -67,7 +67,8 @@ def _copy(
         raise TypeError("a message's line is not a message")
     changes = [] if message_id is None else changes_of(journal.connection, session_id, message_id)
     now = current(message, changes)
-    extra = {**now.message.extra, "merged_from": source}
+    reactions: dict[str, Json] = {"reactions": {**now.reactions}} if now.reactions else {}
+    extra = {**now.message.extra, **reactions, "merged_from": source}
     journal.append(target, replace(now.message, extra=extra))
     for change in changes:
         if isinstance(change, Deletion):

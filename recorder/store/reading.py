@@ -15,7 +15,16 @@ from recorder.changes import current
 from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
 from recorder.errors import InvalidInput, NotFound
 from recorder.jsonl import clean_text
-from recorder.models import AutoRecording, Message, RecordedMessage, Session, Tag
+from recorder.models import (
+    Annotation,
+    AutoRecording,
+    Gap,
+    Interval,
+    Message,
+    RecordedMessage,
+    Session,
+    Tag,
+)
 from recorder.names import name_key
 from recorder.store.journal import changes_of
 
@@ -297,15 +306,48 @@ class Reader:
         with self.connect() as connection:
             return tags_of(connection, session.id)
 
+    def intervals(self, session: Session) -> list[Interval]:
+        """When a session was really recording, in order."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                "SELECT started_at, ended_at FROM session_intervals WHERE session_id = ? "
+                "ORDER BY started_at, id",
+                (session.id,),
+            )
+            return [Interval(datetime.fromisoformat(start), _time(end)) for start, end in rows]
+
+    def gaps(self, session: Session) -> list[Gap]:
+        """When a session was not heard though it was recording, in order."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                "SELECT started_at, ended_at, reason, fetched, problem FROM session_gaps "
+                "WHERE session_id = ? ORDER BY started_at, id",
+                (session.id,),
+            )
+            return [
+                Gap(datetime.fromisoformat(start), _time(end), *others)
+                for start, end, *others in rows
+            ]
+
     def auto_places(self) -> list[AutoRecording]:
         """The channels and guilds in which auto-recording is on."""
         with self.connect() as connection:
             return auto_places(connection)
 
     def messages(
-        self, session_id: str, first: int = 1, last: int | None = None
+        self,
+        session_id: str,
+        first: int = 1,
+        last: int | None = None,
+        as_of: datetime | None = None,
     ) -> Iterator[RecordedMessage]:
-        """Messages of a session by their index, from `first` to `last`, page by page."""
+        """Messages of a session by their index, from `first` to `last`, page by page.
+
+        Parameters
+        ----------
+        as_of
+            Show them as they stood then, and leave out later ones.
+        """
         while last is None or first <= last:
             limit = PAGE if last is None else min(PAGE, last - first + 1)
             with self.connect() as connection:
@@ -319,8 +361,10 @@ class Reader:
                     "ORDER BY m.message_index LIMIT ?",
                     (session_id, first, limit),
                 ).fetchall()
-                page = [_recorded(connection, session_id, *row) for row in rows]
-            yield from page
+                page = [_recorded(connection, session_id, as_of, *row) for row in rows]
+            yield from (
+                recorded for recorded in page if not as_of or recorded.message.timestamp <= as_of
+            )
             if len(page) < limit:
                 return
             first += limit
@@ -344,6 +388,7 @@ def no_such_session(name: str) -> NotFound:
 def _recorded(
     connection: sqlite3.Connection,
     session_id: str,
+    as_of: datetime | None,
     index: int,
     line: str,
     tags: str | None,
@@ -355,9 +400,11 @@ def _recorded(
     changes = []
     if is_changed and message.message_id is not None:
         changes = changes_of(connection, session_id, message.message_id)
+        if as_of:  # who wrote an answer is true at any time, whenever it was said
+            changes = [c for c in changes if c.timestamp <= as_of or isinstance(c, Annotation)]
     now = current(message, changes)
     names = tuple(tags.split("\n")) if tags else ()
-    return RecordedMessage(index, now.message, names, now.edited_at, now.deleted_at)
+    return RecordedMessage(index, now.message, names, now.edited_at, now.deleted_at, now.reactions)
 
 
 def _one(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> int:
