@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import date
 
 from recorder.errors import InvalidName
@@ -52,14 +52,14 @@ def check_name(name: str, kind: str = "session name") -> str:
     return _check(name, kind)
 
 
-def check_file_name(filename: str, formats: Collection[str]) -> tuple[str, str]:
+def check_file_name(filename: str, formats: Mapping[str, str]) -> tuple[str, str]:
     """The stem and the format of a file name that somebody chose.
 
     Parameters
     ----------
     formats
-        Suffixes, without the dot, that give a format; any other belongs to the stem, and
-        the format is then ``jsonl``.
+        By suffix, without its first dot, the format that it gives; the longest that fits
+        counts. Any other suffix belongs to the stem, and the format is then ``jsonl``.
 
     Raises
     ------
@@ -67,11 +67,11 @@ def check_file_name(filename: str, formats: Collection[str]) -> tuple[str, str]:
         It names a folder too, or breaks a rule for session names.
     """
     checked = _check(filename, "file name")
-    stem, dot, suffix = checked.rpartition(".")
-    if dot and suffix.lower() in formats:
-        stem, format = _check(stem, "file name"), suffix.lower()
-    else:
-        stem, format = checked, "jsonl"
+    stem, format = checked, "jsonl"
+    for suffix in sorted(formats, key=len, reverse=True):
+        if checked.lower().endswith(f".{suffix}"):
+            stem, format = _check(checked[: -len(suffix) - 1], "file name"), formats[suffix]
+            break
     if len(stem.encode()) > _LONGEST_STEM_BYTES:
         raise InvalidName(
             f"The file name is longer than file systems allow ({len(stem.encode())} bytes of "
@@ -101,9 +101,9 @@ def file_stem(name: str, day: date) -> str:
     return _with_ending(name, f"_{day.isoformat()}")
 
 
-def export_name(name: str, format: str, number: int = 1) -> str:
-    """``<name>.<format>``, with ``-2``, ``-3``… before the dot; cut as file systems need it."""
-    return _with_ending(name, f"-{number}" if number > 1 else "") + f".{format}"
+def export_name(name: str, suffix: str, number: int = 1) -> str:
+    """``<name>.<suffix>``, with ``-2``, ``-3``… before the dot; cut as file systems need it."""
+    return _with_ending(name, f"-{number}" if number > 1 else "") + f".{suffix}"
 
 
 def _with_ending(name: str, ending: str) -> str:

@@ -258,7 +258,7 @@ class SessionManager:
         Parameters
         ----------
         filename
-            Its suffix gives the format: ``.txt``, ``.md``, ``.json``, else JSONL.
+            Its suffix gives the format, such as ``.txt`` or ``.md``; any other JSONL.
 
         Raises
         ------
@@ -269,8 +269,10 @@ class SessionManager:
         StorageError
             The disk does not take it.
         """
-        stem, format = check_file_name(filename, FORMATS)
-        path = self._exports / f"{stem}.{format}"
+        stem, format = check_file_name(
+            filename, {format.suffix: name for name, format in FORMATS.items()}
+        )
+        path = self._exports / f"{stem}.{FORMATS[format].suffix}"
         self.exporter.export(session, format, path, now)
         return path
 
@@ -283,7 +285,7 @@ class SessionManager:
             The disk does not take it.
         """
         for number in itertools.count(1):
-            path = self._exports / export_name(session.name, format, number)
+            path = self._exports / export_name(session.name, FORMATS[format].suffix, number)
             with suppress(Conflict):
                 self.exporter.export(session, format, path, now)
                 return path

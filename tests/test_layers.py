@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "",  # recorder/__init__.py
             "backup",
             "diagnosis",
+            "exports",
             "importing",
             "search",
             "session_analyzer",

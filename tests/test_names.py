@@ -11,7 +11,7 @@ from recorder.errors import InvalidName
 from recorder.names import LONGEST_NAME, check_file_name, check_name, file_stem, name_key
 
 DAY = date(2025, 11, 8)
-FORMATS = ("txt", "md", "json", "jsonl")
+FORMATS = {suffix: suffix for suffix in ("txt", "md", "json", "jsonl")} | {"dce.json": "dce"}
 WILD = st.text(
     st.one_of(
         st.characters(), st.sampled_from("./\\: _-cCoOnN1e\u0301\u200d\ufe0f\u202e\U0001f3f4❤🔥")
@@ -188,6 +188,8 @@ def test_long_stems_are_cut_where_a_character_ends() -> None:
         ("notes.TXT", "notes", "txt"),
         ("notes.json", "notes", "json"),
         ("notes.jsonl", "notes", "jsonl"),
+        ("notes.dce.json", "notes", "dce"),
+        ("dce.json", "dce", "json"),
         ("notes", "notes", "jsonl"),
         ("v1.2", "v1.2", "jsonl"),
         ("v1.2.md", "v1.2", "md"),

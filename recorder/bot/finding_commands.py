@@ -172,12 +172,12 @@ class FindingCommands(Answering):
         limit = _file_limit(context)
         now = context.message.created_at
         with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
-            path = Path(folder) / export_name(session.name, format)
+            path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
             await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
             if path.stat().st_size > limit:
                 path = await asyncio.to_thread(_zipped, path)
             if path.stat().st_size <= limit:
-                title = f"📄 **Exporting to {replies.FORMAT_NAMES[format]}...**"
+                title = f"📄 **Exporting to {FORMATS[format].title}...**"
                 await self.say(context, title, file=discord.File(path))
                 return
         saved = await asyncio.to_thread(self.manager.save_free, session, format, now=now)
@@ -213,7 +213,7 @@ class FindingCommands(Answering):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         return [
-            app_commands.Choice(name=replies.FORMAT_NAMES[format], value=format)
+            app_commands.Choice(name=FORMATS[format].title, value=format)
             for format in FORMATS
             if current.lower() in format
         ]

@@ -38,8 +38,6 @@ OPENINGS = (
 # A command of ours in an error's sentence.
 _COMMAND = re.compile(r"`record([^`]*)`")
 
-FORMAT_NAMES = {"txt": "TXT", "md": "Markdown", "json": "JSON", "jsonl": "JSONL"}
-
 FAILED = (
     "🛑 **Recording stopped: it could not be written any more.**\n"
     "What was acknowledged is kept. Who runs this bot finds the reason in its log; "

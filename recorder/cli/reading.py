@@ -146,7 +146,7 @@ def replay(
 
 @click.command()
 @click.argument("name", type=SessionName())
-@click.argument("format", type=click.Choice(FORMATS))
+@click.argument("format", type=click.Choice(tuple(FORMATS)))
 @click.option(
     "-o",
     "--output",
@@ -169,7 +169,7 @@ def export(
         for piece in exporter.render(session, format, at):
             write(piece)
         return
-    path = output or settings.data / "exports" / export_name(session.name, format)
+    path = output or settings.data / "exports" / export_name(session.name, FORMATS[format].suffix)
     try:
         written = exporter.export(session, format, path, at, overwrite=force)
     except Conflict as error:

@@ -8,6 +8,7 @@ import pytest
 from world import World, both
 
 from recorder.bot import Recorder, replies
+from recorder.session_exporter import FORMATS
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)  # what users do wrong is an error to it
@@ -63,11 +64,11 @@ async def test_a_session_from_start_to_export(world: World, how: str) -> None:
     assert "Duration: 1m\nMessages: 3\n\n**First 3 messages:**\n\n[<t:" in loaded
     assert ":t>] mod: !ai How do I implement OAuth2?\n" in loaded
     assert loaded.endswith(f"View full: {prefix}record export oauth-implementation md")
-    for format, title in replies.FORMAT_NAMES.items():
-        answer = await world.call(how, "export", name="oauth-implementation", format=format)
-        assert answer == f"📄 **Exporting to {title}...**"
+    for name, format in FORMATS.items():
+        answer = await world.call(how, "export", name="oauth-implementation", format=name)
+        assert answer == f"📄 **Exporting to {format.title}...**"
         attached = world.channel.history()[-1].attachments[0]
-        assert attached.filename == f"oauth-implementation.{format}"
+        assert attached.filename == f"oauth-implementation.{format.suffix}"
         assert b"How do I implement OAuth2?" in await attached.read()
 
 

@@ -1,0 +1,56 @@
+"""JSON as the specification shows it, with what else is known of each message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from recorder.exports.recording import Recording
+from recorder.models import Json, RecordedMessage
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def render(recording: Recording) -> Iterator[str]:
+    """The recording as JSON, piece by piece."""
+    session = recording.session
+    yield (
+        "{\n"
+        f'  "session": {_encode(session.name)},\n'
+        f'  "date": "{recording.local(session.started_at).isoformat()}",\n'
+        f'  "duration_seconds": {recording.seconds},\n'
+        '  "messages": ['
+    )
+    separator = "\n"
+    for recorded in recording.messages():
+        yield separator + _message(recorded, recording)
+        separator = ",\n"
+    yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
+
+
+def _message(recorded: RecordedMessage, recording: Recording) -> str:
+    message = recorded.message
+    # The indentation is laid around values from the C encoder: json's own is slow.
+    data: dict[str, Json] = {
+        "timestamp": recording.local(message.timestamp).isoformat(),
+        "author": message.author,
+        "content": message.content,
+        "type": message.type,
+        "author_id": message.author_id,
+    }
+    if message.model is not None:
+        data["model"] = message.model
+    if message.attachments:
+        data["attachments"] = list(message.attachments)
+    if message.message_id is not None:
+        data["message_id"] = str(message.message_id)
+    if message.channel_id is not None:
+        data["channel_id"] = message.channel_id
+    if message.extra:
+        data.update(message.extra)
+    if recorded.deleted_at is not None:
+        data["deleted_at"] = recording.local(recorded.deleted_at).isoformat()
+    if recorded.tags:
+        data["tags"] = list(recorded.tags)
+    fields = ",\n".join([f"      {_encode(key)}: {_encode(value)}" for key, value in data.items()])
+    return f"    {{\n{fields}\n    }}"

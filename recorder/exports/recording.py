@@ -1,0 +1,61 @@
+"""What an export is made of: a session, its messages, and how times are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from recorder.formatting import local_time
+from recorder.models import RecordedMessage, Session
+from recorder.store.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A session to be exported.
+
+    Parameters
+    ----------
+    reader
+        Where its messages are read.
+    timezone
+        For all times in the export, and for where a day ends.
+    now
+        Up to when the duration of a session that still runs is counted.
+    """
+
+    session: Session
+    reader: Reader
+    timezone: ZoneInfo
+    now: datetime
+
+    @property
+    def seconds(self) -> int:
+        """How long was recorded."""
+        return round(self.session.duration(self.now))
+
+    def local(self, time: datetime) -> datetime:
+        """`time` in the export's time zone."""
+        return local_time(time, self.timezone)
+
+    def messages(self) -> Iterator[RecordedMessage]:
+        """As many messages as the session counts, also when more come in meanwhile.
+
+        Of a message that was deleted in Discord they say that it was there, and no more.
+        """
+        for recorded in self.reader.messages(self.session.id, last=self.session.message_count):
+            yield recorded if recorded.deleted_at is None else _without_text(recorded)
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the session's file, without newlines; with what was deleted."""
+        return self.reader.lines(self.session.id)
+
+
+def _without_text(recorded: RecordedMessage) -> RecordedMessage:
+    """A message that was deleted in Discord: that it was there, and no more."""
+    message = recorded.message
+    kept = {key: value for key, value in message.extra.items() if key == "display_name"}
+    shown = replace(message, content="(deleted)", attachments=(), extra=kept)
+    return replace(recorded, message=shown, edited_at=None)
