@@ -123,6 +123,7 @@ class Searcher:
         limit: int = 20,
         offset: int = 0,
         fts: bool = False,
+        deleted_too: bool = True,
     ) -> Found:
         """Find messages.
 
@@ -137,6 +138,8 @@ class Searcher:
             across sessions the best are of the newest :data:`~.searching.RANKED` hits.
         limit, offset
             So many hits, after so many.
+        deleted_too
+            Also what was deleted in Discord; else it is neither found nor counted nor hinted at.
 
         Raises
         ------
@@ -147,9 +150,9 @@ class Searcher:
             expression = clean_text(query).replace("\0", " ")
             if not expression.strip():
                 raise InvalidInput("Write what to search for.")
-            search = _Search(Query(query, ()), sessions, expression)
+            search = _Search(Query(query, ()), sessions, deleted_too, expression)
         else:
-            search = _Search(parse(query, now, self.timezone), sessions)
+            search = _Search(parse(query, now, self.timezone), sessions, deleted_too)
             if not search.query.parts:
                 return Found((), 0, hint="Write a word or a filter to search for.")
         if sessions is not None and not sessions:
@@ -162,10 +165,15 @@ class _Search:
     """One search over the sessions that it may read."""
 
     def __init__(
-        self, query: Query, sessions: Sequence[Session] | None, expression: str | None = None
+        self,
+        query: Query,
+        sessions: Sequence[Session] | None,
+        deleted_too: bool,
+        expression: str | None = None,
     ) -> None:
         self.query = query
         self.sessions = sessions
+        self.deleted_too = deleted_too
         self.expression = expression
 
     def run(self, connection: Connection, sort: Sort | None, limit: int, offset: int) -> Found:
@@ -219,8 +227,12 @@ class _Search:
             kept.append(part)
         scope = None if sessions is None else [session.id for session in sessions]
         if self.expression is not None:
-            return searching.plan_raw(self.expression, scope)
-        return searching.plan(kept, scope)
+            made = searching.plan_raw(self.expression, scope)
+        else:
+            made = searching.plan(kept, scope)
+        if not self.deleted_too:
+            made.conditions.append(searching.NOT_DELETED)
+        return made
 
     def sessions_of(
         self, connection: Connection, rows: Sequence[FoundMessage]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 import simcord
 from discord.ext import commands
@@ -34,9 +35,11 @@ class World:
         answers = self.channel.history()[before + 1 :]
         return "\n".join(message.content for message in answers)
 
-    async def slash(self, command: str, **options: Any) -> str:
+    async def slash(
+        self, command: str, *, actor: simcord.MemberActor | None = None, **options: Any
+    ) -> str:
         """What the bot answers to a slash command."""
-        result = await self.staff.slash(self.channel, f"record {command}", **options)
+        result = await (actor or self.staff).slash(self.channel, f"record {command}", **options)
         answers = [result.response, *result.followups]
         return "\n".join(answer.content for answer in answers if answer is not None)
 
@@ -57,3 +60,18 @@ class World:
         reader = Reader(self.data)
         for session in reader.sessions():
             assert verify(reader, session, recording=False).faults == ()
+
+
+def staff_room(world: World) -> simcord.ChannelHandle:
+    """A channel that only those see who may manage messages, and the bot."""
+    seen, hidden = (discord.PermissionOverwrite(view_channel=view) for view in (True, False))
+    me = world.guild.me
+    assert me is not None
+    return world.guild.create_text_channel(
+        "staff-room",
+        overwrites={
+            world.guild.default_role: hidden,
+            world.guild.roles["Staff"]: seen,
+            me: seen,
+        },
+    )

@@ -13,22 +13,37 @@ GuildChannel: TypeAlias = discord.abc.GuildChannel | discord.Thread
 _LONGEST_ID = 19  # digits
 
 
-async def may_read(user: Person, guild: discord.Guild | None, channel_ids: Iterable[str]) -> bool:
-    """Whether `user` may see a recording that holds messages of these channels.
-
-    Who asks about many recordings at once uses one :class:`Reader` for all of them.
+class Channels:
+    """The channels of a guild by their ids, each asked of Discord at most once.
 
     Parameters
     ----------
     guild
-        Where the recording belongs; ``None`` for a DM channel.
-
-    Raises
-    ------
-    discord.HTTPException
-        Discord could not be asked.
+        ``None`` has no channels.
     """
-    return await Reader(user, guild).may_read(channel_ids)
+
+    def __init__(self, guild: discord.Guild | None) -> None:
+        self.guild = guild
+        self._fetched: dict[str, GuildChannel | None] = {}
+
+    async def find(self, channel_id: str) -> GuildChannel | None:
+        """The channel with this id, ``None`` if it was deleted.
+
+        Raises
+        ------
+        discord.Forbidden, discord.InvalidData
+            It is not ours to see, or of another guild.
+        """
+        if self.guild is None or not channel_id.isdecimal() or len(channel_id) > _LONGEST_ID:
+            return None  # read from a file of another program
+        if channel := self.guild.get_channel_or_thread(int(channel_id)):
+            return channel
+        if channel_id not in self._fetched:  # an archived thread is not in the cache
+            try:
+                self._fetched[channel_id] = await self.guild.fetch_channel(int(channel_id))
+            except discord.NotFound:
+                self._fetched[channel_id] = None
+        return self._fetched[channel_id]
 
 
 class Reader:
@@ -40,9 +55,15 @@ class Reader:
     ----------
     guild
         Where the recordings belong; ``None`` for a DM channel.
+
+    Attributes
+    ----------
+    channels
+        The channels that were looked at, for others who ask about the same ones.
     """
 
     def __init__(self, user: Person, guild: discord.Guild | None) -> None:
+        self.channels = Channels(guild)
         self._user = user
         self._guild = guild
         self._answers: dict[str, bool] = {}
@@ -57,17 +78,21 @@ class Reader:
         if self._guild is None:
             direct = self._user.dm_channel or await self._user.create_dm()
             return held == {str(direct.id)}
-        member = await self._member(self._guild)
+        member = await self.member()
         if member is None:
             return False
         for channel_id in held or {""}:
             if channel_id not in self._answers:
-                self._answers[channel_id] = await _may_read_channel(member, channel_id)
+                self._answers[channel_id] = await self._may_read_channel(member, channel_id)
             if not self._answers[channel_id]:
                 return False
         return True
 
-    async def _member(self, guild: discord.Guild) -> discord.Member | None:
+    async def member(self) -> discord.Member | None:
+        """Them as a member of the guild, ``None`` if they are none."""
+        guild = self._guild
+        if guild is None:
+            return None
         if isinstance(self._user, discord.Member) and self._user.guild.id == guild.id:
             return self._user
         try:
@@ -75,6 +100,22 @@ class Reader:
         except discord.NotFound:
             return None
         return self._user
+
+    async def _may_read_channel(self, member: discord.Member, channel_id: str) -> bool:
+        try:
+            channel = await self.channels.find(channel_id)
+        except (discord.Forbidden, discord.InvalidData):
+            return False  # not ours to see, or of another guild
+        if channel is None:
+            return member.guild_permissions.manage_guild
+        permissions = _permissions(member, channel)
+        if not (permissions.view_channel and permissions.read_message_history):
+            return False
+        if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+            return permissions.connect  # without it Discord does not show what is said there
+        if isinstance(channel, discord.Thread) and channel.is_private():
+            return permissions.manage_threads or await _is_in(channel, member)
+        return True
 
 
 def may_control(
@@ -99,35 +140,6 @@ def may_control(
     if channel is None:
         return member.guild_permissions.manage_guild
     return _permissions(member, channel).manage_messages
-
-
-async def _may_read_channel(member: discord.Member, channel_id: str) -> bool:
-    try:
-        channel = await _channel(member.guild, channel_id)
-    except (discord.Forbidden, discord.InvalidData):
-        return False  # not ours to see, or of another guild
-    if channel is None:
-        return member.guild_permissions.manage_guild
-    permissions = _permissions(member, channel)
-    if not (permissions.view_channel and permissions.read_message_history):
-        return False
-    if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
-        return permissions.connect  # without it Discord does not show what is said there
-    if isinstance(channel, discord.Thread) and channel.is_private():
-        return permissions.manage_threads or await _is_in(channel, member)
-    return True
-
-
-async def _channel(guild: discord.Guild, channel_id: str) -> GuildChannel | None:
-    """The channel of this id, ``None`` if it was deleted."""
-    if not channel_id.isdecimal() or len(channel_id) > _LONGEST_ID:
-        return None  # read from a file of another program
-    if channel := guild.get_channel_or_thread(int(channel_id)):
-        return channel
-    try:  # an archived thread is not in the cache
-        return await guild.fetch_channel(int(channel_id))
-    except discord.NotFound:
-        return None
 
 
 async def _is_in(thread: discord.Thread, member: discord.Member) -> bool:

@@ -8,17 +8,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakSet
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from recorder.bot import replies
-from recorder.bot.access import Reader, may_control, may_read
+from recorder.bot.access import Reader, may_control
+from recorder.bot.audience import Audience
 from recorder.bot.auto import AutoRecorder
 from recorder.bot.listener import Listener
 from recorder.bot.pager import Pager
-from recorder.errors import Conflict, InvalidInput, RecorderError, StorageError
+from recorder.errors import Conflict, InvalidInput, NotFound, RecorderError, StorageError
 from recorder.models import Session
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
@@ -38,6 +40,7 @@ _WRAPPERS = (
 _QUOTES = {'"': '"', "“": "”", "'": "'", "«": "»", "„": "“"}
 _CHOICES = 25  # what Discord shows while somebody types
 _LOOKED_AT = 200
+_LONGEST_MESSAGE = 2_000
 
 
 class Answering(commands.Cog):
@@ -50,6 +53,7 @@ class Answering(commands.Cog):
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
         self.message_listener = Listener(bot, self, self.recorder, self.auto_recorder)
+        self._private = WeakSet[Context]()
 
     @commands.hybrid_group(name="record", fallback="help", invoke_without_command=True)  # type: ignore[arg-type]
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
@@ -87,9 +91,42 @@ class Answering(commands.Cog):
 
     async def say(self, context: Context, text: str, **options: Any) -> discord.Message:
         """Answer without pinging anybody, and without recording the answer."""
-        self.message_listener.leave_out_reply(context.channel.id, text)
+        if len(text) > _LONGEST_MESSAGE:
+            text = f"{text[: _LONGEST_MESSAGE - 1]}…"
         options |= {"allowed_mentions": discord.AllowedMentions.none(), "suppress_embeds": True}
+        private = self.is_private(context)
+        if private and context.interaction is None:
+            options.pop("ephemeral", None)
+            direct = context.author.dm_channel or await context.author.create_dm()
+            self.message_listener.leave_out_reply(direct.id, text)
+            return await direct.send(text, **options)
+        self.message_listener.leave_out_reply(context.channel.id, text)
+        if private:
+            options["ephemeral"] = True
         return await context.send(text, **options)
+
+    def is_private(self, context: Context) -> bool:
+        """Whether only who asked gets to see the answer."""
+        return context in self._private
+
+    async def answer_privately(self, context: Context, note: str) -> None:
+        """From here on only who asked sees the answer, and any error.
+
+        Parameters
+        ----------
+        note
+            What the channel sees in its place, unless the question was a slash command, of which
+            it sees nothing. It must give nothing away.
+        """
+        if not self.is_private(context):
+            if context.interaction is None:
+                with contextlib.suppress(discord.HTTPException):
+                    await self.say(context, note)
+            self._private.add(context)
+
+    async def defer(self, context: Context) -> None:
+        """Tell Discord that the answer to a slash command takes a while."""
+        await context.defer(ephemeral=self.is_private(context))
 
     async def announce(self, channel: discord.abc.Messageable, text: str) -> None:
         """Say something in a channel that nobody asked for, as far as we may."""
@@ -101,9 +138,10 @@ class Answering(commands.Cog):
         """Answer with an error; privately where the channel does not let us."""
         try:
             await self.say(context, text, ephemeral=True)
-        except discord.Forbidden:
+        except discord.HTTPException as error:
+            log.warning("An answer could not be given where it was asked for: %s", error)
             with contextlib.suppress(discord.HTTPException):
-                await context.author.send(text)
+                await context.author.send(text, allowed_mentions=discord.AllowedMentions.none())
 
     async def page(
         self,
@@ -123,6 +161,11 @@ class Answering(commands.Cog):
     def may_control(self, context: Context) -> bool:
         """Whether somebody may start, stop and change recordings in this channel."""
         return may_control(context.author, context.channel, self.settings.role)
+
+    async def still_controls(self, context: Context, user: discord.User | discord.Member) -> bool:
+        """Whether somebody who presses a button of an answer may do so now."""
+        member = await Reader(user, context.guild).member()
+        return may_control(member or user, context.channel, self.settings.role)
 
     def require_control(self, context: Context) -> None:
         """Refuse who may not start, stop or change recordings in this channel.
@@ -146,24 +189,51 @@ class Answering(commands.Cog):
         guild_id = str(context.guild.id) if context.guild else None
         return self.manager.reader.named(name, guild_id, str(context.channel.id))
 
-    async def channels_of(self, session: Session) -> tuple[str, ...]:
-        """Every channel that a session holds messages of."""
-        return (await asyncio.to_thread(self.manager.reader.channels, [session]))[session.id]
-
     async def session(self, context: Context, name: str) -> Session:
-        """The session of this name, if whoever asks may read it."""
+        """The session of this name, if whoever asks may read it.
+
+        Where not everybody in the channel may, the answer is for who asked alone; the channel
+        sees what it would see if there were no such session.
+        """
         await self.all_said()
-        session = await asyncio.to_thread(self.named, context, name)
-        if not await may_read(context.author, context.guild, await self.channels_of(session)):
-            raise no_such_session(name)
+        missing = _missing(context, name)
+        try:
+            session = await asyncio.to_thread(self.named, context, name)
+        except NotFound:
+            raise missing from None
+        held = (await asyncio.to_thread(self.manager.reader.channels, [session]))[session.id]
+        person = Reader(context.author, context.guild)
+        if not await person.may_read(held):
+            raise missing
+        if not await Audience(context.channel, person.channels).may_read(held):
+            note = replies.refused(str(missing), prefix_of(context))
+            await self.answer_privately(context, note)
+        return session
+
+    async def shared_session(self, context: Context, name: str) -> Session:
+        """As :meth:`session`, for what everybody in the channel is told.
+
+        Raises
+        ------
+        Conflict
+            Not everybody there may read the session; only who asked gets to know.
+        """
+        session = await self.session(context, name)
+        if self.is_private(context):
+            raise Conflict(
+                f"Not everybody in that channel may read {session.name}, and all of them would be "
+                "told of it. Go on with it where they may, or start a new one."
+            )
         return session
 
     async def readable_sessions(self, context: Context) -> list[Session]:
-        """The sessions here that whoever asks may read, the newest first."""
-        await self.all_said()
-        guild_id = str(context.guild.id) if context.guild else None
-        sessions = await asyncio.to_thread(self.manager.list, guild_id, str(context.channel.id))
-        return await self.only_readable(sessions, context.author, context.guild)
+        """The sessions here that everybody in the channel may read, the newest first.
+
+        Not those of who asks alone: that an answer is longer, or private, would tell the others
+        that there is something they may not see.
+        """
+        sessions = await self._sessions(context)
+        return await self.only_readable(sessions, context.author, context.guild, context.channel)
 
     async def latest(self, context: Context, *, running: bool = False) -> Session:
         """The channel's running session, else, unless one must run, the last that ran there."""
@@ -171,11 +241,24 @@ class Answering(commands.Cog):
         places = {str(channel.id)}
         if isinstance(channel, discord.Thread):
             places.add(str(channel.parent_id))
-        for session in await self.readable_sessions(context):
-            if session.channel_id in places and (session.status != "stopped" or not running):
-                return session
+        sessions = [
+            session
+            for session in await self._sessions(context)
+            if session.channel_id in places and (session.status != "stopped" or not running)
+        ]
+        # Of what runs here, everybody was told.
+        shown_in = None if running else channel
+        readable = await self.only_readable(sessions, context.author, context.guild, shown_in)
+        if readable:
+            return readable[0]
         what = "Nothing is being recorded" if running else "Nothing has been recorded"
         raise Conflict(f"{what} in this channel yet. Begin with `record start <name>`.")
+
+    async def _sessions(self, context: Context) -> list[Session]:
+        """All sessions of the guild or DM channel, the newest first; rights are not looked at."""
+        await self.all_said()
+        guild_id = str(context.guild.id) if context.guild else None
+        return await asyncio.to_thread(self.manager.list, guild_id, str(context.channel.id))
 
     async def complete_session(
         self, interaction: discord.Interaction, current: str
@@ -224,16 +307,43 @@ class Answering(commands.Cog):
         sessions: list[Session],
         user: discord.User | discord.Member,
         guild: discord.Guild | None,
+        shown_in: discord.abc.MessageableChannel | None = None,
     ) -> list[Session]:
-        """Those of `sessions` that somebody may read now."""
+        """Those of `sessions` that somebody may read now, and everybody who sees the answer.
+
+        Parameters
+        ----------
+        shown_in
+            The channel with the answer; ``None`` if nobody else sees it.
+        """
         channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
         person = Reader(user, guild)
-        allowed = {held: await person.may_read(held) for held in set(channels.values())}
+        audience = Audience(shown_in, person.channels)
+        allowed = {
+            held: await person.may_read(held) and await audience.may_read(held)
+            for held in set(channels.values())
+        }
         return [session for session in sessions if allowed[channels[session.id]]]
+
+    async def who_presses_may(
+        self, context: Context, sessions: list[Session], interaction: discord.Interaction
+    ) -> bool:
+        """Whether somebody may turn the pages of an answer about `sessions`, where it stands."""
+        shown_in = None if self.is_private(context) else context.channel
+        readable = await self.only_readable(sessions, interaction.user, context.guild, shown_in)
+        return len(readable) == len(sessions)
 
     def shown(self, path: Path) -> str:
         """A path as it is shown: within the data folder."""
         return path.relative_to(self.settings.data).as_posix()
+
+
+def _missing(context: Context, name: str) -> NotFound:
+    """What is said of a session that is not there, or that not everybody here may read."""
+    sentence = str(no_such_session(name))
+    if context.guild is not None and context.interaction is None:
+        sentence += f" {replies.BY_DIRECT_MESSAGE}"
+    return NotFound(sentence)
 
 
 def prefix_of(context: Context) -> str:

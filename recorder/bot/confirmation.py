@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import discord
 
+from recorder.bot.access import Person
 from recorder.bot.escaping import plain
 from recorder.errors import RecorderError
 
@@ -22,7 +23,8 @@ class Confirmation(discord.ui.View):
     label
         What the confirming button says.
     action
-        Does it and gives the text that takes the question's place.
+        Does it for who confirmed, by the rights that they have then, and gives the text that
+        takes the question's place.
 
     Attributes
     ----------
@@ -31,7 +33,7 @@ class Confirmation(discord.ui.View):
     """
 
     def __init__(
-        self, user: discord.abc.User, label: str, action: Callable[[], Awaitable[str]]
+        self, user: discord.abc.User, label: str, action: Callable[[Person], Awaitable[str]]
     ) -> None:
         super().__init__(timeout=_SECONDS)
         self.message: discord.Message | None = None
@@ -53,7 +55,7 @@ class Confirmation(discord.ui.View):
         """Do it."""
         self.stop()
         try:
-            text = await self._action()
+            text = await self._action(interaction.user)
         except RecorderError as error:
             text = f"❌ {plain(str(error))}"
         await self._answer(interaction, text)

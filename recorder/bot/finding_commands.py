@@ -13,7 +13,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from recorder.bot import replies, search_reply, stats_reply
+from recorder.bot.access import Channels
 from recorder.bot.answering import Answering, Context, prefix_of, unquoted
+from recorder.bot.audience import Audience
 from recorder.errors import InvalidInput, NotFound
 from recorder.models import Session
 from recorder.names import export_name
@@ -35,7 +37,7 @@ class FindingCommands(Answering):
 
     @Answering.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
-        """List the sessions that you may see."""
+        """List the sessions that everybody here may see."""
         now, prefix = context.message.created_at, prefix_of(context)
 
         async def page(index: int) -> str:
@@ -73,15 +75,16 @@ class FindingCommands(Answering):
         query='Words, "a phrase", from:name, before:2025-11-08, has:link, -not, a OR b',
     )
     async def search(self, context: Context, name: str, *, query: str) -> None:
-        """Find messages in a session, or in all that you may see."""
+        """Find messages in a session, or in all that everybody here may see."""
         everywhere = name.lower() == "all"
         if everywhere:
             sessions = await self.readable_sessions(context)
         else:
             sessions = [await self.session(context, name)]
-        wanted = search_reply.wanted(query, deleted_too=self.may_control(context))
+        wanted = search_reply.wanted(query)
+        deleted_too = await self._finds_deleted(context, wanted.asks_for_deleted)
         now, title = context.message.created_at, "all sessions" if everywhere else sessions[0].name
-        await context.defer()
+        await self.defer(context)
 
         def find(index: int) -> Found:
             return self.searcher.search(
@@ -92,6 +95,7 @@ class FindingCommands(Answering):
                 fts=wanted.fts,
                 limit=search_reply.HITS_A_PAGE,
                 offset=index * search_reply.HITS_A_PAGE,
+                deleted_too=deleted_too,
             )
 
         async def page(index: int) -> str:
@@ -99,14 +103,15 @@ class FindingCommands(Answering):
             return search_reply.found(title, found, index, everywhere)
 
         async def allowed(interaction: discord.Interaction) -> bool:
-            readable = await self.only_readable(sessions, interaction.user, context.guild)
-            return len(readable) == len(sessions)
+            return await self.who_presses_may(context, sessions, interaction) and (
+                not deleted_too or await self.still_controls(context, interaction.user)
+            )
 
         total = (await asyncio.to_thread(find, 0)).total
         await self.page(context, page, _pages(total, search_reply.HITS_A_PAGE), allowed)
 
     @Answering.record.command()  # type: ignore[arg-type]
-    @app_commands.describe(name="The session's name; without one, all that you may see")
+    @app_commands.describe(name="The session's name; without one, all that everybody here may see")
     async def stats(self, context: Context, *, name: str | None = None) -> None:
         """Show who said how much and when, and what about."""
         if name is None:
@@ -114,7 +119,7 @@ class FindingCommands(Answering):
         else:
             session = await self.session(context, unquoted(name))
             sessions, title = [session], session.name
-        await context.defer()
+        await self.defer(context)
         found = await asyncio.to_thread(
             SessionAnalyzer(self.manager.reader).analyze, sessions, context.message.created_at
         )
@@ -163,13 +168,16 @@ class FindingCommands(Answering):
         """Get a session as a file."""
         session = await self.session(context, name)
         format = self.manager.exporter.check_format(format)
-        if format == "jsonl" and not self.may_control(context):
-            raise InvalidInput(
-                "The JSONL holds what was deleted, too: it is for those who may manage messages. "
-                "Choose txt, md or json."
-            )
-        await context.defer()
-        limit = _file_limit(context)
+        if format == "jsonl":
+            if not self.may_control(context):
+                raise InvalidInput(
+                    "The JSONL holds what was deleted, too: it is for those who may manage "
+                    "messages. Choose txt, md or json."
+                )
+            if not self._only_managers_see(context):
+                await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)
+        await self.defer(context)
+        limit = self._file_limit(context)
         now = context.message.created_at
         with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
             path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
@@ -187,9 +195,28 @@ class FindingCommands(Answering):
         self, context: Context, session: Session
     ) -> Callable[[discord.Interaction], Awaitable[bool]]:
         async def allowed(interaction: discord.Interaction) -> bool:
-            return bool(await self.only_readable([session], interaction.user, context.guild))
+            return await self.who_presses_may(context, [session], interaction)
 
         return allowed
+
+    async def _finds_deleted(self, context: Context, asks_for_deleted: bool) -> bool:
+        """Whether a search finds what was deleted: only where those alone see it who may."""
+        if not self.may_control(context):
+            return False
+        if asks_for_deleted and not self._only_managers_see(context):
+            await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)
+        return self._only_managers_see(context)
+
+    def _only_managers_see(self, context: Context) -> bool:
+        """Whether nobody sees the answer but those who may manage messages."""
+        shown_in = None if self.is_private(context) else context.channel
+        return Audience(shown_in, Channels(context.guild)).manages_messages()
+
+    def _file_limit(self, context: Context) -> int:
+        by_direct_message = self.is_private(context) and context.interaction is None
+        if context.guild is None or by_direct_message:
+            return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        return int(context.guild.filesize_limit)
 
     @load.autocomplete("name")
     @search.autocomplete("name")
@@ -221,12 +248,6 @@ class FindingCommands(Answering):
 
 def _pages(count: int, a_page: int) -> int:
     return max(1, -(-count // a_page))
-
-
-def _file_limit(context: Context) -> int:
-    if context.guild is not None:
-        return int(context.guild.filesize_limit)
-    return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 
 def _zipped(path: Path) -> Path:

@@ -13,7 +13,7 @@ from recorder.errors import RecorderError
 
 _SECONDS = 600.0
 _FEW_PAGES = 5
-_REFUSED = "You cannot turn these pages, because you may not see what is on them."
+_REFUSED = "You cannot turn these pages: not everybody here may see what is on them."
 
 
 class Pager(discord.ui.View):

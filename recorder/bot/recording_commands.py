@@ -81,7 +81,7 @@ class RecordingCommands(Answering):
             session = await self.manager.resume(str(context.channel.id), now=now)
         else:
             _require_voice(context)
-            stopped = await self.session(context, unquoted(name))
+            stopped = await self.shared_session(context, unquoted(name))
             channel = channel_of(context.channel)
             if stopped.status == "paused" and stopped.channel_id == channel.id:
                 session = await self.manager.resume(channel.id, now=now)

@@ -32,7 +32,7 @@ OPENINGS = (
     *("⏹️ **Recording Stopped", "⏸️ **Recording Paused", "🛑 **Recording stopped"),
     *("💾 **Session Saved", "📚 **Saved Sessions", "📖 **Loading Session", "📄 **Exporting"),
     *("📄 The export", "🗑️ ", "🏷️ ", "🔗 **Merging", "🔍 ", "📊 **Session Stats"),
-    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ "),
+    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ ", "🔒 "),
 )
 
 # A command of ours in an error's sentence.
@@ -50,6 +50,10 @@ AUTO_ON = (
     "Sessions created per-day"
 )
 AUTO_OFF = "⚪ Auto-recording disabled\nNothing is recorded automatically any more"
+BY_DIRECT_MESSAGE = "What not everybody here may read, I answer by direct message."
+DELETED_BY_DIRECT_MESSAGE = (
+    "🔒 What was deleted is for those who manage messages: I answer by direct message."
+)
 FORBIDDEN = "❌ Discord does not let me do that here. Check my rights in this channel."
 NO_TEXTS = (
     "⚠️ I cannot read the text of messages: the message content intent is switched off for "
@@ -330,7 +334,7 @@ def help_text(prefix: str) -> str:
         ("resume [name]", "go on after a pause, or with a stopped session"),
         ("auto on|off|status", "record every day by itself"),
         ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
-        ("list", "the sessions that you may see"),
+        ("list", "the sessions that everybody here may see"),
         ("load <name>", "replay a session"),
         ("search <name|all> <query>", "find messages"),
         ("stats [name]", "who, when, which commands and topics"),
@@ -348,7 +352,8 @@ def help_text(prefix: str) -> str:
         "🎙️ **Session Recording**\n"
         f"```\n{commands}\n```"
         'A name of several words stands in quotes: "my session". '
-        "Starting, stopping, saving and deleting need the right to manage messages."
+        "Starting, stopping, saving and deleting need the right to manage messages. "
+        "What not everybody in a channel may see is shown to you alone."
     )
 
 

@@ -17,6 +17,8 @@ _SHOWN_NAME = 40
 _SHOWN_SESSION = 50
 _OPTION = re.compile(r"(?:^|\s)--(?:(fts)|sort[= ](newest|best|oldest))(?=\s|$)", re.IGNORECASE)
 
+_DELETED = re.compile(r"(?<![\w-])is:\"?deleted", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -26,24 +28,20 @@ class Wanted:
     sort: Sort | None
     fts: bool
 
+    @property
+    def asks_for_deleted(self) -> bool:
+        """Whether it is about messages that were deleted in Discord."""
+        return _DELETED.search(self.query) is not None
 
-def wanted(text: str, *, deleted_too: bool) -> Wanted:
-    """Take `--sort newest` and `--fts` out of what was typed.
 
-    Parameters
-    ----------
-    deleted_too
-        Whether messages that were deleted in Discord may be found.
-    """
+def wanted(text: str) -> Wanted:
+    """Take `--sort newest` and `--fts` out of what was typed."""
     sort: Sort | None = None
     fts = False
     for option in _OPTION.finditer(text):
         fts = fts or option[1] is not None
         sort = cast(Sort, option[2].lower()) if option[2] else sort
-    query = _OPTION.sub(" ", text).strip()
-    if not deleted_too:  # the syntax of FTS5 has no filters: it is not for them
-        return Wanted(f"{query} -is:deleted", sort, fts=False)
-    return Wanted(query, sort, fts)
+    return Wanted(_OPTION.sub(" ", text).strip(), sort, fts)
 
 
 def found(title: str, found: Found, index: int, everywhere: bool) -> str:

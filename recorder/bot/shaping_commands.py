@@ -13,6 +13,7 @@ from recorder.bot.answering import Answering, Context, typed, unquoted
 from recorder.bot.capture import channel_of
 from recorder.bot.confirmation import Confirmation
 from recorder.errors import Conflict, InvalidInput
+from recorder.store.reading import no_such_session
 
 _OUTPUT = "--output"
 
@@ -62,8 +63,8 @@ class ShapingCommands(Answering):
         self.require_control(context)
         if context.interaction is None:
             sessions, output = _names_and_output(typed(context))
-        await context.defer()
         sources = [await self.session(context, name) for name in _words(sessions)]
+        await self.defer(context)
         merged = await self.manager.merge(
             sources,
             unquoted(output),
@@ -82,9 +83,12 @@ class ShapingCommands(Answering):
         if session.status != "stopped":
             raise Conflict(f"{session.name} is still running. Stop it first with `record stop`.")
 
-        async def confirmed() -> str:
-            self.require_control(context)
-            await self.session(context, session.name)
+        async def confirmed(user: discord.User | discord.Member) -> str:
+            if not (
+                await self.still_controls(context, user)
+                and await self.only_readable([session], user, context.guild)
+            ):
+                raise no_such_session(session.name)
             return replies.deleted(await self.manager.delete(session))
 
         view = Confirmation(context.author, "Delete", confirmed)

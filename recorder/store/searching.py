@@ -30,6 +30,9 @@ RANKED = 3_000
 MARKS = ("\ue000", "\ue001")
 """Around a hit in what :func:`highlighted` gives."""
 
+NOT_DELETED = "m.deleted_at IS NULL"
+"""A condition of a :class:`Plan` that leaves out what was deleted in Discord."""
+
 _ID = re.compile(r"(?:<[@#][!&]?)?([0-9]{15,20})>?")
 _IMAGES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "heic", "bmp", "svg")
 _HAS = {

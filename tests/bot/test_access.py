@@ -9,7 +9,7 @@ from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
-from recorder.bot.access import Reader, may_control, may_read
+from recorder.bot.access import Person, Reader, may_control
 
 
 def as_member(actor: MemberActor) -> discord.Member:
@@ -17,6 +17,10 @@ def as_member(actor: MemberActor) -> discord.Member:
     member = actor.member
     assert member is not None
     return member
+
+
+async def may_read(user: Person, guild: discord.Guild | None, channel_ids: list[str]) -> bool:
+    return await Reader(user, guild).may_read(channel_ids)
 
 
 async def reads(actor: MemberActor, *channels: int | str) -> bool:

@@ -2,7 +2,9 @@
 
 import discord
 import pytest
-from world import World, both
+from world import World, both, staff_room
+
+from recorder.bot import replies
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
@@ -67,15 +69,20 @@ async def test_nothing_is_found_in_what_one_may_not_read(world: World) -> None:
     for text in ("!record start hidden", "the secret needle", "!record stop"):
         await world.staff.send(private, text)
     await conversation(world)
-    assert "Found 1 match" in await world.say("!record search all needle")
-    assert "Found nothing" in await world.say("!record search all needle", world.member)
+    await world.staff.send(private, "!record search all needle")
+    assert "Found 1 match" in private.history()[-1].content
+    for actor in (world.staff, world.member):  # where others listen, both get the same
+        assert "Found nothing" in await world.say("!record search all needle", actor)
     answer = await world.say("!record search hidden needle", world.member)
     assert answer == (await world.say("!record search nope needle", world.member)).replace(
         "nope", "hidden"
     )
     assert "Messages: 5\n" in await world.say("!record stats", world.member)
     answer = await world.say("!record stats hidden", world.member)
-    assert answer == '❌ There is no session "hidden" here. See **!record list**.'
+    assert answer == (
+        '❌ There is no session "hidden" here. See **!record list**. '
+        "What not everybody here may read, I answer by direct message."
+    )
 
 
 async def test_deleted_messages_are_found_by_those_who_manage_messages(world: World) -> None:
@@ -83,9 +90,41 @@ async def test_deleted_messages_are_found_by_those_who_manage_messages(world: Wo
     message = await world.member.send(world.channel, "a rash needle")
     await world.member.delete(message)
     await world.say("!record stop")
-    assert "Found 1 match" in await world.say("!record search deleting needle is:deleted")
-    assert "Found nothing" in await world.say("!record search deleting needle", world.member)
-    assert "Found nothing" in await world.say("!record search deleting needle --fts", world.member)
+    search = "!record search deleting"
+    assert await world.say(f"{search} needle is:deleted") == replies.DELETED_BY_DIRECT_MESSAGE
+    assert "Found 1 match" in world.staff.user.dm_channel.history()[-1].content
+    found = await world.slash("search", name="deleting", query="needle is:deleted")
+    assert "Found 1 match" in found and world.channel.history()[-1].content != found
+    await world.staff.send(staff_room(world), f"{search} needle")
+    assert "Found 1 match" in world.guild.channels["staff-room"].history()[-1].content
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "needle",
+        "needle --fts",
+        "needle is:deleted",
+        "is:deleted OR needle",
+        "needle OR",
+        '"needle',
+        "needle -",
+        "needle OR " * 60 + "needle",
+        "needle from:",
+        "needle " + "x" * 2_000,
+    ],
+)
+async def test_deleted_messages_are_not_found_by_others(world: World, query: str) -> None:
+    """Nor counted, nor hinted at; also not by those who may, where others see the answer."""
+    await world.say("!record start deleting")
+    message = await world.member.send(world.channel, "a rash needle")
+    await world.member.delete(message)
+    await world.say("!record stop")
+    answers = await world.slash("search", actor=world.member, name="deleting", query=query)
+    if "is:deleted" not in query:
+        answers += await world.slash("search", name="deleting", query=query)
+    assert "Found nothing" in answers
+    assert "rash" not in answers and "there would be" not in answers, answers
 
 
 @both

@@ -64,11 +64,22 @@ async def test_a_session_from_start_to_export(world: World, how: str) -> None:
     assert "Duration: 1m\nMessages: 3\n\n**First 3 messages:**\n\n[<t:" in loaded
     assert ":t>] mod: !ai How do I implement OAuth2?\n" in loaded
     assert loaded.endswith(f"View full: {prefix}record export oauth-implementation md")
+    shown: list[str] = []
     for name, format in FORMATS.items():
         answer = await world.call(how, "export", name="oauth-implementation", format=name)
-        assert answer == f"📄 **Exporting to {format.title}...**"
-        attached = world.channel.history()[-1].attachments[0]
-        assert attached.filename == f"oauth-implementation.{format.suffix}"
+        messages = world.channel.history(viewer=world.staff)
+        file_name = f"oauth-implementation.{format.suffix}"
+        if name == "jsonl":  # which holds what was deleted, too: for who asked alone
+            seen = [file.filename for m in world.channel.history() for file in m.attachments]
+            assert seen == shown
+            if how == "prefix":
+                assert answer == replies.DELETED_BY_DIRECT_MESSAGE
+                messages = world.staff.user.dm_channel.history()
+        else:
+            shown.append(file_name)
+        assert messages[-1].content == f"📄 **Exporting to {format.title}...**"
+        attached = messages[-1].attachments[0]
+        assert attached.filename == file_name
         assert b"How do I implement OAuth2?" in await attached.read()
 
 
@@ -224,7 +235,9 @@ async def test_a_private_recording_is_as_one_that_does_not_exist(world: World) -
         answer = await world.say(f"!record {command}", world.member)
         assert answer == unknown.replace("nothing-like-it", "secret-plan")
     assert "secret" not in await world.say("!record list", world.member)
-    assert "secret-plan" in await world.say("!record list")
+    assert "secret-plan" not in await world.say("!record list")
+    await world.staff.send(private, "!record list")
+    assert "secret-plan" in private.history()[-1].content
 
 
 async def test_pages_turn_and_obey_who_presses(world: World) -> None:
