@@ -7,7 +7,8 @@ who get a role later. Bots do not count: who lets one into a channel decides wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import TypeAlias
@@ -34,7 +35,7 @@ class _Place:
     """
 
     rights: tuple[int, ...]
-    overwrites: dict[int, Bits] = field(default_factory=dict)
+    overwrites: Mapping[int, Bits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Audience:
     """
 
     def __init__(self, channel: Shown | None, channels: Channels) -> None:
-        self._channel = None if isinstance(channel, discord.DMChannel) else channel
+        self._alone = channel is None or isinstance(channel, discord.DMChannel)
+        self._id = None if channel is None else channel.id
+        self._here = None if channel is None else _place(channel, "view_channel")
         self._channels = channels
         self._answers: dict[str, bool] = {}
 
@@ -67,39 +70,41 @@ class Audience:
         What comes from a deleted channel, or from nobody knows where, is for those who
         manage the guild. In doubt the answer is no.
         """
-        if self._channel is None:
+        if self._alone:
             return True
         for channel_id in set(channel_ids) or {""}:
             if channel_id not in self._answers:
-                self._answers[channel_id] = await self._may_read_channel(self._channel, channel_id)
+                self._answers[channel_id] = await self._may_read_channel(channel_id)
+                await asyncio.sleep(0)  # in a large guild each one is a millisecond or more
             if not self._answers[channel_id]:
                 return False
         return True
 
     def manages_messages(self) -> bool:
         """Whether all of them may manage messages in the channel."""
-        return self._channel is None or self._all_have(
-            self._channel, _place(self._channel, "manage_messages")
-        )
+        if self._here is None:
+            return self._alone
+        right = _bit("manage_messages")
+        return self._all_have(_Place((right,), self._here.overwrites))
 
-    async def _may_read_channel(self, here: Shown, channel_id: str) -> bool:
+    async def _may_read_channel(self, channel_id: str) -> bool:
         try:
             channel = await self._channels.find(channel_id)
         except (discord.Forbidden, discord.InvalidData):
             return False  # not ours to see, or of another guild
         if channel is None:
-            return self._all_have(here, _Place((_bit("manage_guild"),)))
-        if isinstance(channel, discord.Thread) and channel.is_private() and channel.id != here.id:
+            return self._all_have(_Place((_bit("manage_guild"),)))
+        if isinstance(channel, discord.Thread) and channel.is_private() and channel.id != self._id:
             return False  # it has members of its own
-        return self._all_have(here, _place(channel, "view_channel", "read_message_history"))
+        return self._all_have(_place(channel, "view_channel", "read_message_history"))
 
-    def _all_have(self, channel: Shown, there: _Place | None) -> bool:
+    def _all_have(self, there: _Place | None) -> bool:
         """Whether whoever can see the channel has all that is needed `there`.
 
         Somebody who has not is found among those with few roles: one for each right that it
         takes to see the channel, and one that denies them something there.
         """
-        here, guild = _place(channel, "view_channel"), self._channels.guild
+        here, guild = self._here, self._channels.guild
         if here is None or there is None or guild is None:
             return False
         bits = sum({*here.rights, *there.rights})
