@@ -58,8 +58,10 @@ async def test_it_is_what_holds_for_everybody(
     for name in "ab":  # and the bot has one, which others could get here
         guild.create_role(name)
     bob = guild.add_member(env.create_user("bob"))
-    make = {"text": guild.create_text_channel, "voice": guild.create_voice_channel}
-    made = [make[kind](f"{kind}-{number}") for number, kind in enumerate(kinds.split())]
+    made = [
+        guild.create_text_channel(name) if name == "text" else guild.create_voice_channel(name)
+        for name in kinds.split()
+    ]
     await env.settle(idle=0.001)
     shown_in, held = (channel_of(here, handle) for handle in made)
     roles = [role for role in here.roles if not role.is_default()]
@@ -174,7 +176,12 @@ async def test_bots_and_the_owner_do_not_count(
     bots = guild.create_role("A bot's own")
     me = guild.me
     assert me is not None
-    overwrites = {guild.default_role: HIDDEN, me: SEEN, guild.owner: SEEN, bots: SEEN}
+    overwrites: dict[Any, discord.PermissionOverwrite] = {
+        guild.default_role: HIDDEN,
+        me: SEEN,
+        guild.owner: SEEN,
+        bots: SEEN,
+    }
     shown_in = guild.create_text_channel("shown", overwrites=overwrites)
     held = guild.create_text_channel("held", overwrites={guild.default_role: HIDDEN})
     await env.settle(idle=0.001)
