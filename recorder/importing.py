@@ -107,9 +107,11 @@ async def import_jsonl(
                 journal.append_change(session, line)
             if number % _LINES_AT_ONCE == 0:
                 journal.flush()
-                journal.take_written()  # the file is written whole, after the commit
+                journal.leave_unwritten(
+                    session.file_path
+                )  # the file is written whole, after the commit
         journal.flush()
-        journal.take_written()
+        journal.leave_unwritten(session.file_path)
         lifecycle.end_imported(journal, session_id, first.timestamp, newest)
         return session_id
 

@@ -12,10 +12,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn, cast
 
-from recorder.errors import InvalidLine
+from recorder.errors import InvalidInput, InvalidLine
 from recorder.models import (
     MESSAGE_TYPES,
     Annotation,
@@ -62,6 +62,7 @@ _ACTIONS: dict[Json, Literal["add", "remove", "clear"]] = {
     "clear": "clear",
 }
 _INT64 = 1 << 63
+_NO_TIME = timedelta(0)
 _DEEPEST = 100  # levels of lists and objects; deeper ones are beyond what can be written again
 
 
@@ -70,7 +71,19 @@ def encode(message: Message) -> str:
 
     A lone half of a surrogate pair, which neither UTF-8 nor SQLite can hold, has to be
     replaced before: see :func:`without_surrogates`.
+
+    Raises
+    ------
+    InvalidInput
+        It holds what no line can hold, or what could not be read back.
     """
+    if message.type not in MESSAGE_TYPES:
+        raise _wrong("type", message.type, f"one of {', '.join(MESSAGE_TYPES)}")
+    if not isinstance(message.author, str):
+        raise _wrong("author", message.author, "a text")
+    if not isinstance(message.author_id, str):
+        raise _wrong("author_id", message.author_id, "a text")
+    _check(message)
     return _one_line(as_json(message))
 
 
@@ -97,7 +110,14 @@ def as_json(message: Message) -> dict[str, Json]:
 
 
 def encode_change(change: Change) -> str:
-    """The line of something that happened to a message recorded before."""
+    """The line of something that happened to a message recorded before.
+
+    Raises
+    ------
+    InvalidInput
+        It holds what no line can hold, or what could not be read back.
+    """
+    _check(change)
     data: dict[str, Json] = {
         "timestamp": change.timestamp.isoformat(),
         "type": _TYPES[type(change)],
@@ -246,8 +266,40 @@ def parse_time(text: str) -> datetime:
         raise ValueError(str(error)) from None
 
 
+def is_id(number: int) -> bool:
+    """Whether a number can be the id of something in Discord, and stored as one."""
+    return 0 <= number < _INT64
+
+
+def _check(item: Message | Change) -> None:
+    if item.timestamp.tzinfo is not UTC and item.timestamp.utcoffset() != _NO_TIME:
+        raise _wrong("timestamp", item.timestamp, "an aware time in UTC")
+    if item.message_id is not None and not 0 <= item.message_id < _INT64:
+        raise _wrong("message_id", item.message_id, "a Discord id")
+    if item.channel_id is not None and not isinstance(item.channel_id, str):
+        raise _wrong("channel_id", item.channel_id, "a text")
+    if isinstance(item, Message | Annotation) and not isinstance(item.model, str | None):
+        raise _wrong("model", item.model, "a text")
+    if isinstance(item, Message | Edit):
+        if not isinstance(item.content, str):
+            raise _wrong("content", item.content, "a text")
+        if item.attachments and not all(isinstance(url, str) for url in item.attachments):
+            raise _wrong("attachments", item.attachments, "texts")
+        if item.extra and not _OWN_KEYS.isdisjoint(item.extra):
+            raise _wrong("extra", ", ".join(_OWN_KEYS & item.extra.keys()), "keys of its own")
+
+
+def _wrong(name: str, value: object, wanted: str) -> InvalidInput:
+    return InvalidInput(f"It cannot be recorded: {name} has to be {wanted}, not {value!r:.80}.")
+
+
 def _one_line(data: dict[str, Json]) -> str:
-    line = _encode(data)
+    try:
+        line = _encode(data)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"It cannot be recorded, since it cannot be JSON: {error}.") from error
+    if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
+        raise InvalidInput(f"It cannot be recorded: it is nested deeper than {_DEEPEST} levels.")
     return line if line.isascii() else line.translate(_LINE_ENDS)
 
 
@@ -296,6 +348,6 @@ def _message_id(data: dict[str, Json]) -> int | None:
         return None
     text = str(value)
     number = int(text) if _ID.fullmatch(text) and isinstance(value, str | int) else -1
-    if not 0 <= number < _INT64:
+    if not is_id(number):
         raise InvalidLine(f'"message_id" is not a Discord id: {text[:40]!r}')
     return number

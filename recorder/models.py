@@ -194,7 +194,7 @@ class Erased:
     message_id: int
 
 
-Change: TypeAlias = Annotation | Edit | Deletion | Reaction | Erased
+Change = Annotation | Edit | Deletion | Reaction | Erased
 """What can happen to a message after it was recorded."""
 
 

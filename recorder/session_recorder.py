@@ -120,6 +120,8 @@ class SessionRecorder:
 
         Raises
         ------
+        InvalidInput
+            It holds what cannot be recorded, such as an id that is none; others go on.
         StorageError
             It could not be written; recording has stopped.
         """
@@ -171,7 +173,7 @@ class SessionRecorder:
         Parameters
         ----------
         work
-            Either raises before it has changed anything in the journal, or succeeds.
+            When it raises, nothing of it stays, and the future has the error.
         starts
             The channel in which `work` starts a session: what is said there from now on
             is kept for it.

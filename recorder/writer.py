@@ -25,7 +25,7 @@ from recorder.database import (
 )
 from recorder.errors import RecorderError, RecordingFailed, StorageError
 from recorder.lock import WriterLock
-from recorder.models import Annotation, Change, Deletion, Edit, Erased, Message, Reaction
+from recorder.models import Change, Message
 from recorder.projection import Projection
 from recorder.store import lifecycle
 from recorder.store.journal import Journal
@@ -43,7 +43,7 @@ _MOMENTS_IN_A_BURST = 50
 class Call(Generic[T]):
     """Work for the writer thread in its place among the messages, within the transaction.
 
-    It either raises before it changes anything in `Journal`, or it succeeds.
+    When it raises, what it did to the `Journal` is undone, and who waits for it is told.
     """
 
     work: Callable[[Journal, Projection], T]
@@ -245,25 +245,35 @@ class Writer(threading.Thread):
             self._sync_due = time.monotonic() + self._sync_seconds
 
     def _apply(self, item: Item) -> Any:
+        """What an item results in; an error that is its own is a result too."""
         journal = self._journal
-        if isinstance(item, Message):
-            return journal.record(item)
-        if isinstance(item, Annotation | Edit | Deletion | Reaction | Erased):
-            return journal.change(item)
-        if isinstance(item, Call):
-            journal.flush()
-            journal.connection.execute("SAVEPOINT call")
-            try:
-                result = item.work(journal, self._projection)
-                journal.connection.execute("RELEASE call")
-            except StorageError:
-                raise
-            except RecorderError as error:
-                journal.connection.execute("ROLLBACK TO call")
-                journal.connection.execute("RELEASE call")
-                return error
-            return result
+        try:
+            if isinstance(item, Message):
+                return journal.record(item)
+            if isinstance(item, Change):
+                return journal.change(item)
+            if isinstance(item, Call):
+                with journal.all_or_nothing():
+                    return item.work(journal, self._projection)
+        except Exception as error:
+            self._raise_of_storage(error)
+            if not isinstance(error, RecorderError):
+                log.exception("A program error: nothing was changed, and recording goes on.")
+            elif isinstance(item, Message | Change):
+                log.error("In channel %s: %s", item.channel_id, error)
+            # A future does not take a StopIteration.
+            return RuntimeError(repr(error)) if isinstance(error, StopIteration) else error
         return None
+
+    def _raise_of_storage(self, error: Exception) -> None:
+        """Raise an error of the disk or the database, which ends the recording."""
+        try:
+            with storage_errors(self._folder):
+                raise error
+        except StorageError:
+            raise
+        except Exception:
+            return
 
     def _remove_files(self) -> None:
         """Remove the files of sessions whose deletion is committed."""
@@ -324,7 +334,7 @@ def _resolve(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
     for future, result in results:
         if future.done():
             continue
-        if isinstance(result, RecorderError):
+        if isinstance(result, Exception):
             future.set_exception(result)
         else:
             future.set_result(result)

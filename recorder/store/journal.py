@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recorder import chain, jsonl
 from recorder.changes import Current, current
-from recorder.errors import NotFound
+from recorder.errors import InvalidInput, NotFound
 from recorder.models import Annotation, Change, Edit, Json, Message, Reaction
 from recorder.scripts_without_spaces import spaced
 
@@ -41,6 +44,7 @@ MESSAGE_COLUMNS = (
 # few enough texts for the connection's statement cache.
 _ROWS_A_STATEMENT = (256, 64, 16, 4, 1)
 _REMEMBERED_MODELS = 1_000
+_DIGITS = re.compile("[0-9]{1,20}")
 
 
 def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
@@ -116,20 +120,53 @@ class Journal:
         self.running: dict[str, OpenSession] = {}
         rows = connection.execute("SELECT DISTINCT channel_id FROM session_channels")
         self.channels = {channel_id for (channel_id,) in rows}
-        self.opted_out: set[tuple[str, str]] = set(
-            connection.execute("SELECT place_id, user_id FROM opted_out")
-        )
-        for session_id, channel_id in connection.execute(
-            "SELECT id, channel_id FROM recording_sessions WHERE status <> 'stopped'"
-        ).fetchall():
-            self.running[channel_id] = self.open_session(session_id)
-        newest = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lines'")
-        self._last_id: int = (newest.fetchone() or (0,))[0]
+        self.opted_out: set[tuple[str, str]] = set()
+        self._last_id = 0
         self._lines: list[Row] = []
         self._messages: list[Row] = []
         self._changed: dict[str, OpenSession] = {}
         self._written: dict[str, WrittenLines] = {}
         self._models: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._load()
+
+    def _load(self) -> None:
+        """Read from the database what a next line needs."""
+        rows = self.connection.execute(
+            "SELECT id, channel_id FROM recording_sessions WHERE status <> 'stopped'"
+        ).fetchall()
+        self.running = {
+            channel_id: self.open_session(session_id) for session_id, channel_id in rows
+        }
+        self.opted_out = set(self.connection.execute("SELECT place_id, user_id FROM opted_out"))
+        newest = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lines'")
+        self._last_id = (newest.fetchone() or (0,))[0]
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Undo what was begun inside, in the database and here, when it ends in an error."""
+        self.flush()
+        before = {path: len(written.lines) for path, written in self._written.items()}
+        self.connection.execute("SAVEPOINT begun")
+        try:
+            yield
+            self.flush()
+        except Exception:
+            if self.connection.in_transaction:  # a full disk ends it by itself
+                self.connection.execute("ROLLBACK TO begun")
+                self.connection.execute("RELEASE begun")
+                self._forget_since(before)
+            raise
+        self.connection.execute("RELEASE begun")
+
+    def _forget_since(self, lines: dict[str, int]) -> None:
+        self._lines, self._messages = [], []
+        self._changed.clear()
+        for path in list(self._written):
+            if path in lines:
+                del self._written[path].lines[lines[path] :]
+            else:
+                del self._written[path]
+        self._load()
 
     def open_session(self, session_id: str) -> OpenSession:
         """The state of a session for appending.
@@ -191,13 +228,17 @@ class Journal:
         return self.append(session, message)
 
     def append(self, session: OpenSession, message: Message) -> Recorded | None:
-        """Append `message` to `session`; ``None`` when the session has it already."""
+        """Append `message` to `session`; ``None`` when the session has it already.
+
+        Raises
+        ------
+        InvalidInput
+            It holds what cannot be recorded; nothing was changed.
+        """
         message_id = message.message_id
-        if message_id is not None:
-            if message_id > session.newest_message_id:
-                session.newest_message_id = message_id
-            elif self._has(session, message_id):
-                return None
+        is_newest = message_id is not None and message_id > session.newest_message_id
+        if message_id is not None and not is_newest and self._has(session, message_id):
+            return None
         line = jsonl.encode(message)
         try:
             data = line.encode()
@@ -205,22 +246,30 @@ class Journal:
             message = jsonl.without_surrogates(message)
             line = jsonl.encode(message)
             data = line.encode()
+        row = message_row(session.id, session.message_count + 1, current(message))
+        # Up to here an error of the message's own changes nothing; from here on there is none.
         channel_id = message.channel_id
         if channel_id is not None and channel_id not in session.channels:
             session.channels.add(channel_id)
             self.add_channel(session.id, channel_id)
+        if is_newest and message_id is not None:
+            session.newest_message_id = message_id
         session.message_count += 1
-        line_id = self._append_line(session, line, data)
-        self._messages.append(
-            (line_id, *message_row(session.id, session.message_count, current(message)))
-        )
+        self._messages.append((self._append_line(session, line, data), *row))
         return Recorded(session.id, session.message_count)
 
     def change(self, change: Change) -> None:
         """Append what happened to a message, in every session that holds it.
 
         The model of a message that is still to come goes into its line.
+
+        Raises
+        ------
+        InvalidInput
+            It holds what cannot be recorded.
         """
+        if not jsonl.is_id(change.message_id):
+            raise InvalidInput(f"{change.message_id} is not the id of a message.")
         self.flush()
         found = self.connection.execute(
             "SELECT m.session_id FROM session_channels c JOIN messages m "
@@ -238,6 +287,11 @@ class Journal:
         """Append the line of a change, and bring the message it speaks of up to date.
 
         Nothing is appended when it changes nothing, or when the session lacks the message.
+
+        Raises
+        ------
+        InvalidInput
+            It holds what cannot be recorded; nothing was changed.
         """
         self.flush()
         row = self.connection.execute(
@@ -263,9 +317,9 @@ class Journal:
         after = current(message, [*before, change])
         if after == current(message, before):
             return
+        values = message_row(session.id, row[2], after)
         self._append_line(session, line, data, about=change.message_id)
         self.flush()
-        values = message_row(session.id, row[2], after)
         self.connection.execute(_UPDATE_MESSAGE, (*values, row[1]))
 
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
@@ -303,6 +357,10 @@ class Journal:
         """What was appended since the last call, by file; to be asked for after the commit."""
         written, self._written = self._written, {}
         return written
+
+    def leave_unwritten(self, file_path: str) -> None:
+        """Forget what was appended to a file that is written whole later."""
+        self._written.pop(file_path, None)
 
     def set_synced(self, offsets: dict[str, int]) -> None:
         """Store up to where each file is known to be on disk."""
@@ -414,10 +472,15 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
         None if text == message.content else text,
         message.model,
         json.dumps(message.attachments, ensure_ascii=False) if message.attachments else None,
-        int(reply_to) if isinstance(reply_to, str) and reply_to.isdecimal() else None,
+        _id(reply_to),
         now.edited_at.isoformat() if now.edited_at else None,
         now.deleted_at.isoformat() if now.deleted_at else None,
         1 if extra and extra.get("pinned") is True else 0,
         spaced(text),
         json.dumps(now.reactions, ensure_ascii=False) if now.reactions else None,
     )
+
+
+def _id(value: Json) -> int | None:
+    number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else -1
+    return number if jsonl.is_id(number) else None

@@ -48,7 +48,7 @@ def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSess
             if (session_id, index) in carried:
                 tagged.append((carried[session_id, index], place))
         journal.flush()
-        journal.take_written()  # the file is written whole, after the commit
+        journal.leave_unwritten(target.file_path)  # the file is written whole, after the commit
     for name, place in dict.fromkeys(tagged):
         tags.add(journal, target.id, name, place)
 
