@@ -84,14 +84,36 @@ def prepare_folder(folder: Path) -> None:
     DataFolderError
         It cannot be made, or is not a folder.
     """
+    parts = [folder, *(folder / name for name in ("sessions", "exports", "attachments"))]
+    above = reversed(folder.absolute().parents)
     try:
-        for part in (folder, folder / "sessions", folder / "exports", folder / "attachments"):
+        missing = [part for part in (*above, *parts) if not part.exists()]
+        for part in parts:
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in dict.fromkeys(part.parent for part in missing):
+            sync_folder(parent)
     except OSError as error:
         raise DataFolderError(
             f"The data folder {folder} cannot be made ({error.strerror}). "
             "Make it by hand, or set RECORDER_DATA to a folder that this user may write to."
         ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk.
+
+    Raises
+    ------
+    OSError
+        The disk does not take them.
+    """
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:

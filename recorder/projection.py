@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from recorder.database import sync_folder
 from recorder.errors import DataFolderError
 from recorder.store.journal import WrittenLines
 from recorder.store.reading import FileState, Line
@@ -119,7 +120,7 @@ class Projection:
         new = not path.exists()
         file = os.open(path, _FLAGS, 0o600)
         if new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         self._files[file_path] = file
         if len(self._files) > _OPEN_FILES:
             oldest, old_file = self._files.popitem(last=False)
@@ -176,13 +177,3 @@ def _keep_copy(file: int, path: Path) -> None:
         shutil.copyfileobj(source, target)
         target.flush()
         os.fsync(target.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -432,7 +432,7 @@ class Journal:
 def changes_of(connection: sqlite3.Connection, session_id: str, message_id: int) -> list[Change]:
     """What happened to a message of a session, in order."""
     rows = connection.execute(
-        "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY line_number",
+        "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY id",
         (session_id, message_id),
     )
     found = [jsonl.decode(line) for (line,) in rows]

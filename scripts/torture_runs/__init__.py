@@ -1,0 +1,1 @@
+"""Runs that try to make a recorder lose or damage something; ``scripts/torture`` does them all."""

@@ -1,0 +1,193 @@
+"""A process that records at a steady rate and says at once what was acknowledged.
+
+What it says goes to standard output by ``writev``, a call that the recorder does not use: so
+a trace of the process tells the two apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest import mock
+from zoneinfo import ZoneInfo
+
+from recorder import Channel, Message, SessionManager, SessionRecorder
+from recorder.database import open_for_writing
+from recorder.errors import StorageError
+from recorder.models import Edit
+from scripts.torture_runs.soundness import FIRST_ID
+
+CHANNEL = Channel("77", "development", "1")
+NOW = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
+SESSION_FILE = "sessions/tortured_2025-11-08.jsonl"
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a child does.
+
+    Attributes
+    ----------
+    first, count
+        The number of its first message, and how many it records; 0 means without end.
+    at_once
+        How many messages wait at a time.
+    rate
+        Messages a second at most; 0 means as quickly as it can.
+    length
+        Of each message, in characters.
+    sync_seconds
+        As of the recorder.
+    abandon
+        Whether it ends without closing the recorder, as by a crash.
+    synchronous_normal
+        Whether SQLite is told not to sync with each commit: the control.
+    """
+
+    folder: str
+    first: int = 0
+    count: int = 0
+    at_once: int = 7
+    rate: float = 1000
+    length: int = 40
+    sync_seconds: float = 1.0
+    abandon: bool = False
+    synchronous_normal: bool = False
+
+    @property
+    def command(self) -> list[str]:
+        """The command line of the child."""
+        return [sys.executable, "-m", __spec__.name, json.dumps(asdict(self))]
+
+
+@dataclass
+class Said:
+    """What a child has said: acknowledgements, and how it ended."""
+
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    failure: str = ""
+    ended: bool = False
+
+
+def environment() -> dict[str, str]:
+    """The environment of a process that finds what this one can import."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+@contextmanager
+def running(command: Sequence[str], says: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose output goes to a file; it is killed at the end if it still runs."""
+    with says.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, env=environment())
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def read_said(lines: Iterable[bytes]) -> Said:
+    """Understand what a child said; a torn last line is left out."""
+    said = Said()
+    for line in lines:
+        words = line.decode().split(maxsplit=2)
+        if not line.endswith(b"\n"):
+            break
+        if words[0] == "acknowledged":
+            said.acknowledged[int(words[1])] = int(words[2])
+        elif words[0] == "failed":
+            said.failure = " ".join(words[1:])
+        said.ended = words[0] in ("failed", "closed")
+    return said
+
+
+def _say(*words: object) -> None:
+    os.writev(1, [f"{' '.join(map(str, words))}\n".encode()])
+
+
+async def _run(orders: Orders) -> None:
+    recorder = SessionRecorder(
+        Path(orders.folder), queue_limit=64, sync_seconds=orders.sync_seconds
+    )
+    try:
+        await recorder.open()
+        manager = SessionManager(recorder, ZoneInfo("UTC"))
+        if not recorder.channels:
+            await manager.start("tortured", CHANNEL, user_id="1", now=NOW)
+        _say("records")
+        await _record(recorder, orders)
+        if orders.abandon:
+            os._exit(0)
+        await recorder.close()
+    except StorageError as error:
+        failure = error
+    else:
+        _say("closed")
+        return
+    try:  # nothing is acknowledged any more, even if the disk were well again
+        await _acknowledge(recorder, orders, orders.first + 1_000_000)
+    except StorageError:
+        await recorder.close()
+        _say("failed", type(failure).__name__, failure)
+
+
+async def _record(recorder: SessionRecorder, orders: Orders) -> None:
+    began = time.monotonic()
+    for done in itertools.count(0, orders.at_once):
+        if orders.count and done >= orders.count:
+            return
+        first = orders.first + done
+        numbers = range(first, first + orders.at_once)
+        await asyncio.gather(*(_acknowledge(recorder, orders, number) for number in numbers))
+        if done % 5 == 0:
+            edited = f"message {first} was edited"
+            recorder.change(Edit(NOW, CHANNEL.id, FIRST_ID + first, edited))
+        if orders.rate:
+            ahead = (done + orders.at_once) / orders.rate - (time.monotonic() - began)
+            await asyncio.sleep(max(ahead, 0))
+
+
+async def _acknowledge(recorder: SessionRecorder, orders: Orders, number: int) -> None:
+    recorded = await recorder.record(
+        Message(
+            NOW + timedelta(milliseconds=number),
+            "STRYK",
+            "5",
+            f"message {number} ärger 刷新 ".ljust(orders.length, "x"),
+            "user_message",
+            message_id=FIRST_ID + number,
+            channel_id=CHANNEL.id,
+        )
+    )
+    if recorded is None:
+        raise RuntimeError(f"message {number} was taken for one that is recorded already")
+    _say("acknowledged", number, recorded.message_index)
+
+
+def _open_with_synchronous_normal(folder: Path) -> sqlite3.Connection:
+    connection = open_for_writing(folder)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def main() -> None:
+    """Do what the one argument, the orders as JSON, says."""
+    orders = Orders(**json.loads(sys.argv[1]))
+    control = mock.patch("recorder.writer.open_for_writing", _open_with_synchronous_normal)
+    with control if orders.synchronous_normal else nullcontext():
+        asyncio.run(_run(orders))
+
+
+if __name__ == "__main__":
+    main()
