@@ -5,6 +5,7 @@ Knows files and connections, and nothing of sessions or messages.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -43,6 +44,9 @@ UPGRADES: tuple[Upgrade, ...] = tuple(_upgrade(script) for script in upgrades.SC
 SCHEMA_VERSION = 1 + len(UPGRADES)
 
 _BUSY_SECONDS = 5.0
+_BLOCK_BYTES = 1 << 20
+# It may be entered but not read, or its kind of disk, or Windows, syncs no folders.
+_FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
 
 
 def schema() -> str:
@@ -84,14 +88,12 @@ def prepare_folder(folder: Path) -> None:
     DataFolderError
         It cannot be made, or is not a folder.
     """
-    parts = [folder, *(folder / name for name in ("sessions", "exports", "attachments"))]
-    above = reversed(folder.absolute().parents)
     try:
-        missing = [part for part in (*above, *parts) if not part.exists()]
-        for part in parts:
+        above = [part.parent for part in folder.absolute().parents if not part.exists()]
+        for part in (folder, folder / "sessions", folder / "exports", folder / "attachments"):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for parent in dict.fromkeys(part.parent for part in missing):
-            sync_folder(parent)
+        for place in (*reversed(above), folder.parent):
+            sync_folder(place)
     except OSError as error:
         raise DataFolderError(
             f"The data folder {folder} cannot be made ({error.strerror}). "
@@ -100,20 +102,22 @@ def prepare_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk.
+    """Bring the names in a folder to the disk, where a system can do that.
 
     Raises
     ------
     OSError
         The disk does not take them.
     """
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _FOLDER_CANNOT_BE_SYNCED:
+            raise
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
@@ -136,16 +140,42 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             _identify(connection, path, fresh_allowed=True)
-            connection.execute("PRAGMA journal_mode = WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":  # SQLite reports a failure by staying in the mode it was in
+                raise DataFolderError(
+                    f"{path} cannot have a write-ahead log (SQLite stays in mode {mode}). "
+                    "Mend the disk, or set RECORDER_DATA to a folder on a local one."
+                )
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -16384")
             connection.execute("PRAGMA journal_size_limit = 67108864")
+            _write_log_again(connection, path)
             _bring_up_to_date(connection)
+            sync_folder(folder)  # SQLite does it too, and does not say when that failed
+        except OSError as error:
+            connection.close()
+            raise RecordingFailed(
+                f"Writing to {path} failed ({error.strerror}). Nothing is recorded. "
+                "Free space or mend the disk, then start the recorder again."
+            ) from error
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring what is in the write-ahead log into the database, as far as readers allow.
+
+    SQLite does it by itself when the log is long, and does not say when that failed.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        The disk does not take it.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
@@ -243,6 +273,27 @@ def _identify(connection: sqlite3.Connection, path: Path, *, fresh_allowed: bool
             f"{path} was written by an older recorder (version {version}). "
             "Bring it up to date with `recorder init`; nothing is lost."
         )
+
+
+def _write_log_again(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the bytes of a write-ahead log that was left behind once more, and sync them.
+
+    After a sync that failed the kernel shows them and takes them for written, though the disk
+    may lack them: what is committed behind such a hole would be lost when the power fails.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return
+    connection.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
+    try:
+        with log.open("r+b") as file:
+            while block := file.read(_BLOCK_BYTES):
+                file.seek(-len(block), os.SEEK_CUR)
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:

@@ -55,8 +55,15 @@ class WriterLock:
                 f"Another recorder ({holder or 'unknown process'}) is already writing to "
                 f"{folder}. Stop it first, or use another data folder."
             )
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"process {os.getpid()}\n".encode())
+        try:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"process {os.getpid()}\n".encode())
+        except OSError as error:
+            self.release()
+            raise DataFolderError(
+                f"Writing to {path} failed ({error.strerror}). Nothing is recorded. "
+                "Free space or mend the disk, then start the recorder again."
+            ) from error
 
     def release(self) -> None:
         """Let another process write."""

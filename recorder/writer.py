@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from recorder.database import (
     DATABASE_NAME,
+    checkpoint,
     open_for_writing,
     prepare_folder,
     sqlite_errors,
@@ -210,6 +211,7 @@ class Writer(threading.Thread):
             self._write(batch)
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
             self._sync()
+            checkpoint(self._journal.connection)
         return not (batch and isinstance(batch[-1][0], _Stop))
 
     def _gather(self) -> None:

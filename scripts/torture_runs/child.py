@@ -120,6 +120,8 @@ async def _run(orders: Orders) -> None:
     recorder = SessionRecorder(
         Path(orders.folder), queue_limit=64, sync_seconds=orders.sync_seconds
     )
+    failures: list[StorageError] = []
+    recorder.on_failure = failures.append
     try:
         await recorder.open()
         manager = SessionManager(recorder, ZoneInfo("UTC"))
@@ -131,15 +133,18 @@ async def _run(orders: Orders) -> None:
             os._exit(0)
         await recorder.close()
     except StorageError as error:
-        failure = error
+        failures.append(error)
     else:
-        _say("closed")
+        if failures:
+            _say("failed", type(failures[0]).__name__, failures[0])
+        else:
+            _say("closed")
         return
     try:  # nothing is acknowledged any more, even if the disk were well again
         await _acknowledge(recorder, orders, orders.first + 1_000_000)
     except StorageError:
         await recorder.close()
-        _say("failed", type(failure).__name__, failure)
+        _say("failed", type(failures[0]).__name__, failures[0])
 
 
 async def _record(recorder: SessionRecorder, orders: Orders) -> None:

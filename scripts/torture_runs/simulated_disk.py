@@ -118,29 +118,24 @@ class SimulatedDisk:
         elif call.result < 0:
             return
         elif call.name in ("openat", "mkdir"):
-            self._positions[path] = 0
-            if path not in self._now:
-                self._rename(path, _File(is_folder=call.name == "mkdir"))
-            if "O_TRUNC" in call.flags:
-                self._now[path].unsynced.append(_Truncate(0))
+            self._open(path, call)
         elif call.name == "unlink":
             self._rename(path, None)
         elif call.name == "lseek":
             self._positions[path] = call.result
         elif call.name == "write":
-            self._write(path, self._positions[path], call.data[: call.result])
+            self._change(path, _Write(self._positions[path], call.data[: call.result]))
             self._positions[path] += call.result
         elif call.name == "pwrite64":
-            self._write(path, call.numbers[-1], call.data[: call.result])
+            self._change(path, _Write(call.numbers[-1], call.data[: call.result]))
         elif call.name == "ftruncate":
-            if path in self._now:
-                self._now[path].unsynced.append(_Truncate(call.numbers[-1]))
+            self._change(path, _Truncate(call.numbers[-1]))
         else:
             raise NotImplementedError(f"the simulated disk does not know {call.name}")
 
     def cut_power(self, target: Path, chance: random.Random) -> None:
         """Write to `target`, a folder that is made, what is on the disk afterwards."""
-        entries = dict(self._synced)
+        entries: dict[Path, _File | None] = dict(self._synced)
         for changes in self._renamed.values():  # in order, as by a journal
             entries |= changes[: chance.randint(0, len(changes))]
         for path, file in sorted(entries.items(), key=lambda entry: entry[0]):
@@ -152,6 +147,13 @@ class SimulatedDisk:
             else:
                 place.write_bytes(file.after_power_cut(chance))
 
+    def _open(self, path: Path, call: SystemCall) -> None:
+        self._positions[path] = 0
+        if path not in self._now:
+            self._rename(path, _File(is_folder=call.name == "mkdir"))
+        if "O_TRUNC" in call.flags:
+            self._change(path, _Truncate(0))
+
     def _rename(self, path: Path, file: _File | None) -> None:
         """Let a name stand for another file, or for none."""
         if file is None:
@@ -160,9 +162,9 @@ class SimulatedDisk:
             self._now[path] = file
         self._renamed.setdefault(path.parent, []).append((path, file))
 
-    def _write(self, path: Path, offset: int, data: bytes) -> None:
-        if path in self._now:
-            self._now[path].unsynced.append(_Write(offset, data))
+    def _change(self, path: Path, change: _Change) -> None:
+        if path in self._now:  # else its name is gone, and what is written will be too
+            self._now[path].unsynced.append(change)
 
     def _sync(self, path: Path, succeeded: bool, chance: random.Random) -> None:
         file = self._now.get(path)

@@ -25,7 +25,7 @@ def faults(folder: Path, *, recording: bool = False) -> list[str]:
     chains of hashes and its full-text index are sound.
     """
     reader = Reader(folder)
-    found = []
+    found: list[str] = []
     for session in reader.sessions():
         found += verify(reader, session, recording=recording).faults
         lines = "".join(f"{line}\n" for line in reader.lines(session.id)).encode()
@@ -91,6 +91,15 @@ class Result:
         if self.must_lose:
             return self.lost > 0
         return self.skipped or (self.runs > 0 and not self.lost and not self.damaged)
+
+    @property
+    def verdict(self) -> str:
+        """In a word or a few."""
+        if self.skipped:
+            return "skipped"
+        if self.must_lose:
+            return "loses, as it must" if self.passed else "FAILED: lost nothing"
+        return "passed" if self.passed else "FAILED"
 
     def damage(self, *sentences: str) -> None:
         """Count a run as damaged."""

@@ -59,9 +59,7 @@ def has_strace() -> bool:
     return shutil.which("strace") is not None
 
 
-def traced(
-    orders: Orders, log: Path, says: Path, inject: Sequence[str] = ()
-) -> list[str]:
+def traced(orders: Orders, log: Path, says: Path, inject: Sequence[str] = ()) -> list[str]:
     """The command line of a traced child.
 
     Parameters
@@ -75,7 +73,9 @@ def traced(
     """
     folder = Path(orders.folder)
     parts = [*SQLITE_FILES, "recorder.lock", "sessions", "exports", "attachments", SESSION_FILE]
-    paths = [str(path) for path in (folder.parent, folder, *(folder / part for part in parts), says)]
+    paths = [
+        str(path) for path in (folder.parent, folder, *(folder / part for part in parts), says)
+    ]
     return [
         *("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "99999999", "-A"),
         *("-o", str(log), "-e", "signal=none", "-e", f"trace={','.join(TRACED)}"),

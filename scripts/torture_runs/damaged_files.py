@@ -1,0 +1,98 @@
+"""JSONL files that are cut or have a byte changed, at every place of their end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from recorder import SessionRecorder
+from recorder.database import DATABASE_NAME
+from recorder.store.reading import Reader
+from recorder.verification import verify
+from scripts.torture_runs.child import SESSION_FILE, Orders, running
+from scripts.torture_runs.soundness import Result, start
+
+_MESSAGES = 40
+
+
+def cut_files(folder: Path, count: int = 4096, *, step: int = 1) -> Result:
+    """Cut a file at each of its last `count` bytes, every one or every `step`."""
+    result = Result(f"file cut at each of its last {count:,} bytes")
+    with _recorded(folder) as data:
+        whole = (data / SESSION_FILE).read_bytes()
+        for length in range(max(len(whole) - count, 0), len(whole), step):
+            _damage(data, whole, whole[:length], length, result)
+    return result
+
+
+def flip_bytes(folder: Path, chance: random.Random, count: int = 4096, *, step: int = 1) -> Result:
+    """Change each of the last `count` bytes of a file, every one or every `step`."""
+    result = Result(f"each of its last {count:,} bytes flipped")
+    with _recorded(folder) as data:
+        whole = (data / SESSION_FILE).read_bytes()
+        for place in range(max(len(whole) - count, 0), len(whole), step):
+            changed = bytearray(whole)
+            changed[place] ^= chance.randint(1, 255)
+            _damage(data, whole, bytes(changed), place, result)
+    return result
+
+
+@contextmanager
+def _recorded(folder: Path) -> Iterator[Path]:
+    """A data folder with a session that still runs."""
+    with TemporaryDirectory(dir=folder) as name:
+        data = Path(name) / "data"
+        orders = Orders(str(data), count=_MESSAGES, at_once=10, rate=0)
+        with running(orders.command, Path(name) / "says") as process:
+            process.wait()
+        yield data
+
+
+def _damage(data: Path, whole: bytes, damaged: bytes, place: int, result: Result) -> None:
+    """Let a start recover a damaged file, and `verify` and a repair when it may not look."""
+    file = data / SESSION_FILE
+    reader = Reader(data)
+    line = whole.count(b"\n", 0, place) + 1
+    (session,) = reader.sessions()
+    result.runs += 1
+    result.acknowledged += session.message_count
+
+    file.write_bytes(damaged)
+    found = verify(reader, session, recording=False).faults
+    if not found or f", line {line}: " not in found[0]:
+        result.damage(f"byte {place}: verify does not name line {line}, but says {found}")
+
+    # As after a crash: no more than this is known to be on disk.
+    synced = whole.rfind(b"\n", 0, place) + 1
+    _set_synced(data, min(synced, len(damaged)))
+    start(data)
+    if file.read_bytes() != whole:
+        result.damage(f"byte {place}: a start did not recover the file")
+
+    file.write_bytes(damaged)  # and now, with all of it known to be on disk
+    if len(damaged) == len(whole):
+        start(data)  # looks at the size alone
+        asyncio.run(_repair(data, session.id))
+    else:
+        start(data)
+    if file.read_bytes() != whole:
+        result.damage(f"byte {place}: the file was not repaired")
+    for copy in file.parent.glob("*.damaged*"):
+        if copy.read_bytes() != damaged:
+            result.damage(f"byte {place}: what was kept is not what was there")
+        copy.unlink()
+
+
+async def _repair(data: Path, session_id: str) -> None:
+    async with SessionRecorder(data) as recorder:
+        await recorder.rewrite(session_id)
+
+
+def _set_synced(data: Path, offset: int) -> None:
+    with closing(sqlite3.connect(data / DATABASE_NAME)) as connection, connection:
+        connection.execute("UPDATE recording_sessions SET synced_bytes = ?", (offset,))
