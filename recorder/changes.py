@@ -11,6 +11,7 @@ from recorder.models import Annotation, Change, Deletion, Edit, Message, Reactio
 
 # Parts of a message that no edit carries: where it came from, and what kind it is.
 _KEPT = ("display_name", "webhook_id", "reply_to", "event", "source", "merged_from")
+_NOT_EDITED = ("source", "reactions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,19 @@ def current(message: Message, changes: Iterable[Change] = ()) -> Current:
     for change in changes:
         now = _after(now, change)
     return now
+
+
+def edit_of(message: Message, timestamp: datetime) -> Edit:
+    """The edit after which a Discord message reads as `message` does."""
+    extra = {key: value for key, value in message.extra.items() if key not in _NOT_EDITED}
+    return Edit(
+        timestamp=timestamp,
+        channel_id=message.channel_id or "",
+        message_id=message.message_id or 0,
+        content=message.content,
+        attachments=message.attachments,
+        extra=extra,
+    )
 
 
 def _after(now: Current, change: Change) -> Current:

@@ -69,10 +69,20 @@ def _is_text_alone(message: discord.Message) -> bool:
         or message.webhook_id
         or message.edited_at
         or message.pinned
+        or message.reactions
         or message.poll
         or "<" in message.content
         or message.author.display_name != message.author.name
     )
+
+
+def emoji_name(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
+    """The character itself; of a custom one its name between colons."""
+    if isinstance(emoji, str):
+        return emoji
+    if isinstance(emoji, discord.PartialEmoji) and emoji.is_unicode_emoji():
+        return emoji.name
+    return f":{emoji.name or emoji.id}:"
 
 
 def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
@@ -155,6 +165,8 @@ def _after(message: discord.Message, content: str) -> dict[str, Json]:
             extra["raw_content"] = message.content
     if message.pinned:
         extra["pinned"] = True
+    if message.reactions:
+        extra["reactions"] = {emoji_name(r.emoji): r.count for r in message.reactions}
     if message.edited_at:
         extra["edited_timestamp"] = message.edited_at.isoformat()
     return extra

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from recorder.bot import replies
 from recorder.bot.finding_commands import FindingCommands
+from recorder.bot.gaps import GapFiller
 from recorder.bot.recording_commands import RecordingCommands
 from recorder.bot.shaping_commands import ShapingCommands
 from recorder.errors import StorageError
@@ -27,12 +28,14 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
         super().__init__(bot, settings)
         self.recorder.on_failure = self._failed
+        self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
         self._announcing: asyncio.Task[None] | None = None
 
     async def cog_load(self) -> None:
         """Open the data folder and go on with what was running."""
         await self.recorder.open()
         await self.auto_recorder.open()
+        await self.gap_filler.open()
         # As listeners of their own they cost less than as methods of a cog.
         for hear, event in self._heard():
             self.bot.add_listener(hear, event)
@@ -47,6 +50,7 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
         for hear, event in self._heard():
             self.bot.remove_listener(hear, event)
         self.auto_recorder.close()
+        await self.gap_filler.close()
         self.searcher.close()
         await self.recorder.close()
 
@@ -71,6 +75,13 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
             (self.message_listener.hear_edit, "on_raw_message_edit"),
             (self.message_listener.hear_deletion, "on_raw_message_delete"),
             (self.message_listener.hear_deletions, "on_raw_bulk_message_delete"),
+            (self.message_listener.hear_reaction, "on_raw_reaction_add"),
+            (self.message_listener.hear_reaction, "on_raw_reaction_remove"),
+            (self.message_listener.hear_clearing, "on_raw_reaction_clear"),
+            (self.message_listener.hear_clearing, "on_raw_reaction_clear_emoji"),
+            (self.gap_filler.hear_disconnect, "on_disconnect"),
+            (self.gap_filler.hear_ready, "on_ready"),
+            (self.gap_filler.hear_resumed, "on_resumed"),
         )
 
     def _failed(self, error: StorageError) -> None:

@@ -12,9 +12,10 @@ from discord.ext import commands
 
 from recorder.bot import replies
 from recorder.bot.auto import AutoRecorder
-from recorder.bot.capture import capture
+from recorder.bot.capture import capture, emoji_name
+from recorder.changes import edit_of
 from recorder.errors import StorageError
-from recorder.models import Deletion, Edit
+from recorder.models import Deletion, Edit, Reaction
 from recorder.session_recorder import SessionRecorder
 
 T = TypeVar("T")
@@ -106,17 +107,8 @@ class Listener:
                 self._thinking.take(payload.message_id)
                 await self._record(message)
         elif self._recorder.holds(str(payload.channel_id)):
-            captured = capture(message)
-            self._change(
-                Edit(
-                    timestamp=message.edited_at or discord.utils.utcnow(),
-                    channel_id=str(payload.channel_id),
-                    message_id=payload.message_id,
-                    content=captured.content,
-                    attachments=captured.attachments,
-                    extra=captured.extra,
-                )
-            )
+            edited_at = message.edited_at or discord.utils.utcnow()
+            self._change(edit_of(capture(message), edited_at))
 
     async def hear_deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Record that a message was deleted."""
@@ -132,7 +124,37 @@ class Listener:
             for message_id in message_ids:
                 self._change(Deletion(now, str(channel_id), message_id))
 
-    def _change(self, change: Edit | Deletion) -> None:
+    async def hear_reaction(self, payload: discord.RawReactionActionEvent) -> None:
+        """Record that somebody reacted to a message, or took it back."""
+        if self._recorder.holds(str(payload.channel_id)):
+            self._change(
+                Reaction(
+                    timestamp=discord.utils.utcnow(),
+                    channel_id=str(payload.channel_id),
+                    message_id=payload.message_id,
+                    action="add" if payload.event_type == "REACTION_ADD" else "remove",
+                    emoji=emoji_name(payload.emoji),
+                    user_id=str(payload.user_id),
+                )
+            )
+
+    async def hear_clearing(
+        self, payload: discord.RawReactionClearEvent | discord.RawReactionClearEmojiEvent
+    ) -> None:
+        """Record that the reactions to a message were removed: all, or those with an emoji."""
+        if self._recorder.holds(str(payload.channel_id)):
+            emoji = getattr(payload, "emoji", None)
+            self._change(
+                Reaction(
+                    timestamp=discord.utils.utcnow(),
+                    channel_id=str(payload.channel_id),
+                    message_id=payload.message_id,
+                    action="clear",
+                    emoji=emoji_name(emoji) if emoji else None,
+                )
+            )
+
+    def _change(self, change: Edit | Deletion | Reaction) -> None:
         try:
             self._recorder.change(change)
         except StorageError:

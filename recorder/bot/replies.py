@@ -12,7 +12,7 @@ from discord.ext import commands
 
 from recorder.bot.escaping import one_line, plain
 from recorder.formatting import duration, plural, relative_day, size
-from recorder.models import AutoRecording, RecordedMessage, Session, Tag
+from recorder.models import AutoRecording, Gap, RecordedMessage, Session, Tag
 
 SESSIONS_A_PAGE = 10
 MESSAGES_A_PAGE = 5
@@ -20,6 +20,7 @@ _SHOWN_TEXT = 280
 _SHOWN_NAME = 40
 _MOST_TAGS = 1_500
 _MOST_SOURCES = 15
+_MOST_GAPS = 10
 
 # How our own messages begin, so that they are known again in a channel's history.
 OPENINGS = (
@@ -32,7 +33,7 @@ OPENINGS = (
     *("⏹️ **Recording Stopped", "⏸️ **Recording Paused", "🛑 **Recording stopped"),
     *("💾 **Session Saved", "📚 **Saved Sessions", "📖 **Loading Session", "📄 **Exporting"),
     *("📄 The export", "🗑️ ", "🏷️ ", "🔗 **Merging", "🔍 ", "📊 **Session Stats"),
-    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ ", "🔒 "),
+    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ ", "🔒 ", "⏳ "),
 )
 
 # A command of ours in an error's sentence.
@@ -113,6 +114,20 @@ def resumed(session: Session, now: datetime) -> str:
         f"Messages before pause: {session.message_count}\n"
         "All new messages will be appended"
     )
+
+
+def was_away(gaps: Sequence[Gap]) -> str:
+    """The notice that something was missed, and what became of it."""
+    lines = [
+        f"{clock(gap.started_at)} to {clock(gap.ended_at or gap.started_at)} ({gap.reason}): "
+        + (
+            f"could not be fetched, {plain(gap.problem)}"
+            if gap.problem
+            else f"{plural(gap.fetched or 0, 'message')} fetched from the history"
+        )
+        for gap in gaps[-_MOST_GAPS:]
+    ]
+    return "⏳ **I was away**\n\n" + "\n".join(lines)
 
 
 def saved(session: Session, path: str, byte_size: int) -> str:

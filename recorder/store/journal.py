@@ -277,7 +277,7 @@ class Journal:
             (change.message_id, change.channel_id),
         ).fetchall()
         for (session_id,) in found:
-            self.append_change(self._session(session_id), change)
+            self.append_change(self.session(session_id), change)
         if not found and isinstance(change, Annotation):
             self._models[change.channel_id, change.message_id] = change.model
             if len(self._models) > _REMEMBERED_MODELS:
@@ -422,7 +422,8 @@ class Journal:
             (session_id, channel_id),
         )
 
-    def _session(self, session_id: str) -> OpenSession:
+    def session(self, session_id: str) -> OpenSession:
+        """The state of a session for appending; the one that is there already, if any."""
         for session in self.running.values():
             if session.id == session_id:
                 return session

@@ -16,12 +16,14 @@ from recorder.errors import Conflict, NotFound
 from recorder.models import Channel, Session, Status
 from recorder.names import name_key
 from recorder.store import merging
+from recorder.store.gaps import raise_watermark
 from recorder.store.journal import Journal
 from recorder.store.reading import SESSION_SQL, session_of
 
 # Without vowels and look-alikes: a session id is a word of the full-text index, not of English.
 _ID_LETTERS = "23456789bcdfghjkmnpqrstvwxyz"
 _ID_LENGTH = 9
+_DISCORD_EPOCH = 1_420_070_400_000  # milliseconds
 
 
 def session(journal: Journal, session_id: str) -> Session:
@@ -333,6 +335,7 @@ def _make_room(journal: Journal, channel_id: str, now: datetime) -> None:
 
 def _run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:
     journal.add_channel(session_id, channel_id)
+    raise_watermark(journal, session_id, channel_id, first_snowflake(now))
     _begin_interval(journal, session_id, now)
     journal.running[channel_id] = journal.open_session(session_id)
     return session(journal, session_id)
@@ -356,6 +359,15 @@ def _require_free_name(
             f'The name "{name}" is taken (upper and lower case count as the same). '
             "Choose another one."
         )
+
+
+def first_snowflake(time: datetime) -> int:
+    """The lowest id that Discord gives to what happens at `time`.
+
+    Its ids are the milliseconds since the first second of 2015, and 22 bits more:
+    https://docs.discord.com/developers/reference#snowflakes
+    """
+    return max(int(time.timestamp() * 1000) - _DISCORD_EPOCH, 0) << 22
 
 
 def _set_status(journal: Journal, session_id: str, status: str) -> None:

@@ -283,6 +283,21 @@ class Reader:
         found = self._sessions("WHERE s.channel_id = ? AND s.status <> 'stopped'", channel_id)
         return found[0] if found else None
 
+    def running_sessions(self) -> list[Session]:
+        """The active and paused sessions."""
+        return self._sessions("WHERE s.status <> 'stopped'")
+
+    def watermarks(self, session: Session) -> dict[str, int]:
+        """By channel, the Discord id up to which its history was compared."""
+        with self.connect() as connection:
+            return dict(
+                connection.execute(
+                    "SELECT channel_id, watermark FROM session_channels "
+                    "WHERE session_id = ? AND watermark IS NOT NULL",
+                    (session.id,),
+                )
+            )
+
     def running_auto(self) -> list[Session]:
         """The sessions of auto-recording that run."""
         return self._sessions("WHERE s.is_auto AND s.status <> 'stopped'")
