@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import discord
 from discord.ext import commands
@@ -48,6 +48,11 @@ class GapFiller:
         Knows which messages are not recorded.
     announce
         Tells a channel what was fetched.
+
+    Attributes
+    ----------
+    fetching
+        What compares and fetches at the moment.
     """
 
     def __init__(
@@ -64,19 +69,21 @@ class GapFiller:
         self._announce = announce
         self._one_at_a_time = asyncio.Lock()
         self._lost_at: datetime | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._hourly: asyncio.Task[None] | None = None
+        self.fetching: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Note what was missed since the last run, and fetch it as soon as the bot is ready."""
         await self._recorder.call(lambda journal, _: gaps.begin(journal, "crash", None))
-        self._run(self._each_hour())
+        self._hourly = asyncio.create_task(self._each_hour())
         if self._bot.is_ready():
             await self.hear_ready()
 
     async def close(self) -> None:
         """Note that nobody listens from now on."""
-        for task in self._tasks:
-            task.cancel()
+        for task in (self._hourly, *self.fetching):
+            if task is not None:
+                task.cancel()
         now = discord.utils.utcnow()
         try:
             await self._recorder.call(lambda journal, _: gaps.begin(journal, "restart", now))
@@ -107,11 +114,6 @@ class GapFiller:
                     log.error("What was missed was not recorded: %s", error)
                     return
 
-    async def settled(self) -> None:
-        """Wait until what is being fetched now has been recorded."""
-        async with self._one_at_a_time:
-            pass
-
     async def _return(self, lost_at: datetime | None) -> None:
         now = discord.utils.utcnow()
         if lost_at is not None:
@@ -125,23 +127,25 @@ class GapFiller:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             if self._bot.is_ready():
-                await self.sweep(_OVERLAP)
+                self._run(self.sweep(_OVERLAP))
 
     async def _fill(self, session: Session, overlap: timedelta) -> None:
         """Fetch what a session lacks from its channel and the channel's public threads."""
-        waiting = [gap for gap in self._reader.gaps(session) if gap.ended_at and not gap.fetched]
+        known = set(self._reader.gaps(session))
         intervals = self._reader.intervals(session)
         watermarks = self._reader.watermarks(session)
         before, outside, problem = session.message_count, list[datetime](), None
         try:
             channel = await self._channel(session)
+            if not _may_read_history(channel):  # Discord would answer that there is nothing
+                raise _Unreadable
             own = watermarks.get(str(channel.id)) or _snowflake(session.started_at)
             for place in [channel, *[thread async for thread in _threads(channel, own)]]:
                 known = watermarks.get(str(place.id)) or own
                 after = discord.Object(max(known - (int(overlap.total_seconds() * 1000) << 22), 0))
                 async for page in _pages(place, after):
                     outside += await self._take_in(session, place, page, intervals)
-        except discord.Forbidden:
+        except (discord.Forbidden, _Unreadable):
             problem = "the channel's history may not be read"
         except discord.NotFound:
             problem = "the channel is gone"
@@ -154,11 +158,11 @@ class GapFiller:
         log.info("%s: %s fetched from the history", session.name, plural(fetched, "message"))
         if problem:
             log.warning("%s: what was missed could not be fetched: %s", session.name, problem)
-        filled = self._reader.gaps(session)[-len(waiting) :] if waiting else []
-        if any(gap.fetched or gap.problem for gap in filled):
+        news = [gap for gap in self._reader.gaps(session) if gap not in known]
+        if any(gap.fetched or gap.problem for gap in news):
             place_to_tell = self._bot.get_channel(int(session.channel_id or 0))
             if isinstance(place_to_tell, discord.abc.Messageable):
-                await self._announce(place_to_tell, replies.was_away(filled))
+                await self._announce(place_to_tell, replies.was_away(news))
 
     async def _take_in(
         self,
@@ -182,17 +186,26 @@ class GapFiller:
     async def _channel(self, session: Session) -> discord.abc.MessageableChannel:
         channel_id = int(session.channel_id or 0)
         found = self._bot.get_channel(channel_id) or await self._bot.fetch_channel(channel_id)
-        return cast(discord.abc.MessageableChannel, found)  # others have no sessions
+        return cast("discord.abc.MessageableChannel", found)  # others have no sessions
 
-    def _run(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.fetching.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self.fetching.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("What was missed could not be fetched", exc_info=error)
+
+
+class _Unreadable(Exception):
+    """The bot may not read a channel's history."""
+
+
+def _may_read_history(channel: discord.abc.MessageableChannel) -> bool:
+    guild = channel.guild
+    return guild is None or channel.permissions_for(guild.me).read_message_history
 
 
 async def _pages(

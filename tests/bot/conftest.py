@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
 from discord.ext import commands
 from simcord import ChannelHandle, Env, GuildHandle, MemberActor
+from simcord.http import router
+from simcord.http.routes import messages
 
 
 @pytest.fixture
@@ -20,12 +24,26 @@ def simcord_bot() -> commands.Bot:
     return commands.Bot("!", intents=intents, help_command=None)
 
 
+def history(original: Callable[[Any], list[Any]], request: Any) -> list[Any]:
+    """Discord gives those that follow next upon an id; SimCord gives the newest ones."""
+    if "after" not in request.params:
+        return original(request)
+    limit = int(request.params.get("limit", 50))
+    request.params["limit"] = 1_000_000
+    return original(request)[-limit:]
+
+
 @pytest.fixture
 def env(simcord_env: Env, monkeypatch: pytest.MonkeyPatch) -> Env:
     """Discord itself, with the bot logged in; errors of the bot that nobody saw fail the test."""
     # It waits for the bot to come to rest; how long it sleeps in between is all that is changed.
     quick = partial(simcord_env._settle_internal, idle=0.001)
     monkeypatch.setattr(simcord_env, "_settle_internal", quick)
+    routes = [
+        (path, partial(history, handler) if handler is messages.get_history else handler)
+        for path, handler in router._ROUTES["GET"]
+    ]
+    monkeypatch.setitem(router._ROUTES, "GET", routes)
     return simcord_env
 
 
