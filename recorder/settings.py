@@ -12,6 +12,7 @@ from recorder.errors import InvalidSetting
 
 _LONGEST_PREFIX = 20
 _LONGEST_ROLE = 100  # what Discord allows
+_LONGEST_CONTACT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Settings:
     role
         ``RECORDER_ROLE``: the name of a role that may start and stop recordings, as those
         may who manage messages.
+    contact
+        ``RECORDER_CONTACT``: whom to ask for an erasure, shown by ``record privacy``.
+    erase_deleted
+        ``RECORDER_ON_DELETE`` is ``erase``: a message deleted in Discord is erased here too.
+        With ``keep`` it stays on record, hidden from all but those who manage messages.
     """
 
     data: Path
@@ -38,6 +44,8 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     prefix: str = "!"
     role: str | None = None
+    contact: str | None = None
+    erase_deleted: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -55,6 +63,8 @@ class Settings:
             token=_token(given["DISCORD_TOKEN"].strip()) if "DISCORD_TOKEN" in given else None,
             prefix=_prefix(given.get("RECORDER_PREFIX", "!")),
             role=_role(given["RECORDER_ROLE"].strip()) if "RECORDER_ROLE" in given else None,
+            contact=_contact(given.get("RECORDER_CONTACT", "").strip()),
+            erase_deleted=_on_delete(given.get("RECORDER_ON_DELETE", "keep").strip()),
         )
 
 
@@ -105,3 +115,21 @@ def _role(value: str) -> str:
             f"{_LONGEST_ROLE}. Write the name of one role."
         )
     return value
+
+
+def _contact(value: str) -> str | None:
+    if len(value) > _LONGEST_CONTACT:
+        raise InvalidSetting(
+            f"RECORDER_CONTACT has {len(value)} characters. Write a name or an address of no "
+            f"more than {_LONGEST_CONTACT}."
+        )
+    return value or None
+
+
+def _on_delete(value: str) -> bool:
+    if value.lower() not in ("keep", "erase"):
+        raise InvalidSetting(
+            f"RECORDER_ON_DELETE is {value[:60]!r}. Write keep or erase: what becomes of the "
+            "record when a message is deleted in Discord."
+        )
+    return value.lower() == "erase"

@@ -1,6 +1,8 @@
 """A guild in which the recorder's commands are used."""
 
+import asyncio
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import pytest
 import simcord
 from discord.ext import commands
 
+from recorder.bot import Recorder
+from recorder.settings import Settings
 from recorder.store.reading import Reader
 from recorder.verification import verify
 
@@ -49,6 +53,24 @@ class World:
             return await self.slash(command, **options)
         words = (f'"{value}"' if " " in value else value for value in options.values())
         return await self.say(" ".join(("!record", command, *words)))
+
+    @property
+    def cog(self) -> Recorder:
+        """The recorder that is loaded."""
+        cog = self.bot.get_cog("Recorder")
+        assert isinstance(cog, Recorder)
+        return cog
+
+    async def settle(self) -> None:
+        """Until what was missed has been fetched, and all that was said is written."""
+        await self.env.settle()
+        await asyncio.gather(*self.cog.gap_filler.fetching)
+        await self.cog.recorder.flush()
+
+    async def load(self) -> None:
+        """Load the recorder with the settings of the environment."""
+        await self.bot.add_cog(Recorder(self.bot, Settings.from_environment(os.environ)))
+        await self.settle()
 
     def lines(self, session: int = 0) -> list[dict[str, Any]]:
         """The lines of a session's file, the newest session first."""

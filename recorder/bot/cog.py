@@ -11,6 +11,7 @@ import discord
 from discord.ext import commands
 
 from recorder.bot import replies
+from recorder.bot.consent_commands import ConsentCommands
 from recorder.bot.finding_commands import FindingCommands
 from recorder.bot.gaps import GapFiller
 from recorder.bot.recording_commands import RecordingCommands
@@ -22,7 +23,7 @@ from recorder.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class Recorder(RecordingCommands, FindingCommands, ShapingCommands):
+class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentCommands):
     """Records conversations and finds them again."""
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:

@@ -131,7 +131,7 @@ class GapFiller:
 
     async def _fill(self, session: Session, overlap: timedelta) -> None:
         """Fetch what a session lacks from its channel and the channel's public threads."""
-        known = set(self._reader.gaps(session))
+        told = set(self._reader.gaps(session))
         intervals = self._reader.intervals(session)
         watermarks = self._reader.watermarks(session)
         before, outside, problem = session.message_count, list[datetime](), None
@@ -158,7 +158,7 @@ class GapFiller:
         log.info("%s: %s fetched from the history", session.name, plural(fetched, "message"))
         if problem:
             log.warning("%s: what was missed could not be fetched: %s", session.name, problem)
-        news = [gap for gap in self._reader.gaps(session) if gap not in known]
+        news = [gap for gap in self._reader.gaps(session) if gap not in told]
         if any(gap.fetched or gap.problem for gap in news):
             place_to_tell = self._bot.get_channel(int(session.channel_id or 0))
             if isinstance(place_to_tell, discord.abc.Messageable):

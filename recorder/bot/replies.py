@@ -13,6 +13,7 @@ from discord.ext import commands
 from recorder.bot.escaping import one_line, plain
 from recorder.formatting import duration, plural, relative_day, size
 from recorder.models import AutoRecording, Gap, RecordedMessage, Session, Tag
+from recorder.store.consent import Kept
 
 SESSIONS_A_PAGE = 10
 MESSAGES_A_PAGE = 5
@@ -33,7 +34,7 @@ OPENINGS = (
     *("⏹️ **Recording Stopped", "⏸️ **Recording Paused", "🛑 **Recording stopped"),
     *("💾 **Session Saved", "📚 **Saved Sessions", "📖 **Loading Session", "📄 **Exporting"),
     *("📄 The export", "🗑️ ", "🏷️ ", "🔗 **Merging", "🔍 ", "📊 **Session Stats"),
-    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ ", "🔒 ", "⏳ "),
+    *("🎙️ **Session Recording", "⚪ Auto-recording", "❌ ", "🔒 ", "⏳ ", "🙈 ", "🙉 "),
 )
 
 # A command of ours in an error's sentence.
@@ -55,6 +56,7 @@ BY_DIRECT_MESSAGE = "What not everybody here may read, I answer by direct messag
 DELETED_BY_DIRECT_MESSAGE = (
     "🔒 What was deleted is for those who manage messages: I answer by direct message."
 )
+PRIVACY_BY_DIRECT_MESSAGE = "🙈 What is kept of you I tell you by direct message."
 FORBIDDEN = "❌ Discord does not let me do that here. Check my rights in this channel."
 NO_TEXTS = (
     "⚠️ I cannot read the text of messages: the message content intent is switched off for "
@@ -77,7 +79,8 @@ def started(session: Session, prefix: str, earlier: int = 0) -> str:
         f"File: {plain(session.file_path)}\n"
         f"Time: {clock(session.started_at)}\n\n"
         f"{before}All messages will be recorded\n"
-        f"Stop: {prefix}record stop"
+        f"Stop: {prefix}record stop\n"
+        f"Do not record me: {prefix}record optout"
     )
 
 
@@ -113,6 +116,46 @@ def resumed(session: Session, now: datetime) -> str:
         f"Resumed: {date_and_clock(now)}\n\n"
         f"Messages before pause: {session.message_count}\n"
         "All new messages will be appended"
+    )
+
+
+def opted_out(changed: bool, prefix: str) -> str:
+    """That somebody is not recorded any more."""
+    first = "You are not recorded here from now on" if changed else "You are not recorded here"
+    return (
+        f"🙈 **{first}**\n\n"
+        "Recordings show that somebody who opted out said something, but neither who nor what\n"
+        f"What was recorded before: {prefix}record privacy\n"
+        f"Be recorded again: {prefix}record optin"
+    )
+
+
+def opted_in(changed: bool, prefix: str) -> str:
+    """That somebody is recorded again."""
+    first = "You are recorded here again" if changed else "You are recorded here already"
+    return f"🙉 **{first}**\n\nOpt out: {prefix}record optout"
+
+
+def privacy(
+    kept: Kept, since: datetime | None, user_id: str, contact: str | None, prefix: str
+) -> str:
+    """What is kept of somebody, where, and how to have it erased."""
+    messages = plural(kept.messages, "message")
+    if since:
+        state = f"You opted out {date_and_clock(since)}: nothing of you is recorded since then"
+        change = f"Be recorded again: {prefix}record optin"
+    else:
+        state = "What you say in a channel that is being recorded is recorded"
+        change = f"Be recorded no more: {prefix}record optout"
+    return (
+        "🙈 **Your privacy here**\n\n"
+        f"{messages} of yours in {plural(kept.sessions, 'recording')} that you may read\n"
+        "Kept of each: its text, attachments and edits, your name and id, its time and place; "
+        "a deleted message stays on record, hidden from all but those who manage messages\n"
+        "Where: in a database and text files on the computer that this bot runs on\n\n"
+        f"{state}\n{change}\n"
+        f"Have it erased: ask {plain(contact or 'who runs this bot')} to run "
+        f"`recorder erase --user {user_id}`"
     )
 
 
@@ -263,10 +306,10 @@ def merged(sources: Sequence[Session], session: Session) -> str:
 
 def auto_begun(session: Session, now: datetime) -> str:
     """The notice that the session of the day began, or goes on."""
-    if session.message_count == 0:
-        day = session.name.removeprefix("auto_")
-        return f"🔴 New session started: {plain(day)}\nFile: {plain(session.file_path)}"
-    return f"🔴 Auto-recording goes on: {plain(session.name)}\nFile: {plain(session.file_path)}"
+    day = session.name.removeprefix("auto_")
+    begun = f"New session started: {plain(day)}"
+    title = f"Auto-recording goes on: {plain(session.name)}" if session.message_count else begun
+    return f"🔴 {title}\nFile: {plain(session.file_path)}\nDo not record me: /record optout"
 
 
 def auto_status(place: AutoRecording | None, in_guild: bool) -> str:
@@ -348,6 +391,8 @@ def help_text(prefix: str) -> str:
         ("pause", "record nothing for a while"),
         ("resume [name]", "go on after a pause, or with a stopped session"),
         ("auto on|off|status", "record every day by itself"),
+        ("optout, optin", "have nothing, or all, of you recorded here"),
+        ("privacy", "what is kept of you, and how to have it erased"),
         ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
         ("list", "the sessions that everybody here may see"),
         ("load <name>", "replay a session"),

@@ -1,7 +1,5 @@
 """What is said while nobody listens: fetched from the history, once, and written down as a gap."""
 
-import asyncio
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +9,7 @@ import discord
 import pytest
 from world import World
 
-from recorder.bot import Recorder
 from recorder.models import Gap, RecordedMessage
-from recorder.settings import Settings
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)
@@ -34,9 +30,7 @@ def said(world: World, *texts: str, channel_id: int | None = None) -> None:
 
 
 async def recorded(world: World, name: str) -> list[RecordedMessage]:
-    cog = world.bot.get_cog("Recorder")
-    assert isinstance(cog, Recorder)
-    await cog.recorder.flush()
+    await world.cog.recorder.flush()
     reader = Reader(world.data)
     return list(reader.messages(reader.find(name).id))
 
@@ -50,27 +44,13 @@ def gaps(world: World, name: str) -> list[Gap]:
     return reader.gaps(reader.find(name))
 
 
-async def load(world: World) -> None:
-    await world.bot.add_cog(Recorder(world.bot, Settings.from_environment(os.environ)))
-    await settle(world)
-
-
-async def settle(world: World) -> None:
-    """Until what was missed has been fetched."""
-    await world.env.settle()
-    cog = world.bot.get_cog("Recorder")
-    assert isinstance(cog, Recorder)
-    await asyncio.gather(*cog.gap_filler.fetching)
-    await cog.recorder.flush()
-
-
 async def test_what_is_said_during_a_restart_is_fetched_once(world: World) -> None:
     await world.say("!record start away")
     await world.say("before")
     await world.bot.remove_cog("Recorder")
     said(world, "first meanwhile", "!record tag not-said", "second meanwhile")
     await world.env.settle()
-    await load(world)
+    await world.load()
     assert await texts(world, "away") == ["before", "first meanwhile", "second meanwhile"]
     sources = [message.message.extra.get("source") for message in await recorded(world, "away")]
     assert sources == [None, "history", "history"]
@@ -81,7 +61,7 @@ async def test_what_is_said_during_a_restart_is_fetched_once(world: World) -> No
     assert notice.startswith("⏳ **I was away**")
     assert notice.endswith("(restart): 2 messages fetched from the history")
     await world.bot.remove_cog("Recorder")  # nothing was said this time: nothing is announced
-    await load(world)
+    await world.load()
     assert world.channel.history()[-1].content == notice
     assert await texts(world, "away") == ["before", "first meanwhile", "second meanwhile"]
     assert [gap.fetched for gap in gaps(world, "away")] == [2, 0]
@@ -95,15 +75,13 @@ async def test_after_a_crash_the_gap_begins_with_the_last_that_is_known(
     await world.say("!record start crash")
     await world.say("heard")
     last = world.channel.history()[-1]
-    cog = world.bot.get_cog("Recorder")
-    assert isinstance(cog, Recorder)
-    await cog.recorder.flush()
+    await world.cog.recorder.flush()
     world.data = tmp_path / "as the crash left it"
     shutil.copytree(tmp_path, world.data, ignore=lambda *_: {world.data.name, "recorder.lock"})
     await world.bot.remove_cog("Recorder")
     said(world, "said after the crash")
     monkeypatch.setenv("RECORDER_DATA", str(world.data))
-    await load(world)
+    await world.load()
     assert await texts(world, "crash") == ["heard", "said after the crash"]
     (gap,) = gaps(world, "crash")
     assert (gap.reason, gap.started_at, gap.fetched) == ("crash", last.created_at, 1)
@@ -117,7 +95,7 @@ async def test_a_connection_that_was_lost_for_good_is_a_gap(
     with lost_events(world, monkeypatch):
         said(world, "into the void")
     world.bot.dispatch("ready")
-    await settle(world)
+    await world.settle()
     assert await texts(world, "lost") == ["into the void"]
     (gap,) = gaps(world, "lost")
     assert (gap.reason, gap.fetched) == ("connection lost", 1)
@@ -130,13 +108,13 @@ async def test_a_resumed_connection_is_a_gap_only_when_something_was_missed(
     await world.say("heard")
     world.bot.dispatch("disconnect")
     world.bot.dispatch("resumed")
-    await settle(world)
+    await world.settle()
     assert gaps(world, "resumed") == []
     with lost_events(world, monkeypatch):
         said(world, "lost")
     await world.say("heard again")
     world.bot.dispatch("resumed")
-    await settle(world)
+    await world.settle()
     assert await texts(world, "resumed") == ["heard", "heard again", "lost"]
     (gap,) = gaps(world, "resumed")
     assert (gap.reason, gap.fetched) == ("not received", 1)
@@ -152,7 +130,7 @@ async def test_a_newer_message_does_not_hide_an_older_hole(
     await world.env.advance_time(3600 - 60)
     await world.say("long after")
     await world.bot.remove_cog("Recorder")
-    await load(world)
+    await world.load()
     assert len(await texts(world, "holes")) == 251
 
 
@@ -167,7 +145,7 @@ async def test_what_is_said_in_a_pause_is_left_out(world: World) -> None:
     await world.env.advance_time(60)
     await world.bot.remove_cog("Recorder")
     said(world, "on the record")
-    await load(world)
+    await world.load()
     assert await texts(world, "pauses") == ["on the record"]
 
 
@@ -176,7 +154,7 @@ async def test_a_paused_session_has_no_gap(world: World) -> None:
     await world.say("!record pause")
     await world.bot.remove_cog("Recorder")
     said(world, "off the record")
-    await load(world)
+    await world.load()
     assert (await texts(world, "paused"), gaps(world, "paused")) == ([], [])
 
 
@@ -190,7 +168,7 @@ async def test_threads_that_are_active_or_archived_since_are_read_too(world: Wor
     fresh = world.env.backend.create_thread(world.channel.id, "fresh", world.member.id)
     said(world, "missed in a new thread", channel_id=fresh.id)
     await world.env.settle()
-    await load(world)
+    await world.load()
     assert [text for text in sorted(await texts(world, "threads")) if "started" not in text] == [
         "heard in a thread",
         "missed in a new thread",
@@ -208,7 +186,7 @@ async def test_edits_meanwhile_are_recorded_and_absence_is_no_deletion(world: Wo
     await world.env.advance_time(5)
     await world.staff.edit(edited, "first")
     await world.staff.delete(gone)
-    await load(world)
+    await world.load()
     first, second = await recorded(world, "edits")
     assert (first.message.content, first.edited_at is not None) == ("first", True)
     assert (second.message.content, second.deleted_at) == ("still on record", None)
@@ -228,9 +206,9 @@ async def test_a_history_that_may_not_be_read_is_written_down_and_tried_again(
         me, view_channel=True, send_messages=True, read_message_history=False
     )
     await world.env.settle()
-    await load(world)
+    await world.load()
     world.bot.dispatch("resumed")  # tried again: the same is not announced twice
-    await settle(world)
+    await world.settle()
     (gap,) = gaps(world, "shut")
     assert gap.problem == "the channel's history may not be read"
     notice = world.channel.history()[-1].content
@@ -238,7 +216,7 @@ async def test_a_history_that_may_not_be_read_is_written_down_and_tried_again(
     assert notice.endswith("could not be fetched, the channel's history may not be read")
     await channel.set_permissions(me, overwrite=None)
     world.bot.dispatch("resumed")
-    await settle(world)
+    await world.settle()
     (gap,) = gaps(world, "shut")
     assert (gap.problem, gap.fetched, await texts(world, "shut")) == (
         None,
@@ -254,7 +232,7 @@ async def test_every_hour_the_history_is_compared(
     with lost_events(world, monkeypatch):
         said(world, "never received")
     await world.env.advance_time(3601)
-    await settle(world)
+    await world.settle()
     assert await texts(world, "hourly") == ["never received"]
     assert [gap.reason for gap in gaps(world, "hourly")] == ["not received"]
 

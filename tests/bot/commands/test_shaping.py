@@ -114,17 +114,21 @@ async def test_auto_recording_day_by_day(world: World) -> None:
         "Sessions created per-day"
     )
     await world.env.settle()
-    assert "🔴 New session started: 2026-01-01\nFile: sessions/auto_2026-01-01.jsonl" in [
-        m.content for m in world.channel.history()
-    ]
+    begun = (
+        "🔴 New session started: 2026-01-01\nFile: sessions/auto_2026-01-01.jsonl\n"
+        "Do not record me: /record optout"
+    )
+    assert begun in [message.content for message in world.channel.history()]
     await world.say("on the first day")
     assert "recorded automatically" in await world.say("!record stop")
     await world.env.advance_time(timedelta(days=1).total_seconds())
     await asyncio.sleep(0.1)
     await world.env.settle()
-    assert "🔴 New session started: 2026-01-02\nFile: sessions/auto_2026-01-02.jsonl" in [
-        m.content for m in world.channel.history()
-    ]
+    begun = (
+        "🔴 New session started: 2026-01-02\nFile: sessions/auto_2026-01-02.jsonl\n"
+        "Do not record me: /record optout"
+    )
+    assert begun in [message.content for message in world.channel.history()]
     await world.say("on the second day")
     assert "is on in this channel" in await world.say("!record auto status")
     assert "disabled" in await world.say("!record auto off")
