@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
 from recorder import upgrades
 from recorder.errors import (
     DamagedDatabase,
+    DamagedRow,
     DataFolderError,
     ForeignDatabase,
-    NotFound,
     RecordingFailed,
     StorageError,
 )
@@ -47,6 +49,9 @@ _BUSY_SECONDS = 5.0
 _BLOCK_BYTES = 1 << 20
 # It may be entered but not read, or its kind of disk, or Windows, syncs no folders.
 _FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
+_NO_SUCH_PART = re.compile(
+    r"(?:no such (?:table|column)|vtable constructor failed): (?:\w+\.)?(\w+)"
+)
 
 
 def schema() -> str:
@@ -183,32 +188,71 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
 
     Raises
     ------
-    NotFound
-        There is none.
+    DataFolderError
+        There is none, or it cannot be read.
     StorageError
         A foreign, newer, older or damaged database.
     """
     path = folder / DATABASE_NAME
     if not path.is_file():
-        raise NotFound(
-            f"There is no database at {path}. Make one with `recorder init`, "
-            "or name the right folder with --data or RECORDER_DATA."
+        missing = f"{folder} is a file" if folder.is_file() else f"There is no database at {path}"
+        raise DataFolderError(
+            f"{missing}. Make a data folder with `recorder init`, "
+            "or name the right one with --data or RECORDER_DATA."
         )
     with sqlite_errors(path):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
         try:
-            connection.execute("PRAGMA query_only = ON")
-            _identify(connection, path, fresh_allowed=False)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _connect_for_reading(path, "mode=ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (
+                sqlite3.SQLITE_CANTOPEN,
+                sqlite3.SQLITE_READONLY,
+            ):
+                raise
+            # SQLite wants a -shm file beside the database even to read it. Where it cannot make
+            # one and there is nothing in a -wal file either, nobody writes: the database is all.
+            wal = path.with_name(f"{DATABASE_NAME}-wal")
+            if wal.exists() and wal.stat().st_size:
+                raise DataFolderError(
+                    f"{path} cannot be read where it is: the newest messages are still in {wal}, "
+                    "and this user may not write beside it. Copy the folder to a place that can "
+                    "be written and read the copy, or give this user write access."
+                ) from error
+            return _connect_for_reading(path, "immutable=1")
+
+
+def _connect_for_reading(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _identify(connection, path, fresh_allowed=False)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def stored_time(text: object) -> datetime:
+    """The time that a row holds.
+
+    Raises
+    ------
+    DamagedRow
+        It is none, or one without an offset.
+    """
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise DamagedRow(f"{text!r:.60} stands where a time should")
+    return time
 
 
 @contextmanager
@@ -218,14 +262,17 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     Raises
     ------
     DamagedDatabase, DataFolderError, RecordingFailed, StorageError
-        As the error's code says. Errors of our own SQL propagate as they are.
+        As the error's code says, or a part of ``schema.sql`` is not there. Errors of our own
+        SQL propagate as they are.
     """
     try:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF
-        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (
+            primary == sqlite3.SQLITE_ERROR and _is_lacking(str(error))
+        ):
             raise DamagedDatabase(
                 f"{path} is damaged ({error}). Keep a copy of it, then put back the last backup, "
                 "or read the JSONL files in sessions/ into a fresh data folder with "
@@ -249,7 +296,15 @@ def sqlite_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"{path} is locked by another program ({error}). Close what writes to it."
             ) from error
+        if str(error).startswith("Could not decode to UTF-8"):
+            raise DamagedRow(str(error)) from error
         raise
+
+
+def _is_lacking(text: str) -> bool:
+    """Whether an error says that the database lacks a part of ``schema.sql``."""
+    part = _NO_SUCH_PART.match(text)
+    return part is not None and re.search(rf"\b{part[1]}\b", schema()) is not None
 
 
 def _identify(connection: sqlite3.Connection, path: Path, *, fresh_allowed: bool) -> None:

@@ -71,7 +71,7 @@ def _database(settings: Settings) -> list[Finding]:
     wal = path.with_name(f"{DATABASE_NAME}-wal")
     wal_bytes = wal.stat().st_size if wal.exists() else 0
     unsynced = reader.unsynced()
-    faults = checks.database_faults(settings.data, recording=recording)
+    faults = checks.database_faults(settings.data)
     return [
         Finding("database", "good", f"{size(path.stat().st_size)}, version {SCHEMA_VERSION}"),
         Finding("database", "bad", faults[0], "Put back a backup, or run `recorder repair`.")

@@ -13,7 +13,8 @@
         ├── DataFolderError   missing, read-only, or not a folder
         ├── AlreadyRunning    another process writes there
         ├── ForeignDatabase   not a database of ours, or of a newer version
-        ├── DamagedDatabase   SQLite found it malformed
+        ├── DamagedDatabase   SQLite found it malformed, or a table is missing
+        │   └── DamagedRow    a row holds what the recorder never writes
         └── RecordingFailed   a write failed; nothing is acknowledged any more
 
 An error's text says what is wrong and what to do. Errors of the environment (disk,
@@ -66,7 +67,17 @@ class ForeignDatabase(StorageError):
 
 
 class DamagedDatabase(StorageError):
-    """SQLite found the database malformed."""
+    """SQLite found the database malformed, or a part of it is missing."""
+
+
+class DamagedRow(DamagedDatabase):
+    """A row holds what the recorder never writes; the other rows can be used."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The database is damaged: {what}. It was changed by another program. Keep a copy of "
+            "it, then put back the last backup."
+        )
 
 
 class RecordingFailed(StorageError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from recorder.database import Connection
+from recorder.database import Connection, stored_time
 from recorder.models import Session
 from recorder.store.reading import Reader
 from recorder.topics import Topic, topics
@@ -197,7 +197,7 @@ def _most_active(connection: Connection, these: Parameters) -> Span | None:
 
 def _longest_gap(connection: Connection, these: Parameters) -> Span | None:
     row = connection.execute(_LONGEST_GAP, these).fetchone()
-    return Span(datetime.fromisoformat(row[0]), datetime.fromisoformat(row[1])) if row else None
+    return Span(stored_time(row[0]), stored_time(row[1])) if row else None
 
 
 def _answers(connection: Connection, these: Parameters) -> Answers | None:
@@ -211,7 +211,7 @@ def _activity(
     """The messages over the time of the sessions as a line of bars."""
     if first is None or last is None:
         return ""
-    span = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+    span = (stored_time(last) - stored_time(first)).total_seconds()
     step = max(span, 1.0) / _ACTIVITY_WIDTH
     slots = dict(
         connection.execute(

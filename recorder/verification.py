@@ -59,9 +59,9 @@ def verify(
     return Report(session, check.lines, check.messages, tuple(check.faults))
 
 
-def verify_database(folder: Path, *, recording: bool) -> list[str]:
+def verify_database(folder: Path) -> list[str]:
     """The faults of the database and its full-text index as a whole."""
-    return checks.database_faults(folder, recording=recording)
+    return checks.database_faults(folder)
 
 
 async def rebuild_index(recorder: SessionRecorder) -> None:

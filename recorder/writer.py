@@ -24,11 +24,12 @@ from recorder.database import (
     prepare_folder,
     sqlite_errors,
 )
-from recorder.errors import RecorderError, RecordingFailed, StorageError
+from recorder.errors import DamagedRow, RecorderError, RecordingFailed, StorageError
 from recorder.lock import WriterLock
 from recorder.models import Change, Message
 from recorder.projection import Projection
 from recorder.store import lifecycle
+from recorder.store.damage import damage_in
 from recorder.store.journal import Journal
 from recorder.store.reading import FileState, file_states, line_at, lines_from
 
@@ -167,7 +168,9 @@ class Writer(threading.Thread):
             self._fail(error)
         except Exception as error:
             log.exception("The writer thread met an error that it does not know.")
-            failure = RecordingFailed(f"Recording stopped: {error!r}. Start the recorder again.")
+            failure = damage_in(self._folder) or RecordingFailed(
+                f"Recording stopped: {error!r}. Start the recorder again."
+            )
             failure.__cause__ = error
             self._fail(failure)
 
@@ -269,6 +272,8 @@ class Writer(threading.Thread):
 
     def _raise_of_storage(self, error: Exception) -> None:
         """Raise an error of the disk or the database, which ends the recording."""
+        if isinstance(error, DamagedRow):
+            return
         try:
             with storage_errors(self._folder):
                 raise error

@@ -37,4 +37,4 @@ def assert_sound(folder: Path, *, recording: bool = False) -> None:
         lines = "".join(f"{line}\n" for line in reader.lines(session.id))
         assert (folder / session.file_path).read_bytes() == lines.encode()
         assert session.byte_size == len(lines.encode())
-    assert verify_database(folder, recording=recording) == []
+    assert verify_database(folder) == []

@@ -26,7 +26,6 @@ from recorder.errors import (
     DamagedDatabase,
     DataFolderError,
     ForeignDatabase,
-    NotFound,
     StorageError,
 )
 from recorder.store.reading import Reader
@@ -225,10 +224,13 @@ def test_an_older_database_is_not_for_readers(made: Path) -> None:
 
 
 def test_there_is_none_to_read(folder: Path) -> None:
-    with pytest.raises(NotFound, match="`recorder init`") as caught:
+    with pytest.raises(DataFolderError, match="`recorder init`") as caught:
         open_for_reading(folder)
     assert str(folder / DATABASE_NAME) in str(caught.value)
     assert not folder.exists()
+    folder.write_text("mine")
+    with pytest.raises(DataFolderError, match=f"{folder} is a file"):
+        open_for_reading(folder)
 
 
 def test_an_empty_file_is_not_for_readers(empty: Path) -> None:

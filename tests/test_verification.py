@@ -62,7 +62,7 @@ def test_what_is_sound_is_said_to_be_sound(folder: Path, file: Path) -> None:
     assert report.faults == ()
     assert (report.lines, report.messages) == (MESSAGES + 3, MESSAGES)
     assert sum(counted) == report.lines
-    assert verify_database(folder, recording=False) == []
+    assert verify_database(folder) == []
 
 
 # Damage in the file.
@@ -350,13 +350,10 @@ INDEX_DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", INDEX_DAMAGE)
-@pytest.mark.parametrize("recording", [False, True], ids=["alone", "recording"])
-def test_damage_of_the_index_is_named_and_repaired(
-    folder: Path, file: Path, damage: str, recording: bool
-) -> None:
+def test_damage_of_the_index_is_named_and_repaired(folder: Path, file: Path, damage: str) -> None:
     execute(folder, *INDEX_DAMAGE[damage])
     assert faults(folder) == (), "the record itself is sound"
-    (fault,) = verify_database(folder, recording=recording)
+    (fault,) = verify_database(folder)
     assert fault.startswith("full-text index: differs")
     assert "`recorder repair`" in fault
 
@@ -383,7 +380,7 @@ async def test_there_is_no_false_fault_while_a_recorder_records(
             now = manager.reader.session(session.id)
             report = verify(manager.reader, now, recording=True)
             assert report.faults == ()
-            assert verify_database(recorder.folder, recording=True) == []
+            assert verify_database(recorder.folder) == []
             checked.append(report.lines)
         return checked
 

@@ -64,7 +64,7 @@ def verify(context: click.Context, name: str | None, as_json: bool) -> None:
             verification.verify(reader, session, recording=recording, progress=advance)
             for session in sessions
         ]
-        general = verification.verify_database(settings.data, recording=recording)
+        general = verification.verify_database(settings.data)
     faults = [fault for report in reports for fault in report.faults] + general
     if as_json:
         print_json(
@@ -192,14 +192,16 @@ def import_(
 def backup(settings: Settings, folder: Path, as_json: bool) -> None:
     """Copy the recordings to a new FOLDER, also while they are being recorded.
 
-    The copy is a data folder of its own: to restore, put it in the place of the old one. Its
-    JSONL files are written when a recorder first opens it.
+    Copies the database, attachments/ and exports/, and checks the copy. It is a data folder
+    of its own: to restore, put it in the place of the old one. The JSONL files in sessions/
+    are not copied; they are written from the database when a recorder first opens the copy,
+    as `recorder init` does.
     """
-    written = back_up(settings.data, folder)
+    copied = back_up(settings.data, folder)
     if as_json:
-        print_json({"folder": str(folder), "bytes": written})
+        print_json({"folder": str(folder), "bytes": copied.bytes, "files": copied.files})
     else:
-        say(f"{folder}: {size(written)}")
+        say(f"{folder}: the database and {plural(copied.files, 'file')}, {size(copied.bytes)}")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
@@ -13,6 +14,8 @@ from recorder import __version__
 from recorder.cli.environment import settings_from
 from recorder.cli.output import printable
 from recorder.errors import RecorderError, StorageError
+from recorder.settings import Settings
+from recorder.store.damage import damage_in
 
 EXIT_CODES = """\b
 Exit codes:
@@ -64,6 +67,15 @@ class _Commands(click.Group):
             # The reader of our output has seen enough, as in `recorder show x | head`.
             _leave_output()
             raise SystemExit(0) from None
+        except (OSError, click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            # A program error, unless the database holds what no program can make sense of.
+            settings: Settings | None = ctx.obj
+            damage = damage_in(settings.data) if settings else None
+            if damage is None:
+                raise
+            raise _failed(str(damage), 3) from error
 
 
 def _leave_output() -> None:
@@ -93,6 +105,8 @@ def main(context: click.Context, data: str | None, timezone: str | None) -> None
     before both.
     """
     context.obj = settings_from(data, timezone)
+    # An error ends in a sentence; only the bot, which sets up logging, has it in its log too.
+    logging.getLogger("recorder").addHandler(logging.NullHandler())
 
 
 def _add_commands() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recorder.database import DATABASE_NAME, open_for_writing, sqlite_errors
+from recorder.database import DATABASE_NAME, sqlite_errors
 from recorder.store.journal import MESSAGE_COLUMNS
 from recorder.store.reading import PAGE, Line, Reader
 
@@ -88,21 +89,29 @@ def lines_with_messages(
         last = page[-1][0]
 
 
-def database_faults(folder: Path, *, recording: bool) -> list[str]:
+def database_faults(folder: Path) -> list[str]:
     """What SQLite and the full-text index say of themselves.
 
-    The index can only be checked by a connection that may write: while a recorder is
-    running, a copy is checked.
+    The index can only be checked by a connection that may write, so a copy is checked: in
+    the data folder, or where that cannot be written, in the system's folder for such files.
+
+    Raises
+    ------
+    StorageError
+        The database cannot be read, or there is no room for the copy.
     """
-    path = folder / DATABASE_NAME
-    if not recording:
-        with sqlite_errors(path), closing(open_for_writing(folder)) as connection:
-            return _faults(connection)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".verify-") as temporary:
-        copy = Path(temporary)
-        Reader(folder).copy_to(copy / DATABASE_NAME)
-        with sqlite_errors(path), closing(open_for_writing(copy)) as connection:
-            return _faults(connection)
+    place = folder if os.access(folder, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=place, prefix=".verify-") as temporary:
+        copy = Path(temporary) / DATABASE_NAME
+        Reader(folder).copy_to(copy)
+        with sqlite_errors(folder / DATABASE_NAME):
+            return copy_faults(copy)
+
+
+def copy_faults(path: Path) -> list[str]:
+    """What :func:`database_faults` says, of a copy that nobody else uses yet."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return _faults(connection)
 
 
 def rebuild_index(connection: sqlite3.Connection) -> None:

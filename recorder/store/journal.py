@@ -14,7 +14,7 @@ from typing import Any
 
 from recorder import chain, jsonl
 from recorder.changes import Current, current
-from recorder.errors import InvalidInput, NotFound
+from recorder.errors import DamagedRow, InvalidInput, InvalidLine, NotFound
 from recorder.models import Annotation, Change, Edit, Json, Message, Reaction
 from recorder.scripts_without_spaces import spaced
 
@@ -301,9 +301,7 @@ class Journal:
         ).fetchone()
         if row is None:
             return
-        message = jsonl.decode(row[0])
-        if not isinstance(message, Message):
-            raise TypeError("a message's line is not a message")
+        message = message_in(row[0])
         if self._is_withheld(session, message, change):
             return
         before = changes_of(self.connection, session.id, change.message_id)
@@ -436,7 +434,7 @@ def changes_of(connection: sqlite3.Connection, session_id: str, message_id: int)
         "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY id",
         (session_id, message_id),
     )
-    found = [jsonl.decode(line) for (line,) in rows]
+    found = [_decoded(line) for (line,) in rows]
     return [change for change in found if not isinstance(change, Message)]
 
 
@@ -452,6 +450,27 @@ def withheld(message: Message, why: dict[str, Json]) -> Message:
         attachments=(),
         extra=why,
     )
+
+
+def message_in(line: str) -> Message:
+    """The message in a line of the record.
+
+    Raises
+    ------
+    DamagedRow
+        The line holds none.
+    """
+    found = _decoded(line)
+    if not isinstance(found, Message):
+        raise DamagedRow(f"the line {line!r:.60} is not a message")
+    return found
+
+
+def _decoded(line: str) -> Message | Change:
+    try:
+        return jsonl.decode(line)
+    except (InvalidLine, TypeError) as error:  # a blob stands where a text should
+        raise DamagedRow(f"the line {line!r:.60} {error}") from error
 
 
 def message_row(session_id: str, message_index: int, now: Current) -> Row:

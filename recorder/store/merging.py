@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from recorder import jsonl
 from recorder.changes import current
-from recorder.models import Deletion, Json, Message, Session
+from recorder.database import stored_time
+from recorder.models import Deletion, Json, Session
 from recorder.store import tags
-from recorder.store.journal import Journal, OpenSession, changes_of
+from recorder.store.journal import Journal, OpenSession, changes_of, message_in
 from recorder.store.reading import tags_of
 
 _MESSAGES_AT_ONCE = 1_000
@@ -62,9 +61,7 @@ def _copy(
     target: OpenSession,
 ) -> None:
     """Append a message as it is now."""
-    message = jsonl.decode(line)
-    if not isinstance(message, Message):
-        raise TypeError("a message's line is not a message")
+    message = message_in(line)
     changes = [] if message_id is None else changes_of(journal.connection, session_id, message_id)
     now = current(message, changes)
     reactions: dict[str, Json] = {"reactions": {**now.reactions}} if now.reactions else {}
@@ -92,8 +89,8 @@ def copy_intervals(journal: Journal, sources: Sequence[Session], target_id: str)
 def _joined(spans: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     joined: list[tuple[str, str]] = []
     for begin, end in spans:
-        if joined and datetime.fromisoformat(begin) <= datetime.fromisoformat(joined[-1][1]):
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end, key=datetime.fromisoformat))
+        if joined and stored_time(begin) <= stored_time(joined[-1][1]):
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end, key=stored_time))
         else:
             joined.append((begin, end))
     return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -10,23 +11,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from recorder import jsonl
 from recorder.changes import current
-from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors
-from recorder.errors import InvalidInput, NotFound
+from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors, stored_time
+from recorder.errors import InvalidInput, NotFound, StorageError
 from recorder.jsonl import clean_text
 from recorder.models import (
     Annotation,
     AutoRecording,
     Gap,
     Interval,
-    Message,
     RecordedMessage,
     Session,
     Tag,
 )
 from recorder.names import name_key
-from recorder.store.journal import changes_of
+from recorder.store.journal import changes_of, message_in
 
 PAGE = 1_000
 """Rows read at a time: a page's read transaction is over before its rows are used."""
@@ -66,14 +65,20 @@ class FileState:
 
 
 def session_of(row: tuple[Any, ...]) -> Session:
-    """The session in a row of :data:`SESSION_SQL`."""
+    """The session in a row of :data:`SESSION_SQL`.
+
+    Raises
+    ------
+    DamagedRow
+        It holds something else where a time should stand.
+    """
     return Session(
         id=row[0],
         name=row[1],
         guild_id=row[2],
         channel_id=row[3],
         user_id=row[4],
-        started_at=datetime.fromisoformat(row[5]),
+        started_at=stored_time(row[5]),
         stopped_at=_time(row[6]),
         status=row[7],
         message_count=row[8],
@@ -155,7 +160,7 @@ def tags_of(connection: sqlite3.Connection, session_id: str) -> list[Tag]:
         "ORDER BY message_index, rowid",
         (session_id,),
     )
-    return [Tag(tag, datetime.fromisoformat(time), index) for tag, time, index in rows]
+    return [Tag(tag, stored_time(time), index) for tag, time, index in rows]
 
 
 def auto_places(connection: sqlite3.Connection) -> list[AutoRecording]:
@@ -199,10 +204,25 @@ class Reader:
         return [state for state in states if state.synced_bytes < state.byte_size]
 
     def copy_to(self, path: Path) -> None:
-        """Copy the database as it is now to a new file, also while it is being written to."""
-        with self.connect() as connection, closing(sqlite3.connect(path)) as target:
-            path.chmod(0o600)
-            connection.backup(target)
+        """Copy the database as it is now to a new file, also while it is being written to.
+
+        Raises
+        ------
+        OSError
+            There is such a file, or it cannot be made.
+        StorageError
+            The database cannot be read, or the copy cannot be written.
+        """
+        with self.connect() as connection:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            try:
+                with closing(sqlite3.connect(path)) as target:
+                    connection.backup(target)
+            except sqlite3.OperationalError as error:
+                raise StorageError(
+                    f"The copy {path} cannot be written ({error}). "
+                    "Make room there, or name another place."
+                ) from error
 
     def sessions(self, guild_id: str | None = None, channel_id: str | None = None) -> list[Session]:
         """Sessions of a guild, or of a DM channel, or all; the newest first."""
@@ -329,7 +349,7 @@ class Reader:
                 "ORDER BY started_at, id",
                 (session.id,),
             )
-            return [Interval(datetime.fromisoformat(start), _time(end)) for start, end in rows]
+            return [Interval(stored_time(start), _time(end)) for start, end in rows]
 
     def gaps(self, session: Session) -> list[Gap]:
         """When a session was not heard though it was recording, in order."""
@@ -339,10 +359,7 @@ class Reader:
                 "WHERE session_id = ? ORDER BY started_at, id",
                 (session.id,),
             )
-            return [
-                Gap(datetime.fromisoformat(start), _time(end), *others)
-                for start, end, *others in rows
-            ]
+            return [Gap(stored_time(start), _time(end), *others) for start, end, *others in rows]
 
     def auto_places(self) -> list[AutoRecording]:
         """The channels and guilds in which auto-recording is on."""
@@ -409,9 +426,7 @@ def _recorded(
     tags: str | None,
     is_changed: bool,
 ) -> RecordedMessage:
-    message = jsonl.decode(line)
-    if not isinstance(message, Message):
-        raise TypeError("a message's line is not a message")
+    message = message_in(line)
     changes = []
     if is_changed and message.message_id is not None:
         changes = changes_of(connection, session_id, message.message_id)
@@ -429,4 +444,4 @@ def _one(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> in
 
 
 def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else stored_time(text)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias
 
-from recorder.errors import InvalidInput
+from recorder.database import stored_time
+from recorder.errors import DamagedRow, InvalidInput
 from recorder.models import MessageType
 from recorder.names import name_key
 from recorder.search_query import AnyOf, Filter, FilterName, Not, Part, Term
@@ -174,7 +175,7 @@ def count(connection: sqlite3.Connection, made: Plan, limit: int | None) -> int:
 def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[FoundMessage]:
     """The messages with these ids, in the same order."""
     found = {
-        row[0]: FoundMessage._make((*row[:5], datetime.fromisoformat(row[5]), *row[6:]))
+        row[0]: FoundMessage._make((*row[:5], stored_time(row[5]), *row[6:]))
         for row in connection.execute(
             "SELECT m.id, m.session_id, m.message_index, m.message_id, m.channel_id, m.timestamp, "
             "m.author, m.author_id, coalesce(json_extract(l.line, '$.display_name'), m.author), "
@@ -183,6 +184,9 @@ def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[FoundMessag
             tuple(ids),
         )
     }
+    for id in ids:
+        if id not in found:
+            raise DamagedRow(f"the message {id} has no line")
     return [found[id] for id in ids]
 
 

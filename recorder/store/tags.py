@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
 
+from recorder.database import stored_time
 from recorder.errors import NotFound
 from recorder.models import Tag
 from recorder.store.journal import Journal
@@ -34,7 +34,7 @@ def add(journal: Journal, session_id: str, tag: str, message_index: int | None) 
         "INSERT INTO session_tags (session_id, tag, timestamp, message_index) VALUES (?, ?, ?, ?)",
         (session_id, free, *message),
     )
-    return Tag(free, datetime.fromisoformat(message[0]), message[1])
+    return Tag(free, stored_time(message[0]), message[1])
 
 
 def remove(journal: Journal, session_id: str, tag: str) -> None:

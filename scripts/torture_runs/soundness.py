@@ -33,7 +33,7 @@ def faults(folder: Path, *, recording: bool = False) -> list[str]:
             found.append(f"{session.file_path}: is not what the database says")
         if session.byte_size != len(lines):
             found.append(f"{session.file_path}: its size in the database is wrong")
-    found += verify_database(folder, recording=recording)
+    found += verify_database(folder)
     with closing(open_for_reading(folder)) as connection:
         check = connection.execute("PRAGMA integrity_check").fetchall()
     return found + [f"database: {message}" for (message,) in check if message != "ok"]

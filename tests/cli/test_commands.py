@@ -25,7 +25,7 @@ def test_help_names_the_exit_codes(run: Run) -> None:
 
 
 def test_init_and_an_empty_list(run: Run, data: Path) -> None:
-    assert run("list").returncode == 2
+    assert run("list").returncode == 3
     assert f"{data} is ready." in run("init").stdout
     assert run("init").returncode == 0
     assert run("list").stdout == "Nothing has been recorded yet.\n"

@@ -1,0 +1,86 @@
+"""Telling an error of ours from a database that another program has changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from recorder.database import schema, statements
+from recorder.errors import DamagedDatabase, DamagedRow, RecorderError
+from recorder.store.reading import Reader
+
+_WRONG = {
+    "TEXT": "typeof({0}) NOT IN ('text', 'null')",
+    "INTEGER": "typeof({0}) NOT IN ('integer', 'null')",
+    "BLOB": "typeof({0}) NOT IN ('blob', 'null')",
+    "TIMESTAMP": "{0} IS NOT NULL AND "
+    "(typeof({0}) <> 'text' OR julianday({0}) IS NULL OR {0} NOT LIKE '%+00:00')",
+}
+# What the specification's columns allow and the recorder never writes.
+_NEVER_NULL = {
+    "recording_sessions": ("id", "name", "started_at", "message_count", "file_path", "status"),
+    "session_tags": ("session_id", "tag", "timestamp", "message_index"),
+}
+_JSON = {"lines": "line", "messages": "attachments"}
+
+
+def damage_in(folder: Path) -> DamagedDatabase | None:
+    """What is wrong with the tables and rows of a database, the first that is found.
+
+    It reads the whole database: to be asked when an error has no other cause.
+    """
+    try:
+        with Reader(folder).connect() as connection:
+            found = next(_damage(connection), None)
+    except DamagedDatabase as error:
+        return error
+    except (RecorderError, sqlite3.Error):
+        return None
+    return DamagedRow(found) if found else None
+
+
+def _damage(connection: sqlite3.Connection) -> Iterator[str]:
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        for statement in statements(schema()):
+            fresh.execute(statement)
+        expected = {table: _columns(fresh, table) for table in _tables(fresh)}
+    there = _tables(connection)
+    for table, columns in expected.items():
+        if table not in there:
+            yield f"the table {table} is missing"
+        missing = columns.keys() - _columns(connection, table).keys()
+        if missing:
+            yield f"the table {table} has no column {min(missing)}"
+        if not table.startswith("messages_fts"):
+            yield from _wrong_values(connection, table, columns)
+    for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"row {rowid} of {table} belongs to a row of {parent} that is not there"
+
+
+def _wrong_values(
+    connection: sqlite3.Connection, table: str, columns: dict[str, str]
+) -> Iterator[str]:
+    wrong = [(name, _WRONG[kind].format(name)) for name, kind in columns.items() if kind in _WRONG]
+    wrong += [(name, f"{name} IS NULL") for name in _NEVER_NULL.get(table, ())]
+    if table in _JSON:
+        name = _JSON[table]
+        wrong.append((name, f"{name} <> '' AND NOT json_valid({name})"))
+    for name, condition in wrong:
+        for (value,) in connection.execute(f"SELECT {name} FROM {table} WHERE {condition} LIMIT 1"):
+            yield f"{value!r:.60} stands under {name} in {table}"
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+    }
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    """The columns of a table with their declared types; generated ones are left out."""
+    return dict(connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,)))
