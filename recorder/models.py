@@ -212,7 +212,8 @@ class Session:
     """A recording as the database has it.
 
     ``recorded_seconds`` sums the finished intervals; ``running_since`` is the start of
-    the one that runs, so that :meth:`duration` leaves pauses out.
+    the one that runs, so that :meth:`duration` leaves pauses out. ``head`` is the head of
+    its chain of lines, as :class:`recorder.chain.Head` writes it.
     """
 
     id: str

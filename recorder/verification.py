@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recorder import chain, jsonl
 from recorder.changes import current
 from recorder.errors import InvalidLine
+from recorder.formatting import plural
 from recorder.models import Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import checks
 from recorder.store.journal import MESSAGE_COLUMNS, message_row
-from recorder.store.reading import Line, Reader
+from recorder.store.reading import Line, Reader, lines_from
 
 _SHOWN = 60
 
@@ -36,6 +38,7 @@ def verify(
     session: Session,
     *,
     recording: bool,
+    heads: Iterable[chain.Head] = (),
     progress: Callable[[int], None] = lambda lines: None,
 ) -> Report:
     """Compare a session's file, lines, chain, messages and counts with each other.
@@ -44,6 +47,8 @@ def verify(
     ----------
     recording
         Whether a recorder is running: then the last lines may not have reached the file.
+    heads
+        Heads that were noted earlier: the lines up to each of them have to be the same still.
     progress
         Called with the number of lines checked since the last call.
     """
@@ -56,6 +61,7 @@ def verify(
         except OSError as error:
             check.faults.append(f"{session.file_path}: cannot be read ({error.strerror})")
         check.run(checks.lines_with_messages(connection, session.id), file, progress)
+        check.compare(lines_from(connection, session.id), heads)
     return Report(session, check.lines, check.messages, tuple(check.faults))
 
 
@@ -100,7 +106,7 @@ class _Check:
         for line, row in lines:
             data = line.line.encode()
             fault = (
-                self._chain_fault(line, data)
+                self._chain_fault(line)
                 or (self._file_fault(data + b"\n", file) if file else None)
                 or self._message_fault(line, row)
             )
@@ -112,12 +118,40 @@ class _Check:
             progress(1)
         self._end(file)
 
-    def _chain_fault(self, line: Line, data: bytes) -> str | None:
+    def compare(self, lines: Iterator[Line], heads: Iterable[chain.Head]) -> None:
+        """Look for the first of some heads, noted earlier, that the chain does not run through."""
+        path, agree = self._session.file_path, not self.faults
+        number, same, reached = 0, 0, chain.genesis(self._session.id)
+        for head in sorted(heads, key=lambda head: head.lines):
+            for line in islice(lines, head.lines - number):
+                number += 1
+                reached = _next_hash(reached, line)
+            if number < head.lines:
+                self.faults.append(
+                    f"{path}: had {plural(head.lines, 'line')} when the head {head} was noted, and "
+                    f"has {number} now: lines were dropped"
+                )
+            elif not hmac.compare_digest(reached, head.hash):
+                self.faults.append(
+                    f"{path}, lines {same + 1} to {head.lines}: are not those of the head {head}: "
+                    "one or more were changed, dropped, added or moved after it was noted"
+                )
+            else:
+                same = number
+                continue
+            if agree:
+                self.faults.append(
+                    f"{path}: file, database and chain agree, so the record was rewritten as a "
+                    "whole, and only the head shows it (if it is one of this session)"
+                )
+            return
+
+    def _chain_fault(self, line: Line) -> str | None:
         if line.line_number != self.lines + 1:
             return f"is missing in the database (the next one there is {line.line_number})"
         if line.byte_offset != self._offset:
             return f"begins at byte {self._offset}, the database says {line.byte_offset}"
-        self._hash = chain.link(self._hash, chain.digest(line.key, data))
+        self._hash = _next_hash(self._hash, line)
         if not hmac.compare_digest(self._hash, line.hash):
             return "was changed in the database (its hash does not fit)"
         return None
@@ -179,6 +213,10 @@ class _Check:
             self.faults.append(
                 f"{path}, line {self.lines + 1}: is not in the database: {_shown(more)}"
             )
+
+
+def _next_hash(before: bytes, line: Line) -> bytes:
+    return chain.link(before, chain.digest(line.key, line.line.encode()))
 
 
 def _shown(data: bytes) -> str:

@@ -93,7 +93,8 @@ def stopped(session: Session, now: datetime, prefix: str) -> str:
         f"Messages: {session.message_count}\n"
         f"Size: {size(session.byte_size)}\n\n"
         f"Saved: {plain(session.file_path)}\n"
-        f"Load: {prefix}record load {plain(_quoted(session.name))}"
+        f"Load: {prefix}record load {plain(_quoted(session.name))}\n"
+        f"Head: {session.head}"
     )
 
 

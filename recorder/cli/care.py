@@ -9,6 +9,7 @@ import click
 
 from recorder import verification
 from recorder.backup import back_up
+from recorder.chain import Head
 from recorder.cli.main import FOUND_FAULTS
 from recorder.cli.output import (
     SessionName,
@@ -47,21 +48,53 @@ def init(settings: Settings) -> None:
 
 
 @click.command()
+@click.argument("name", type=SessionName())
+@json_option
+@pass_settings
+def head(settings: Settings, name: str, as_json: bool) -> None:
+    """Print the head of a session's chain, to be noted where nobody can change it.
+
+    It is the number of lines and the hash of the last one. `recorder verify NAME --against
+    HEAD` proves later that none of these lines was touched.
+    """
+    session = Reader(settings.data).find(name)
+    if as_json:
+        print_json({"name": session.name, "id": session.id, "head": session.head})
+    else:
+        say(session.head)
+
+
+@click.command()
 @click.argument("name", type=SessionName(), required=False)
+@click.option(
+    "--against",
+    "heads",
+    metavar="HEAD",
+    multiple=True,
+    help="A head of this session that was noted earlier; may be given several times.",
+)
 @json_option
 @click.pass_context
-def verify(context: click.Context, name: str | None, as_json: bool) -> None:
+def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_json: bool) -> None:
     """Prove that files, database, chain, counts and index say the same.
 
     Checks one session, or all. Ends with exit code 1 when something differs, and names the
     first line that does.
+
+    Who can write to the data folder can rewrite file and database alike, so that they say the
+    same. A head that was noted elsewhere (`recorder head`, or the bot's answer to stop) shows
+    it: up to there every line has to be as it was. Several heads tell between which of them
+    the first change lies.
     """
+    if heads and name is None:
+        raise click.UsageError("--against goes with the NAME of a session.")
+    noted = [Head.parse(head) for head in heads]
     settings: Settings = context.obj
     reader, recording = Reader(settings.data), is_locked(settings.data)
     sessions = [reader.find(name)] if name else reader.sessions()
     with progress("Verifying", sum(session.message_count for session in sessions)) as advance:
         reports = [
-            verification.verify(reader, session, recording=recording, progress=advance)
+            verification.verify(reader, session, recording=recording, heads=noted, progress=advance)
             for session in sessions
         ]
         general = verification.verify_database(settings.data)
@@ -90,6 +123,9 @@ def verify(context: click.Context, name: str | None, as_json: bool) -> None:
             say(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
         else:
             say(f"{checked} checked: file and database say the same.")
+            if noted:
+                lines = max(head.lines for head in noted)
+                say(f"Up to line {lines:,} it is what was noted.")
     if faults:
         context.exit(FOUND_FAULTS)
 
@@ -229,4 +265,4 @@ def doctor(context: click.Context, as_json: bool) -> None:
         context.exit(FOUND_FAULTS)
 
 
-COMMANDS = (init, verify, repair, import_, backup, doctor)
+COMMANDS = (init, head, verify, repair, import_, backup, doctor)

@@ -36,7 +36,7 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
     coalesce((SELECT round(sum(julianday(ended_at) - julianday(started_at)) * 86400, 3)
         FROM session_intervals WHERE session_id = s.id AND ended_at IS NOT NULL), 0.0),
     (SELECT max(started_at) FROM session_intervals WHERE session_id = s.id AND ended_at IS NULL),
-    hex(s.head), s.is_auto
+    s.line_count || ':' || lower(hex(s.head)), s.is_auto
 FROM recording_sessions s
 """
 
@@ -86,7 +86,7 @@ def session_of(row: tuple[Any, ...]) -> Session:
         file_path=row[10],
         recorded_seconds=row[11],
         running_since=_time(row[12]),
-        head=row[13].lower(),
+        head=row[13],
         is_auto=bool(row[14]),
     )
 
