@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,21 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON for oth
 pass_settings = click.make_pass_decorator(Settings)
 
 POSITIVE = click.IntRange(1, 2**31 - 1)
+
+
+class Finite(click.FloatRange):
+    """A number, which ``nan`` is not."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number in a range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 class SessionName(click.ParamType[str]):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.table import Table
@@ -14,6 +12,7 @@ from rich.table import Table
 from recorder import jsonl
 from recorder.cli.output import (
     POSITIVE,
+    Finite,
     SessionName,
     json_option,
     now,
@@ -97,21 +96,6 @@ def show(settings: Settings, name: str, first: int, count: int | None, as_json: 
     )
     for recorded in messages:
         print_message(recorded, settings)
-
-
-class Finite(click.FloatRange):
-    """A number, which ``nan`` is not."""
-
-    name = "number"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number in a range."""
-        number: float = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
 
 
 @click.command()
