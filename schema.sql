@@ -155,7 +155,7 @@ CREATE TABLE erasures (
     erased_at TIMESTAMP NOT NULL,
     reason TEXT NOT NULL CHECK (reason IN ('user', 'message', 'session', 'retention', 'deletion')),
     line_count INTEGER NOT NULL,    -- lines whose content was destroyed
-    finished_at TIMESTAMP           -- NULL until no byte of it is left in any file
+    finished INTEGER NOT NULL DEFAULT 0     -- 1 once no byte of it is left in any file
 );
 
 -- What stays of an erased line, so that the chain can be verified without it.
@@ -179,7 +179,7 @@ CREATE TABLE attachments (
 -- What is to be downloaded next.
 CREATE INDEX attachment_due ON attachments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
--- Files of deleted sessions, until they are gone from the disk too.
+-- Files of deleted and erased sessions, until they are gone from the disk too.
 CREATE TABLE file_removals (
     file_path TEXT PRIMARY KEY
 ) WITHOUT ROWID;

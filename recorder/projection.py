@@ -6,6 +6,7 @@ torn after a crash lies past the last synced offset and is written again from th
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import shutil
@@ -19,6 +20,8 @@ from recorder.store.journal import WrittenLines
 from recorder.store.reading import FileState, Line
 
 _OPEN_FILES = 64
+_FOLDERS = ("sessions", "exports")
+_TEMPORARY = ".rewritten"
 _BLOCK_BYTES = 1 << 20
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -81,6 +84,26 @@ class Projection:
             offset += len(data)
         os.fsync(file)
 
+    def replace(self, state: FileState, lines: Iterator[Line]) -> None:
+        """Put a file of these lines in the place of a session's file, and keep nothing of that.
+
+        After a crash one or the other is there, whole.
+        """
+        self._close(state.file_path)
+        path = self._path(state.file_path)
+        temporary = path.with_name(_TEMPORARY)
+        file = os.open(temporary, _FLAGS | os.O_TRUNC, 0o600)
+        try:
+            offset = 0
+            for data in _blocks(lines):
+                _write_all(file, data, offset)
+                offset += len(data)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        temporary.replace(path)
+        sync_folder(path.parent)
+
     def size(self, file_path: str) -> int:
         """The size of a file in bytes; -1 when there is none."""
         try:
@@ -97,26 +120,36 @@ class Projection:
         return True
 
     def remove(self, file_path: str) -> None:
-        """Remove the file of a deleted session."""
-        file = self._files.pop(file_path, None)
-        if file is not None:
-            os.close(file)
-        self._unsynced.pop(file_path, None)
-        (self.folder / file_path).unlink(missing_ok=True)
+        """Remove a file of a deleted or erased session."""
+        self._close(file_path)
+        self._path(file_path, *_FOLDERS).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close all files."""
         while self._files:
             os.close(self._files.popitem()[1])
 
+    def _close(self, file_path: str) -> None:
+        file = self._files.pop(file_path, None)
+        if file is not None:
+            os.close(file)
+        self._unsynced.pop(file_path, None)
+
+    def _path(self, file_path: str, *folders: str) -> Path:
+        """A file of one of these folders of ours, or of sessions/; no link leads out of them."""
+        path = self.folder / file_path
+        if path.parent.resolve() not in {
+            (self.folder / name).resolve() for name in folders or ("sessions",)
+        }:
+            raise DataFolderError(f"{file_path} lies outside the folder sessions/; refused.")
+        return path
+
     def _open(self, file_path: str) -> int:
         file = self._files.get(file_path)
         if file is not None:
             self._files.move_to_end(file_path)
             return file
-        path = self.folder / file_path
-        if path.parent.resolve() != (self.folder / "sessions").resolve():
-            raise DataFolderError(f"{file_path} lies outside the folder sessions/; refused.")
+        path = self._path(file_path)
         new = not path.exists()
         file = os.open(path, _FLAGS, 0o600)
         if new:
@@ -128,6 +161,13 @@ class Projection:
                 os.fsync(old_file)
             os.close(old_file)
         return file
+
+
+def damaged_copies(folder: Path, file_path: str) -> list[str]:
+    """What was kept of a session's file when it was damaged, relative to the data folder."""
+    path = folder / file_path
+    found = path.parent.glob(f"{glob.escape(path.name)}.damaged*")
+    return sorted(f"sessions/{copy.name}" for copy in found)
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from recorder import export_index
 from recorder.errors import Conflict, InvalidInput, StorageError
 from recorder.exports import json, jsonl, markdown, text
 from recorder.exports.entries import one_line
@@ -133,6 +134,8 @@ class SessionExporter:
                 file.flush()
                 os.fsync(descriptor)
                 written = os.fstat(descriptor).st_size
+            if path.parent == self._reader.folder / "exports":
+                export_index.note(path.parent, path.name, session.id)
             _put_in_place(temporary, path, overwrite)
         except FileExistsError:
             raise _exists(path) from None

@@ -5,19 +5,30 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from recorder import export_index
 from recorder.errors import Conflict, InvalidInput
 from recorder.models import AutoRecording, Channel, RecordedMessage, Session, Tag
 from recorder.names import check_file_name, check_name, export_name, file_stem
-from recorder.projection import Projection
+from recorder.projection import Projection, damaged_copies
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_recorder import SessionRecorder
-from recorder.store import auto, lifecycle, tags
+from recorder.store import auto, erasure, lifecycle, tags
+from recorder.store.erasure import Plan, Selection
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class ErasurePlan:
+    """What an erasure destroys, and the further files that go with it."""
+
+    found: Plan
+    files: tuple[str, ...]
 
 
 class SessionManager:
@@ -252,6 +263,26 @@ class SessionManager:
         """
         return await self._recorder.call(lambda journal, _: lifecycle.delete(journal, session.id))
 
+    async def erase(self, selection: Selection, *, now: datetime) -> ErasurePlan:
+        """Destroy what is selected: in the database, in the JSONL files, in the exports.
+
+        Copies elsewhere, such as backups, are not reached.
+
+        Raises
+        ------
+        Conflict
+            A session that is to go as a whole is still running.
+        """
+
+        def work(journal: Journal, _: Projection) -> ErasurePlan:
+            journal.flush()
+            found = erasure.plan(journal.connection, selection)
+            planned = ErasurePlan(found, _files_with(self.reader, found))
+            erasure.erase(journal, selection, now, planned.files)
+            return planned
+
+        return await self._recorder.call(work)
+
     def save(self, session: Session, filename: str, *, now: datetime) -> Path:
         """Save a session under a file name of one's own, in the folder ``exports``.
 
@@ -302,6 +333,25 @@ class SessionManager:
     ) -> Iterator[RecordedMessage]:
         """`count` messages of a session, or all, from the one with index `first` on."""
         return self.reader.messages(session.id, first, None if count is None else first + count - 1)
+
+
+def plan_erasure(reader: Reader, selection: Selection) -> ErasurePlan:
+    """What an erasure would destroy; nothing is changed."""
+    with reader.connect() as connection:
+        found = erasure.plan(connection, selection)
+    return ErasurePlan(found, _files_with(reader, found))
+
+
+def _files_with(reader: Reader, found: Plan) -> tuple[str, ...]:
+    """The files beside the JSONL files that may hold what is to be erased."""
+    session_ids = (*found.session_ids, *found.whole_session_ids)
+    if not session_ids:
+        return ()
+    names = export_index.files_of(reader.folder / "exports", session_ids)
+    paths = [f"exports/{name}" for name in names]
+    for session_id in session_ids:
+        paths += damaged_copies(reader.folder, reader.session(session_id).file_path)
+    return tuple(paths)
 
 
 def free_file_path(journal: Journal, projection: Projection, stem: str) -> str:

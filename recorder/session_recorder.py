@@ -209,6 +209,14 @@ class SessionRecorder:
             )
         )
 
+    async def scrub(self) -> None:
+        """Let nothing of what was erased stay in the free space of the database."""
+
+        def mark(journal: Journal, _: Projection) -> None:
+            journal.scrub_due = True
+
+        await self.call(mark)
+
     def _open_writer(self) -> Writer:
         if self._writer is None:
             raise StorageError("The recorder is not open. Open it with `async with` or `open()`.")

@@ -29,7 +29,7 @@ CREATE TABLE erasures (
     erased_at TIMESTAMP NOT NULL,
     reason TEXT NOT NULL CHECK (reason IN ('user', 'message', 'session', 'retention', 'deletion')),
     line_count INTEGER NOT NULL,
-    finished_at TIMESTAMP
+    finished INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE erased_lines (
     line_id INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE,

@@ -14,10 +14,10 @@ from recorder import chain, jsonl
 from recorder.changes import current
 from recorder.errors import InvalidLine
 from recorder.formatting import plural
-from recorder.models import Message, Session
+from recorder.models import Change, Erased, Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import checks
-from recorder.store.journal import MESSAGE_COLUMNS, message_row
+from recorder.store.journal import MESSAGE_COLUMNS, message_row, withheld
 from recorder.store.reading import Line, Reader, lines_from
 
 _SHOWN = 60
@@ -177,6 +177,8 @@ class _Check:
     def _message_fault(self, line: Line, row: tuple[Any, ...] | None) -> str | None:
         try:
             said = jsonl.decode(line.line)
+            if line.erased_digest and not _is_erased(said):
+                return "is noted as erased and says something"
             if not isinstance(said, Message):
                 return "stands among the messages and is none" if row else None
             about = -1 if said.message_id is None else said.message_id
@@ -215,8 +217,16 @@ class _Check:
             )
 
 
+def _is_erased(said: Message | Change) -> bool:
+    """Whether a line holds no more than an erasure leaves."""
+    if isinstance(said, Message):
+        erased_at = said.extra.get("erased_at")
+        return said == withheld(said, {"erased_at": erased_at}) and said.withheld == "erased"
+    return isinstance(said, Erased)
+
+
 def _next_hash(before: bytes, line: Line) -> bytes:
-    return chain.link(before, chain.digest(line.key, line.line.encode()))
+    return chain.link(before, line.erased_digest or chain.digest(line.key, line.line.encode()))
 
 
 def _shown(data: bytes) -> str:

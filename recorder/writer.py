@@ -28,7 +28,7 @@ from recorder.errors import DamagedRow, RecorderError, RecordingFailed, StorageE
 from recorder.lock import WriterLock
 from recorder.models import Change, Message
 from recorder.projection import Projection
-from recorder.store import lifecycle
+from recorder.store import erasure, lifecycle
 from recorder.store.damage import damage_in
 from recorder.store.journal import Journal
 from recorder.store.reading import FileState, file_states, line_at, lines_from
@@ -190,7 +190,7 @@ class Writer(threading.Thread):
 
     def _recover(self) -> None:
         """Bring every file to what the database says, from its last synced offset on."""
-        self._remove_files()
+        self._finish_erasures()
         for state in file_states(self._journal.connection):
             size = self._projection.size(state.file_path)
             if not size == state.byte_size == state.synced_bytes:
@@ -282,6 +282,24 @@ class Writer(threading.Thread):
         except Exception:
             return
 
+    def _finish_erasures(self) -> None:
+        """Bring files and database to where nothing of what was erased is left in them.
+
+        To scrub the database takes long for a large one: for a message that was deleted in
+        Discord it waits until it is asked for.
+        """
+        connection = self._journal.connection
+        self._remove_files()
+        reasons = erasure.unfinished(connection)
+        if reasons:
+            for state in file_states(connection):
+                if state.synced_bytes == 0:
+                    self._projection.replace(state, lines_from(connection, state.session_id))
+                    self._journal.set_synced({state.file_path: state.byte_size})
+            if self._journal.scrub_due or reasons != {"deletion"}:
+                erasure.scrub(connection)
+        self._journal.scrub_due = False
+
     def _remove_files(self) -> None:
         """Remove the files of sessions whose deletion is committed."""
         paths = lifecycle.files_to_remove(self._journal)
@@ -300,7 +318,7 @@ class Writer(threading.Thread):
     def _after_calls(self) -> None:
         """What the end of a call promises: deleted files gone, written ones synced."""
         self.channels = frozenset(self._journal.running)
-        self._remove_files()
+        self._finish_erasures()
         self._sync()
 
     def _resolve(self, results: list[tuple[Waiter, Any]]) -> None:

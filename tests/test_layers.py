@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "",  # recorder/__init__.py
             "backup",
             "diagnosis",
+            "export_index",
             "exports",
             "importing",
             "search",

@@ -110,9 +110,18 @@ def main(context: click.Context, data: str | None, timezone: str | None) -> None
 
 
 def _add_commands() -> None:
-    from recorder.cli import care, querying, reading, running, searching, shaping, statistics
+    from recorder.cli import (
+        care,
+        erasing,
+        querying,
+        reading,
+        running,
+        searching,
+        shaping,
+        statistics,
+    )
 
-    for module in (running, reading, searching, statistics, querying, shaping, care):
+    for module in (running, reading, searching, statistics, querying, shaping, erasing, care):
         for command in module.COMMANDS:
             main.add_command(command)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
 
 import click
 
@@ -20,27 +17,15 @@ from recorder.cli.output import (
     say,
 )
 from recorder.cli.reading import print_message
+from recorder.cli.writing import change, confirmed
 from recorder.errors import InvalidInput, NotFound
 from recorder.formatting import date_and_clock, plural
 from recorder.models import Channel, Session, Tag
 from recorder.session_manager import SessionManager
-from recorder.session_recorder import SessionRecorder
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
-T = TypeVar("T")
-
 _AROUND = 2  # messages before and behind a tagged one
-
-
-def _write(settings: Settings, work: Callable[[SessionManager], Awaitable[T]]) -> T:
-    """Do something that writes; no recorder may be running."""
-
-    async def run() -> T:
-        async with SessionRecorder(settings.data) as recorder:
-            return await work(SessionManager(recorder, settings.timezone))
-
-    return asyncio.run(run())
 
 
 @click.command()
@@ -81,7 +66,7 @@ def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
     async def add(manager: SessionManager) -> Tag:
         return await manager.tag(session, tag, message_index=message)
 
-    added = _write(settings, add)
+    added = change(settings, add)
     say(f"{added.name} marks message {added.message_index}.")
 
 
@@ -92,7 +77,7 @@ def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
 def untag(settings: Settings, name: str, tag: str) -> None:
     """Remove a tag; the message stays as it is."""
     session = Reader(settings.data).find(name)
-    _write(settings, lambda manager: manager.untag(session, tag))
+    change(settings, lambda manager: manager.untag(session, tag))
     say(f"{tag} is removed.")
 
 
@@ -141,7 +126,7 @@ def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
         user_id = sources[0].user_id or ""
         return await manager.merge(sources, output, place, user_id=user_id, now=at)
 
-    merged = _write(settings, put_together)
+    merged = change(settings, put_together)
     say(f"{merged.name}: {plural(merged.message_count, 'message')}")
 
 
@@ -152,7 +137,7 @@ def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
 def rename(settings: Settings, name: str, new_name: str) -> None:
     """Give a session another name; its file keeps its own."""
     session = Reader(settings.data).find(name)
-    renamed = _write(settings, lambda manager: manager.rename(session, new_name))
+    renamed = change(settings, lambda manager: manager.rename(session, new_name))
     say(f"{session.name} is now {renamed.name}.")
 
 
@@ -164,18 +149,10 @@ def delete(settings: Settings, name: str, yes: bool) -> None:
     """Delete a stopped session with its messages and its file, for good."""
     session = Reader(settings.data).find(name)
     count = plural(session.message_count, "message")
-    if not (yes or _confirmed(f"Delete {session.name} with its {count} for good?")):
+    if not (yes or confirmed(f"Delete {session.name} with its {count} for good?")):
         raise InvalidInput("Nothing was deleted. With --yes nobody is asked.")
-    _write(settings, lambda manager: manager.delete(session))
+    change(settings, lambda manager: manager.delete(session))
     say(f"{session.name} is deleted.")
-
-
-def _confirmed(question: str) -> bool:
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort:  # Ctrl+C, or there is nobody to ask
-        click.echo(err=True)
-        return False
 
 
 COMMANDS = (tag, tags, goto, untag, merge, rename, delete)

@@ -13,7 +13,7 @@ from typing import Any
 
 from recorder.database import DATABASE_NAME, sqlite_errors
 from recorder.store.journal import MESSAGE_COLUMNS
-from recorder.store.reading import PAGE, Line, Reader
+from recorder.store.reading import LINE_SQL, PAGE, Line, Reader
 
 
 def sqlite_version() -> str:
@@ -74,19 +74,19 @@ def lines_with_messages(
     The row has the columns of :data:`recorder.store.journal.MESSAGE_COLUMNS` after the id.
     """
     columns = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS)
-    last = 0
+    last, width = 0, len(MESSAGE_COLUMNS)
     while True:
         page = connection.execute(
-            f"SELECT l.line_number, l.byte_offset, l.line, l.key, l.hash, {columns} "
-            "FROM lines l LEFT JOIN messages m ON m.id = l.id "
+            f"SELECT {columns}, {LINE_SQL} LEFT JOIN messages m ON m.id = l.id "
             "WHERE l.session_id = ? AND l.line_number > ? ORDER BY l.line_number LIMIT ?",
             (session_id, last, PAGE),
         ).fetchall()
         for row in page:
-            yield Line(*row[:5]), row[6:] if row[5] is not None else None
+            line = Line(*row[width:])
+            yield line, row[1:width] if row[0] is not None else None
         if len(page) < PAGE:
             return
-        last = page[-1][0]
+        last = line.line_number
 
 
 def database_faults(folder: Path) -> list[str]:

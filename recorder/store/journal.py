@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,7 +57,7 @@ def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
 
 _INSERT_LINES = _insert_statements("lines", LINE_COLUMNS)
 _INSERT_MESSAGES = _insert_statements("messages", MESSAGE_COLUMNS)
-_UPDATE_MESSAGE = (
+UPDATE_MESSAGE = (
     f"UPDATE messages SET {', '.join(f'{column} = ?' for column in MESSAGE_COLUMNS[1:])} "
     "WHERE id = ?"
 )
@@ -113,6 +113,8 @@ class Journal:
         Every channel that any session holds messages of.
     opted_out
         Who wants nothing recorded of them: guild or DM channel, and person.
+    scrub_due
+        Whether what was erased shall be gone from every byte of the database after the commit.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -121,6 +123,7 @@ class Journal:
         rows = connection.execute("SELECT DISTINCT channel_id FROM session_channels")
         self.channels = {channel_id for (channel_id,) in rows}
         self.opted_out: set[tuple[str, str]] = set()
+        self.scrub_due = True  # a crash may have left something
         self._last_id = 0
         self._lines: list[Row] = []
         self._messages: list[Row] = []
@@ -128,6 +131,14 @@ class Journal:
         self._written: dict[str, WrittenLines] = {}
         self._models: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._load()
+
+    def reload(self, session_ids: Collection[str]) -> None:
+        """Read these sessions anew after their lines were changed; their files follow whole."""
+        self._changed.clear()
+        for channel_id, session in self.running.items():
+            if session.id in session_ids:
+                self._written.pop(session.file_path, None)
+                self.running[channel_id] = self.open_session(session.id)
 
     def _load(self) -> None:
         """Read from the database what a next line needs."""
@@ -318,7 +329,7 @@ class Journal:
         values = message_row(session.id, row[2], after)
         self._append_line(session, line, data, about=change.message_id)
         self.flush()
-        self.connection.execute(_UPDATE_MESSAGE, (*values, row[1]))
+        self.connection.execute(UPDATE_MESSAGE, (*values, row[1]))
 
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
         """Whether a change would tell of somebody who does not want it."""

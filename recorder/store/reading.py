@@ -40,6 +40,10 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
 FROM recording_sessions s
 """
 
+LINE_SQL = (
+    "l.line_number, l.byte_offset, l.line, l.key, l.hash, "
+    "(SELECT digest FROM erased_lines WHERE line_id = l.id) FROM lines l "
+)
 _FILE_STATES = "SELECT id, file_path, byte_size, synced_bytes FROM recording_sessions"
 
 
@@ -52,6 +56,8 @@ class Line:
     line: str
     key: bytes
     hash: bytes
+    erased_digest: bytes | None = None
+    """Of an erased line: the digest of what stood there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +130,8 @@ def lines_from(
     last = line_number - 1
     while True:
         page = connection.execute(
-            "SELECT line_number, byte_offset, line, key, hash FROM lines "
-            "WHERE session_id = ? AND line_number > ? ORDER BY line_number LIMIT ?",
+            f"SELECT {LINE_SQL} WHERE l.session_id = ? AND l.line_number > ? "
+            "ORDER BY l.line_number LIMIT ?",
             (session_id, last, PAGE),
         ).fetchall()
         yield from (Line(*row) for row in page)
