@@ -1,12 +1,7 @@
 """What was acknowledged is there after a crash, and the files are brought to it."""
 
 import asyncio
-import os
-import random
-import signal
 import sqlite3
-import sys
-import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,78 +12,6 @@ from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 from recorder import SessionManager, SessionRecorder
 from recorder.database import DATABASE_NAME
 from recorder.errors import RecordingFailed
-from recorder.store.reading import Reader
-
-KILLS = 24
-
-# Says which message has which index as soon as that is acknowledged. A fast sync, and sometimes
-# none at all: the file is then what the kernel has of it.
-RECORDS = textwrap.dedent("""
-    import asyncio, sys
-    from pathlib import Path
-    from recorder import SessionManager, SessionRecorder
-    from recorder.models import Edit
-    from soundness import CHANNEL, NOW, UTC_ZONE, said
-
-    async def main(folder, first, sync_seconds, at_once):
-        async with SessionRecorder(folder, sync_seconds=sync_seconds, queue_limit=16) as recorder:
-            if not recorder.channels:
-                manager = SessionManager(recorder, UTC_ZONE)
-                await manager.start("killed", CHANNEL, user_id="1", now=NOW)
-
-            async def one(number):
-                recorded = await recorder.record(said(number, f"message {number} ärger 刷新"))
-                print(number, recorded.message_index, flush=True)
-
-            while True:
-                await asyncio.gather(*(one(n) for n in range(first, first + at_once)))
-                recorder.change(Edit(NOW, CHANNEL.id, 1000 + first, f"edited {first}"))
-                first += at_once
-
-    folder, first, sync_seconds, at_once = sys.argv[1:]
-    asyncio.run(main(Path(folder), int(first), float(sync_seconds), int(at_once)))
-""")
-
-
-async def record_until_killed(folder: Path, first: int, chance: random.Random) -> dict[int, int]:
-    """By its number, the index of each message that was acknowledged before the kill."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-c", RECORDS, str(folder), str(first)),
-        *(chance.choice(["0.001", "0.02", "60"]), chance.choice(["1", "7", "40"])),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )
-    assert process.stdout is not None
-    said_so = [await process.stdout.readline()]  # it records
-    await asyncio.sleep(chance.random() * 0.05)
-    process.send_signal(signal.SIGKILL)
-    said_so += (await process.stdout.read()).splitlines(keepends=True)
-    assert await process.wait() == -signal.SIGKILL
-    pairs = [line.split() for line in said_so if line.endswith(b"\n")]
-    return {int(number): int(index) for number, index in pairs}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
-async def test_every_acknowledged_message_survives_a_kill_at_any_moment(folder: Path) -> None:
-    chance = random.Random(1)
-    acknowledged: dict[int, int] = {}
-    for _ in range(KILLS):
-        first = max(acknowledged, default=0) + 1000
-        acknowledged |= await record_until_killed(folder, first, chance)
-        async with SessionRecorder(folder):
-            pass
-        assert_sound(folder)
-        assert not list((folder / "sessions").glob("*.damaged*")), "no file led the database"
-        (session,) = Reader(folder).sessions()
-        recorded = list(Reader(folder).messages(session.id))
-        assert [r.message_index for r in recorded] == list(range(1, len(recorded) + 1))
-        index = {(r.message.message_id or 0) - 1000: r.message_index for r in recorded}
-        assert acknowledged.items() <= index.items()
-    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert len(acknowledged) > 5 * KILLS
-
 
 # What a start makes of the files.
 
@@ -164,16 +87,6 @@ def test_a_start_brings_back_a_file_that_is_gone(folder: Path, file: Path) -> No
     file.unlink()
     open_and_close(folder)
     assert file.read_bytes() == whole
-    assert_sound(folder)
-
-
-def test_a_file_cut_at_any_byte_of_its_end_is_made_whole(folder: Path, file: Path) -> None:
-    whole = file.read_bytes()
-    for length in range(len(whole) - 600, len(whole)):
-        set_synced(folder, min(length, line_ends(whole)[-5]))
-        file.write_bytes(whole[:length])
-        open_and_close(folder)
-        assert file.read_bytes() == whole, length
     assert_sound(folder)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,32 +17,7 @@ from recorder import SessionManager, SessionRecorder
 from recorder.database import prepare_folder
 from recorder.errors import DataFolderError, StorageError
 from recorder.store.reading import Reader
-
-
-def mount(*arguments: str | Path) -> None:
-    subprocess.run(["mount", *arguments], check=True, capture_output=True)
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
-    """A disk of its own at `folder`; what is given changes the options of its mount."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mount("-t", "tmpfs", "-o", f"size={size},mode=700", "recorder-test", folder)
-    try:
-        yield lambda options: mount("-o", f"remount,{options}", folder)
-    finally:
-        subprocess.run(["umount", folder], check=True, capture_output=True)
-
-
-def can_mount() -> bool:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        return False
-    try:
-        with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder), "64k"):
-            return True
-    except (OSError, subprocess.CalledProcessError):
-        return False
-
+from scripts.torture_runs.full_disk import can_mount, small_disk
 
 CAN_MOUNT = can_mount()
 

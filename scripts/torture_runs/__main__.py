@@ -69,7 +69,7 @@ def main(
             lambda place, chance: cut_files(place),
             flip_bytes,
         ],
-        "second": [lambda place, chance: refuse_second(place, 20)],
+        "second": [lambda place, chance: refuse_second(place, 20, within=1.0)],
         "reader": [lambda place, chance: read(place, minutes * 60)],
     }
     results = []

@@ -141,7 +141,7 @@ async def _run(orders: Orders) -> None:
             _say("closed")
         return
     try:  # nothing is acknowledged any more, even if the disk were well again
-        await _acknowledge(recorder, orders, orders.first + 1_000_000)
+        await _acknowledge(recorder, orders, orders.first + 50_000)
     except StorageError:
         await recorder.close()
         _say("failed", type(failures[0]).__name__, failures[0])

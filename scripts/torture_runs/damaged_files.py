@@ -60,7 +60,7 @@ def _damage(data: Path, whole: bytes, damaged: bytes, place: int, result: Result
     line = whole.count(b"\n", 0, place) + 1
     (session,) = reader.sessions()
     result.runs += 1
-    result.acknowledged += session.message_count
+    result.acknowledged = session.message_count
 
     file.write_bytes(damaged)
     found = verify(reader, session, recording=False).faults

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,28 +20,33 @@ from scripts.torture_runs.power_cuts import record_traced, replay
 from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import calls
 
-CALLS = "write pwrite64 fsync fdatasync ftruncate openat mkdir unlink".split()
+CALLS = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "openat", "mkdir", "unlink")
 SYNCS = ("fsync", "fdatasync")
 ERRORS = ("EIO", "ENOSPC")
+EACH = range(1, 1_000_000)
 
 _MESSAGES = 9
 _CUTS_A_RUN = 4
 
 
-def inject(folder: Path, *, step: int = 1, names: list[str] = CALLS) -> Result:
-    """Let the first, second, … call of each kind fail.
+def inject(
+    folder: Path,
+    *,
+    names: Iterable[str] = CALLS,
+    errors: Iterable[str] = ERRORS,
+    numbers: Iterable[int] = EACH,
+) -> Result:
+    """Let the first, second, … call of each name fail with each error.
 
     Parameters
     ----------
-    step
-        How many calls lie between one that fails and the next; 1 means that each fails.
-    names
-        Of the calls.
+    numbers
+        Which calls fail, one in each run; the first run that is not hit is the last.
     """
     result = Result("EIO and ENOSPC at every write-like call")
     unnoticed: Counter[str] = Counter()
-    for name, error, behind in itertools.product(names, ERRORS, ("", "+")):
-        for number in itertools.count(1, step):
+    for name, error, behind in itertools.product(names, errors, ("", "+")):
+        for number in numbers:
             fault = f"{name}:error={error}:when={number}{behind}"
             with TemporaryDirectory(dir=folder) as place:
                 hit = _record_with(Path(place), fault, result, unnoticed)
@@ -62,17 +68,19 @@ def _record_with(place: Path, fault: str, result: Result, unnoticed: Counter[str
         result.acknowledged += len(said.acknowledged)
         if not said.ended:
             result.damage(f"{fault}: ended without a word")
+        elif "Recording stopped" in said.failure:
+            result.damage(f"{fault}: met an error that it does not know: {said.failure}")
         elif not said.failure:
             unnoticed[f"{hits[0].name} {Path(hits[0].path).name}"] += 1
         result.check(place / "data", said.acknowledged)
     return bool(hits)
 
 
-def fail_syncs(folder: Path, chance: random.Random, *, step: int = 1) -> Result:
+def fail_syncs(folder: Path, chance: random.Random, *, numbers: Iterable[int] = EACH) -> Result:
     """Let each sync fail, record more with the disk well again, and cut the power."""
     result = Result("failed sync, start, power cut")
     for name, behind in itertools.product(SYNCS, ("", "+")):
-        for number in itertools.count(1, step):
+        for number in numbers:
             with TemporaryDirectory(dir=folder) as name_of_place:
                 place = Path(name_of_place)
                 orders = Orders(

@@ -25,7 +25,7 @@ def kill(folder: Path, kills: int, chance: random.Random) -> Result:
             for number in range(last + 1):
                 orders = Orders(
                     str(data),
-                    first=max(acknowledged, default=0) + 1_000,
+                    first=number * 100_000,
                     at_once=chance.choice([1, 7, 40]),
                     sync_seconds=chance.choice([0.001, 0.02, 60]),
                 )

@@ -52,10 +52,12 @@ def cut_power(
     return result
 
 
-def record_traced(orders: Orders, place: Path, inject: Sequence[str] = ()) -> Said:
+def record_traced(
+    orders: Orders, place: Path, inject: Sequence[str] = (), only: Sequence[str] = ()
+) -> Said:
     """Let a child record until it ends; the log of its calls goes on in the file ``log``."""
     says = place / f"says-{orders.first}"
-    with running(traced(orders, place / "log", says, inject), says) as process:
+    with running(traced(orders, place / "log", says, inject, only), says) as process:
         process.wait(_PATIENCE)
     return read_said(says.read_bytes().splitlines(keepends=True))
 

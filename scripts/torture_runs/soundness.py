@@ -67,6 +67,9 @@ class Result:
 
     Attributes
     ----------
+    acknowledged
+        Messages that were acknowledged; where the same recording is used for several runs,
+        those that were before each accident.
     lost
         Acknowledged messages that were gone, or stood at another place, after the recovery.
     damaged

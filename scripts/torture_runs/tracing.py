@@ -18,6 +18,7 @@ TRACED = (
     "unlinkat ?rename renameat renameat2 ?link linkat ?symlink symlinkat"
 ).split()
 SQLITE_FILES = ("recorder.db", "recorder.db-wal", "recorder.db-journal", "recorder.db-shm")
+FOLDERS = ("sessions", "exports", "attachments")
 
 _CALL = re.compile(rb"\d+ +(\w+)\((.*)\) += (-?\d+)(?:<([^>]*)>)?.*")
 _UNFINISHED = re.compile(rb"(\d+) +(.*) <unfinished \.\.\.>")
@@ -59,7 +60,13 @@ def has_strace() -> bool:
     return shutil.which("strace") is not None
 
 
-def traced(orders: Orders, log: Path, says: Path, inject: Sequence[str] = ()) -> list[str]:
+def traced(
+    orders: Orders,
+    log: Path,
+    says: Path,
+    inject: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> list[str]:
     """The command line of a traced child.
 
     Parameters
@@ -70,6 +77,8 @@ def traced(orders: Orders, log: Path, says: Path, inject: Sequence[str] = ()) ->
         The file that is the child's standard output; what it says is traced too.
     inject
         Faults, as ``strace`` takes them; they hit calls on the data folder alone.
+    only
+        The names of files in the data folder that are traced, instead of all that is there.
     """
     folder = Path(orders.folder)
     parts = [*SQLITE_FILES, "recorder.lock", "sessions", "exports", "attachments", SESSION_FILE]
