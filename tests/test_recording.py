@@ -7,6 +7,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
+from recorder.database import open_for_writing, prepare_folder
 from recorder.errors import AlreadyRunning, StorageError
 from recorder.jsonl import clean_text
 from recorder.models import Annotation, Edit
+from recorder.store.journal import changes_of
 from recorder.store.reading import Reader
 
 # Everything that a str can hold, and more often what breaks lines, JSON, C strings or UTF-8.
@@ -367,13 +370,26 @@ async def test_a_model_can_be_named_when_the_session_is_over(
     assert_sound(recorder.folder, recording=True)
 
 
+def test_the_changes_of_a_message_are_found_without_reading_the_whole_session(
+    folder: Path,
+) -> None:
+    prepare_folder(folder)
+    with closing(open_for_writing(folder)) as connection:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        changes_of(connection, "session", 1001)
+        ((*_, plan),) = connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}").fetchall()
+    assert plan == "SEARCH lines USING INDEX line_about (session_id=? AND about=?)"
+
+
 # One at a time.
 
 OPENS = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
     from recorder import SessionRecorder
-    from recorder.errors import AlreadyRunning
+    from recorder.database import open_for_writing, prepare_folder
+from recorder.errors import AlreadyRunning
 
     async def main():
         try:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from scripts.torture_runs.__main__ import show
+from scripts.torture_runs import soundness
+from scripts.torture_runs.__main__ import main, show
 from scripts.torture_runs.child import Orders
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.full_disk import can_mount, fill
@@ -72,7 +74,7 @@ def test_a_call_that_fails_loses_nothing(
 def test_a_power_cut_after_a_sync_that_failed_loses_nothing(
     tmp_path: Path, chance: random.Random
 ) -> None:
-    assert_passed(fail_syncs(tmp_path, chance, numbers=[1, 10]), 10)
+    assert_passed(fail_syncs(tmp_path, chance, names=["fdatasync"], numbers=[10, 13]), 30)
 
 
 @pytest.mark.skipif(not can_mount(), reason="only root can mount a small disk")
@@ -164,7 +166,7 @@ def test_the_simulated_disk_keeps_what_was_synced_and_maybe_the_rest(tmp_path: P
     assert contents(folder, old, tmp_path / "2") == {b"old"}
     torn = {b"old", b"Nld", b"NEd", b"NEW"}
     assert {b"old", b"NEW"} < contents(folder, new, tmp_path / "3") <= torn
-    assert {b"old", b"NEW"} < contents(folder, failed, tmp_path / "4") <= torn
+    assert {b"old"} < contents(folder, failed, tmp_path / "4") <= torn
     assert contents(folder, [*new, call("fdatasync", file)], tmp_path / "5") == {b"NEW"}
     shorter = [*old, call("ftruncate", file, b"", 1)]
     assert contents(folder, shorter, tmp_path / "6") == {b"old", b"o"}
@@ -189,3 +191,14 @@ def test_the_table_tells_what_passed(capsys: pytest.CaptureFixture[str]) -> None
         "FAILED: lost nothing",
     ]
     assert "lost some: a note" in shown
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_exit_code_tells_whether_anything_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    kept = soundness.kept
+    monkeypatch.setattr(soundness, "kept", lambda folder: dict(list(kept(folder).items())[lost:]))
+    run = CliRunner().invoke(main, ["kills", "--kills", "1", "--folder", str(tmp_path)])
+    assert run.exit_code == lost
+    assert ("FAILED" in run.output) == bool(lost)

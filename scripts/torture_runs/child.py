@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import os
 import sqlite3
 import subprocess
@@ -188,6 +189,7 @@ def _open_with_synchronous_normal(folder: Path) -> sqlite3.Connection:
 
 def main() -> None:
     """Do what the one argument, the orders as JSON, says."""
+    logging.disable(logging.CRITICAL)  # it says what failed by itself
     orders = Orders(**json.loads(sys.argv[1]))
     control = mock.patch("recorder.writer.open_for_writing", _open_with_synchronous_normal)
     with control if orders.synchronous_normal else nullcontext():

@@ -26,7 +26,7 @@ ERRORS = ("EIO", "ENOSPC")
 EACH = range(1, 1_000_000)
 
 _MESSAGES = 9
-_CUTS_A_RUN = 4
+_CUTS_A_RUN = 9
 
 
 def inject(
@@ -76,10 +76,16 @@ def _record_with(place: Path, fault: str, result: Result, unnoticed: Counter[str
     return bool(hits)
 
 
-def fail_syncs(folder: Path, chance: random.Random, *, numbers: Iterable[int] = EACH) -> Result:
+def fail_syncs(
+    folder: Path,
+    chance: random.Random,
+    *,
+    names: Iterable[str] = SYNCS,
+    numbers: Iterable[int] = EACH,
+) -> Result:
     """Let each sync fail, record more with the disk well again, and cut the power."""
     result = Result("failed sync, start, power cut")
-    for name, behind in itertools.product(SYNCS, ("", "+")):
+    for name, behind in itertools.product(names, ("", "+")):
         for number in numbers:
             with TemporaryDirectory(dir=folder) as name_of_place:
                 place = Path(name_of_place)

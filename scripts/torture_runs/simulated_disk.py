@@ -69,21 +69,30 @@ class _File:
 
     def after_power_cut(self, chance: random.Random) -> bytes:
         """The content with nothing, a first part, any part or all of what is not synced."""
-        changes = self.unsynced
         how = chance.choice(["nothing", "first part", "any part", "all"])
-        if how == "nothing":
-            changes = []
-        elif how == "first part":
-            count = chance.randint(0, len(changes))
-            changes = changes[:count] + [
-                torn for change in changes[count : count + 1] for torn in change.torn(chance)
-            ]
-        elif how == "any part":
-            changes = [torn for change in changes for torn in change.torn(chance)]
+        whole, torn = len(self.unsynced), 0
+        if how == "first part":
+            whole = chance.randint(0, whole)
+            torn = 1
+        elif how != "all":
+            whole, torn = 0, whole if how == "any part" else 0
+        return bytes(self._with(whole, torn, chance))
+
+    def fail_to_sync(self, chance: random.Random) -> None:
+        """Drop all or some of what is not synced; a later sync knows nothing of it."""
+        torn = chance.choice([0, len(self.unsynced)])
+        self.content = self._with(0, torn, chance)
+        self.unsynced.clear()
+
+    def _with(self, whole: int, torn: int, chance: random.Random) -> bytearray:
+        """The synced content with so many whole changes, and so many torn ones behind them."""
         content = bytearray(self.content)
-        for change in changes:
+        for change in self.unsynced[:whole]:
             change.apply(content)
-        return bytes(content)
+        for change in self.unsynced[whole : whole + torn]:
+            for part in change.torn(chance):
+                part.apply(content)
+        return content
 
 
 class SimulatedDisk:
@@ -171,8 +180,7 @@ class SimulatedDisk:
         if file is None:
             return
         if not succeeded:
-            file.content = bytearray(file.after_power_cut(chance))
-            file.unsynced.clear()
+            file.fail_to_sync(chance)
         elif file.is_folder:
             for name, entry in self._renamed.pop(path, []):
                 if entry is None:

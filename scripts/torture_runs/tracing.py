@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -81,10 +82,8 @@ def traced(
         The names of files in the data folder that are traced, instead of all that is there.
     """
     folder = Path(orders.folder)
-    parts = [*SQLITE_FILES, "recorder.lock", "sessions", "exports", "attachments", SESSION_FILE]
-    paths = [
-        str(path) for path in (folder.parent, folder, *(folder / part for part in parts), says)
-    ]
+    names = only or (".", "..", *FOLDERS, *SQLITE_FILES, "recorder.lock", SESSION_FILE)
+    paths = [os.path.normpath(folder / name) for name in names] + [str(says)]
     return [
         *("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "99999999", "-A"),
         *("-o", str(log), "-e", "signal=none", "-e", f"trace={','.join(TRACED)}"),
