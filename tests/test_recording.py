@@ -388,8 +388,7 @@ OPENS = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
     from recorder import SessionRecorder
-    from recorder.database import open_for_writing, prepare_folder
-from recorder.errors import AlreadyRunning
+    from recorder.errors import AlreadyRunning
 
     async def main():
         try:
