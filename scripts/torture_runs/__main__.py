@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +53,7 @@ def main(
 
     Exits with 1 when anything was lost or damaged, or when the control lost nothing.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so no child is left behind
     runs: dict[str, list[Callable[[Path, random.Random], Result]]] = {
         "kills": [lambda place, chance: kill(place, kills, chance)],
         "power": [

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -90,11 +91,14 @@ def environment() -> dict[str, str]:
 def running(command: Sequence[str], says: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process whose output goes to a file; it is killed at the end if it still runs."""
     with says.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, env=environment())
+        process = subprocess.Popen(
+            command, stdout=output, env=environment(), start_new_session=True
+        )
     try:
         yield process
     finally:
-        process.kill()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # with what is traced by it
         process.wait()
 
 

@@ -83,7 +83,10 @@ def fail_syncs(
     names: Iterable[str] = SYNCS,
     numbers: Iterable[int] = EACH,
 ) -> Result:
-    """Let each sync fail, record more with the disk well again, and cut the power."""
+    """Let each sync fail, record more with the disk well again, and cut the power.
+
+    It is cut at any moment behind the first sync that failed, so also while the recorder closes.
+    """
     result = Result("failed sync, start, power cut")
     for name, behind in itertools.product(names, ("", "+")):
         for number in numbers:
@@ -93,11 +96,11 @@ def fail_syncs(
                     str(place / "data"), count=_MESSAGES, at_once=3, rate=0, sync_seconds=0
                 )
                 record_traced(orders, place, [f"{name}:error=EIO:when={number}{behind}"])
-                first = len(log := list(calls(place / "log")))
-                if not any(call.injected for call in log):
+                hits = [n for n, call in enumerate(calls(place / "log")) if call.injected]
+                if not hits:
                     break
                 record_traced(replace(orders, first=100_000, abandon=True), place)
                 log = list(calls(place / "log"))
-                moments = {len(log) - 1, *chance.sample(range(first, len(log)), _CUTS_A_RUN)}
+                moments = {len(log) - 1, *chance.sample(range(hits[0], len(log)), _CUTS_A_RUN)}
                 replay(place, log, moments, chance, result)
     return result
