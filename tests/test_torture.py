@@ -74,7 +74,7 @@ def test_a_call_that_fails_loses_nothing(
 def test_a_power_cut_after_a_sync_that_failed_loses_nothing(
     tmp_path: Path, chance: random.Random
 ) -> None:
-    assert_passed(fail_syncs(tmp_path, chance, names=["fdatasync"], numbers=[13]), 20)
+    assert_passed(fail_syncs(tmp_path, chance, names=["fdatasync"], numbers=[10]), 40)
 
 
 @pytest.mark.skipif(not can_mount(), reason="only root can mount a small disk")

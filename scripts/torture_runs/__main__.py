@@ -53,7 +53,6 @@ def main(
 
     Exits with 1 when anything was lost or damaged, or when the control lost nothing.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so no child is left behind
     runs: dict[str, list[Callable[[Path, random.Random], Result]]] = {
         "kills": [lambda place, chance: kill(place, kills, chance)],
         "power": [
@@ -104,4 +103,5 @@ def show(results: list[Result]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no child is left behind
     main()

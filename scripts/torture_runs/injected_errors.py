@@ -26,7 +26,7 @@ ERRORS = ("EIO", "ENOSPC")
 EACH = range(1, 1_000_000)
 
 _MESSAGES = 9
-_CUTS_A_RUN = 9
+_CUTS_A_RUN = 19
 
 
 def inject(
@@ -101,6 +101,6 @@ def fail_syncs(
                     break
                 record_traced(replace(orders, first=100_000, abandon=True), place)
                 log = list(calls(place / "log"))
-                moments = {len(log) - 1, *chance.sample(range(hits[0], len(log)), _CUTS_A_RUN)}
+                moments = {len(log) - 1, *chance.sample(range(hits[0], len(log) - 1), _CUTS_A_RUN)}
                 replay(place, log, moments, chance, result)
     return result
