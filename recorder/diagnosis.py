@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 from recorder import __version__
 from recorder.database import DATABASE_NAME, SCHEMA_VERSION
 from recorder.errors import RecorderError
-from recorder.formatting import plural, size
+from recorder.formatting import date_and_clock, plural, size
+from recorder.last_verification import last_verification
 from recorder.lock import is_locked
 from recorder.settings import Settings
 from recorder.store import checks
-from recorder.store.reading import Reader
+from recorder.store.reading import FileState, Reader
 
 _LOW_DISK_BYTES = 1 << 30
 _LARGE_WAL_BYTES = 64 << 20
+_LONG_AGO = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,33 @@ class Finding:
     hint: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is recorded: a channel, or without its id a whole guild."""
+
+    name: str
+    guild_id: str | None
+    channel_id: str | None
+
+
+def recorded_places(folder: Path) -> list[Place]:
+    """Where a session runs, and where auto-recording is on.
+
+    Raises
+    ------
+    StorageError
+        The database cannot be read.
+    """
+    reader = Reader(folder)
+    running = [session for session in reader.sessions() if session.status != "stopped"]
+    places = [Place(f'"{s.name}"', s.guild_id, s.channel_id) for s in running]
+    for auto in reader.auto_places():
+        channel_id = None if auto.place_id == auto.guild_id else auto.place_id
+        places.append(Place("auto-recording", auto.guild_id, channel_id))
+    return places
+
+
+def examine(settings: Settings, now: datetime) -> list[Finding]:
     """Look at versions, settings, disk, database and files; changes nothing."""
     findings = [
         Finding("recorder", "good", __version__),
@@ -41,13 +72,18 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("time zone", "good", settings.timezone.key),
         Finding("token", "good", "is set")
         if settings.token
-        else Finding("token", "note", "is not set", "`recorder bot` needs DISCORD_TOKEN."),
+        else Finding(
+            "token",
+            "note",
+            "is not set",
+            "`recorder bot` needs DISCORD_TOKEN, and so does this command to ask Discord for the "
+            "bot's intents and permissions.",
+        ),
     ]
     if not settings.data.is_dir():
-        return [
-            *findings,
-            Finding("data folder", "bad", f"{settings.data} is missing", "Run `recorder init`."),
-        ]
+        fault = "is a file" if settings.data.exists() else "is missing"
+        hint = "Run `recorder init`, or name the right folder with --data or RECORDER_DATA."
+        return [*findings, Finding("data folder", "bad", f"{settings.data} {fault}", hint)]
     free = shutil.disk_usage(settings.data).free
     findings += [
         Finding("data folder", "good", str(settings.data.absolute())),
@@ -58,9 +94,10 @@ def examine(settings: Settings) -> list[Finding]:
         ),
     ]
     try:
-        return findings + _database(settings)
+        return [*findings, *_database(settings), _verified(settings, now)]
     except RecorderError as error:
-        return [*findings, Finding("database", "bad", str(error))]
+        value, _, hint = str(error).partition(". ")
+        return [*findings, Finding("database", "bad", value, hint)]
 
 
 def _database(settings: Settings) -> list[Finding]:
@@ -74,7 +111,7 @@ def _database(settings: Settings) -> list[Finding]:
     faults = checks.database_faults(settings.data)
     return [
         Finding("database", "good", f"{size(path.stat().st_size)}, version {SCHEMA_VERSION}"),
-        Finding("database", "bad", faults[0], "Put back a backup, or run `recorder repair`.")
+        Finding("integrity", "bad", faults[0], "Put back a backup, or run `recorder repair`.")
         if faults
         else Finding("integrity", "good", "database and full-text index are sound"),
         Finding("write-ahead log", "good", size(wal_bytes))
@@ -83,21 +120,43 @@ def _database(settings: Settings) -> list[Finding]:
             "write-ahead log", "note", size(wal_bytes), "A reader stays open: close what reads."
         ),
         Finding("sessions", "good", f"{len(sessions)}, {len(running)} of them running"),
-        Finding("recorder", "good", "is running")
+        Finding("recording process", "good", "is running")
         if recording
         else Finding(
-            "recorder",
+            "recording process",
             "note" if running else "good",
             "is not running",
             "Sessions wait for it: start the bot." if running else "",
         ),
-        Finding("files", "good", "all synced")
-        if not unsynced or recording
-        else Finding(
-            "files",
-            "note",
-            f"{plural(len(unsynced), 'file')} not synced, first {unsynced[0].file_path} "
-            f"from byte {unsynced[0].synced_bytes} on",
-            "The next start of the recorder writes them from the database.",
-        ),
+        _files(unsynced, recording),
     ]
+
+
+def _files(unsynced: Sequence[FileState], recording: bool) -> Finding:
+    if not unsynced:
+        return Finding("files", "good", "all synced")
+    most = max(unsynced, key=lambda state: state.byte_size - state.synced_bytes)
+    value = (
+        f"{plural(len(unsynced), 'file')} not synced yet, most of {most.file_path}: "
+        f"{size(most.byte_size - most.synced_bytes)} from byte {most.synced_bytes} on"
+    )
+    if recording:
+        return Finding("files", "good", value)
+    hint = "The next start of the recorder writes them from the database."
+    return Finding("files", "note", value, hint)
+
+
+def _verified(settings: Settings, now: datetime) -> Finding:
+    last = last_verification(settings.data)
+    if last is None:
+        hint = "Run `recorder verify`, best every day: from cron or a systemd timer."
+        return Finding("last verification", "note", "none of all sessions yet", hint)
+    value = (
+        f"{date_and_clock(last.at, settings.timezone)}, {plural(last.sessions, 'session')}, "
+        f"{plural(last.lines, 'line')}, {plural(last.faults, 'fault')}"
+    )
+    if last.faults:
+        return Finding("last verification", "bad", value, "Run `recorder verify` to see them.")
+    if now - last.at > _LONG_AGO:
+        return Finding("last verification", "note", value, "Run `recorder verify` again.")
+    return Finding("last verification", "good", value)

@@ -21,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "errors",
             "formatting",
             "jsonl",
+            "last_verification",
             "models",
             "names",
             "scripts_without_spaces",

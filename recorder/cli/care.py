@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -22,9 +23,11 @@ from recorder.cli.output import (
     say,
     session_json,
 )
-from recorder.diagnosis import examine
+from recorder.diagnosis import Place, examine, recorded_places
+from recorder.errors import RecorderError
 from recorder.formatting import plural, size
 from recorder.importing import Imported, import_jsonl
+from recorder.last_verification import LastVerification, remember
 from recorder.lock import is_locked
 from recorder.models import Session
 from recorder.session_recorder import SessionRecorder
@@ -99,6 +102,9 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
         ]
         general = verification.verify_database(settings.data)
     faults = [fault for report in reports for fault in report.faults] + general
+    lines = sum(report.lines for report in reports)
+    if name is None:
+        remember(settings.data, LastVerification(now(), len(reports), lines, len(faults)))
     if as_json:
         print_json(
             {
@@ -117,15 +123,13 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
     else:
         for fault in faults:
             say(fault)
-        lines = sum(report.lines for report in reports)
         checked = f"{plural(len(reports), 'session')}, {plural(lines, 'line')}"
         if faults:
             say(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
         else:
             say(f"{checked} checked: file and database say the same.")
             if noted:
-                lines = max(head.lines for head in noted)
-                say(f"Up to line {lines:,} it is what was noted.")
+                say(f"Up to line {max(head.lines for head in noted):,} it is what was noted.")
     if faults:
         context.exit(FOUND_FAULTS)
 
@@ -246,9 +250,18 @@ def backup(settings: Settings, folder: Path, as_json: bool) -> None:
 def doctor(context: click.Context, as_json: bool) -> None:
     """Look at everything that recording needs, with a hint where something is amiss.
 
-    Ends with exit code 1 when something is bad.
+    With DISCORD_TOKEN set, Discord is asked for the bot's intents and for its permissions where
+    it records. Ends with exit code 1 when something is bad.
     """
-    findings = examine(context.obj)
+    settings: Settings = context.obj
+    findings = examine(settings, now())
+    if settings.token:
+        from recorder.bot.inspection import inspect
+
+        places: list[Place] = []
+        with suppress(RecorderError):  # what is wrong with the database is among the findings
+            places = recorded_places(settings.data)
+        findings += inspect(settings.token, places)
     if as_json:
         print_json(
             [{"what": f.what, "state": f.state, "value": f.value, "hint": f.hint} for f in findings]
