@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import discord
@@ -70,8 +71,9 @@ class Confirmation(discord.ui.View):
 
     async def on_timeout(self) -> None:
         """Remove the buttons."""
-        if self.message is not None:
-            await self.message.edit(view=None)
+        if self.message is not None:  # it may be gone, or closed to the bot
+            with contextlib.suppress(discord.NotFound, discord.Forbidden):
+                await self.message.edit(view=None)
 
     async def _answer(self, interaction: discord.Interaction, text: str) -> None:
         await interaction.response.edit_message(

@@ -6,6 +6,7 @@ import itertools
 
 from recorder.database import stored_time
 from recorder.errors import NotFound
+from recorder.jsonl import clean_text
 from recorder.models import Tag
 from recorder.store.journal import Journal
 from recorder.store.reading import tags_of
@@ -46,7 +47,8 @@ def remove(journal: Journal, session_id: str, tag: str) -> None:
         There is no such tag.
     """
     found = journal.connection.execute(
-        "DELETE FROM session_tags WHERE session_id = ? AND tag = ?", (session_id, tag)
+        "DELETE FROM session_tags WHERE session_id = ? AND tag = ?",
+        (session_id, clean_text(tag)),
     )
     if not found.rowcount:
         raise NotFound(f'There is no tag "{tag}" in this session. See `record tags`.')
