@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _KIBI = 1024
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 def duration(seconds: float) -> str:
@@ -67,6 +69,12 @@ def relative_day(time: datetime, now: datetime, timezone: ZoneInfo) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """``1 message``, ``2 messages``; `many` is for nouns with another plural."""
     return f"{count} {noun if count == 1 else many or f'{noun}s'}"
+
+
+def sparkline(counts: Sequence[int]) -> str:
+    """Counts as a line of bars, a character each; only nothing at all has the lowest."""
+    most = max(counts, default=0) or 1
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] for count in counts)
 
 
 def local_time(time: datetime, timezone: ZoneInfo) -> datetime:

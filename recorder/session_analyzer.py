@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from recorder.database import Connection, stored_time
+from recorder.formatting import sparkline
 from recorder.models import Session
 from recorder.store.reading import Reader
 from recorder.topics import Topic, topics
@@ -15,7 +16,6 @@ from recorder.topics import Topic, topics
 Parameters = dict[str, str | int | float]
 
 _QUARTER = 900
-_BARS = "▁▂▃▄▅▆▇█"
 _ACTIVITY_WIDTH = 24
 _MOST_TEXTS = 20_000
 
@@ -218,6 +218,4 @@ def _activity(
             _ACTIVITY, {**these, "first": first, "step": step, "width": _ACTIVITY_WIDTH}
         ).fetchall()
     )
-    most = max(slots.values())
-    heights = (slots.get(slot, 0) * (len(_BARS) - 1) for slot in range(_ACTIVITY_WIDTH))
-    return "".join(_BARS[-(-height // most)] for height in heights)
+    return sparkline([slots.get(slot, 0) for slot in range(_ACTIVITY_WIDTH)])
