@@ -20,8 +20,8 @@ _STEPS = (
     *(_HOUR, 2 * _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR),
     *(_DAY, 2 * _DAY, 7 * _DAY, 28 * _DAY, 91 * _DAY, 364 * _DAY, 3640 * _DAY, 36400 * _DAY),
 )
-_MONDAY = datetime.min  # a wall clock's, in no zone
-_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
+_FIRST, _END = datetime.min, datetime.max  # noqa: DTZ901  # of a wall clock, in no zone
+_LAST = _END.replace(tzinfo=UTC) - timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def scale(begin: datetime, end: datetime, most: int, timezone: ZoneInfo) -> Scal
     wanted = (end - begin).total_seconds() / most
     step = next((step for step in _STEPS if step >= wanted), _STEPS[-1])
     wall = local_time(begin, timezone).replace(tzinfo=None)
-    into = (wall - _MONDAY) % timedelta(seconds=step)
+    into = (wall - _FIRST) % timedelta(seconds=step)
     edges = [_shifted(begin, -into) if step < _HOUR else _utc(_shifted(wall, -into), timezone)]
     for number in itertools.count(1):
         if edges[-1] > end:
@@ -83,7 +83,7 @@ def _shifted(time: datetime, by: timedelta) -> datetime:
     try:
         return time + by
     except OverflowError:
-        return (datetime.max if by > timedelta() else datetime.min).replace(tzinfo=time.tzinfo)
+        return (_END if by > timedelta() else _FIRST).replace(tzinfo=time.tzinfo)
 
 
 def _utc(wall: datetime, timezone: ZoneInfo) -> datetime:

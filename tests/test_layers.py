@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "search_dates",
             "search_query",
             "settings",
+            "timescale",
             "topics",
             "upgrades",
         }
@@ -42,7 +43,9 @@ LAYERS: tuple[frozenset[str], ...] = (
             "export_index",
             "exports",
             "importing",
+            "pictures",
             "search",
+            "session_activity",
             "session_analyzer",
             "session_exporter",
             "session_manager",
@@ -59,6 +62,7 @@ ROOMS = {
     "simcord": {"bot"},
     "click": {"cli"},
     "rich": {"cli"},
+    "PIL": {"pictures"},
     "sqlite3": {"database", "store"},
     "sqlite_utils": {"database", "store"},
 }

@@ -30,7 +30,9 @@ def local(edges: tuple[datetime, ...], timezone: ZoneInfo) -> list[str]:
 )
 def test_steps_are_round(begin: str, seconds: int, most: int, unit: str, first: str) -> None:
     at = datetime.fromisoformat(begin).replace(tzinfo=BERLIN)
-    found = scale(at.astimezone(UTC), (at + timedelta(seconds=seconds)).astimezone(UTC), most, BERLIN)
+    found = scale(
+        at.astimezone(UTC), (at + timedelta(seconds=seconds)).astimezone(UTC), most, BERLIN
+    )
     assert found.unit == unit
     assert local(found.edges, BERLIN)[0] == first
 

@@ -19,6 +19,7 @@ from recorder.bot.audience import Audience
 from recorder.errors import InvalidInput, NotFound
 from recorder.models import Session
 from recorder.names import export_name
+from recorder.pictures import activity_picture, are_available
 from recorder.search import Found, Searcher
 from recorder.session_analyzer import SessionAnalyzer
 from recorder.session_exporter import FORMATS
@@ -120,10 +121,14 @@ class FindingCommands(Answering):
             session = await self.session(context, unquoted(name))
             sessions, title = [session], session.name
         await self.defer(context)
-        found = await asyncio.to_thread(
-            SessionAnalyzer(self.manager.reader).analyze, sessions, context.message.created_at
-        )
-        await self.say(context, stats_reply.stats(title, found))
+        now, reader = context.message.created_at, self.manager.reader
+        found = await asyncio.to_thread(SessionAnalyzer(reader).analyze, sessions, now)
+        picture = None
+        if found.messages and are_available() and context.bot_permissions.attach_files:
+            picture = await asyncio.to_thread(
+                activity_picture, reader, sessions, title, now, self.settings.timezone
+            )
+        await self.say(context, stats_reply.stats(title, found), file=stats_reply.file(picture))
 
     @Answering.record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name", tag="The tag's name")

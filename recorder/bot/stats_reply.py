@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
+import discord
+
 from recorder.bot.escaping import one_line, plain
 from recorder.bot.replies import clock
 from recorder.formatting import duration, plural
@@ -24,6 +28,15 @@ def stats(title: str, found: Statistics) -> str:
         *_section("Models", [f"- {_name(c.name)}: {c.count}" for c in found.models]),
     ]
     return "\n\n".join(parts)
+
+
+def file(picture: bytes | None) -> discord.File | None:
+    """The picture of the activity as an attachment."""
+    if picture is None:
+        return None
+    return discord.File(
+        io.BytesIO(picture), "activity.png", description="Messages by time and author"
+    )
 
 
 def _overview(found: Statistics) -> list[str]:

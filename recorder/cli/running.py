@@ -35,7 +35,9 @@ def bot(settings: Settings) -> None:
 def demo(context: click.Context, web: bool, port: int, folder: Path) -> None:
     """Play a conversation and record it, in a Discord of its own: no token, no network."""
     if importlib.util.find_spec("simcord") is None:
-        raise InvalidInput("The demo needs the extra `demo`: pip install 'discord-recorder[demo]'")
+        raise InvalidInput(
+            "The demo needs the extra `demo`: pip install 'discord-session-recorder[demo]'"
+        )
     from recorder.bot.demo import run
 
     run(folder, web=web, port=port, say=click.echo)

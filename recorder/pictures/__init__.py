@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from recorder.errors import InvalidInput
+from recorder.formatting import duration, plural
+from recorder.models import Gap, Session
+from recorder.session_activity import activity
+from recorder.store.reading import Reader
 
 
-def is_available() -> bool:
+def are_available() -> bool:
     """Whether pictures can be drawn here."""
     return importlib.util.find_spec("PIL") is not None
 
 
-def require() -> None:
-    """Refuse where pictures cannot be drawn.
+def activity_picture(
+    reader: Reader,
+    sessions: Sequence[Session],
+    title: str,
+    now: datetime,
+    timezone: ZoneInfo,
+    gaps: Sequence[Gap] = (),
+) -> bytes | None:
+    """Who said how much when, as a PNG; ``None`` when nothing was ever recorded.
+
+    Parameters
+    ----------
+    title
+        What stands above it.
+    now
+        Up to when a session that still runs is shown.
+    timezone
+        Of the times below the bars.
+    gaps
+        Of these sessions.
 
     Raises
     ------
     InvalidInput
         Pillow is not installed.
     """
-    if not is_available():
+    if not are_available():
         raise InvalidInput(
             "Pictures need the extra `pictures`: pip install 'discord-session-recorder[pictures]'"
         )
+    from recorder.pictures.drawing import BARS, draw
+
+    found = activity(reader, sessions, now, timezone, most_bars=BARS, gaps=gaps)
+    if found is None:
+        return None
+    messages = sum(found.totals)
+    noun = "message" if messages == 1 else "messages"
+    recorded = duration(sum(session.duration(now) for session in sessions))
+    summary = f"{messages:,} {noun} in {recorded}"
+    if len(sessions) > 1:
+        summary += f" of {plural(len(sessions), 'session')}"
+    return draw(found, title, summary, timezone)

@@ -39,9 +39,11 @@ def font(size: int, *, bold: bool = False) -> Font:
 def fitting(text: str, width: int, size: int, *, bold: bool = False) -> tuple[str, Font]:
     """What can be drawn of a text within `width` pixels, cut with an ellipsis, and its font.
 
-    The text is empty where no font here has any letter, digit or symbol of it.
+    The text is empty where no font here has any letter, digit or symbol of it. Emoji are
+    left out, and letters that only look different become the plain ones.
     """
-    text = _only("".join(c if _is_seen(c) else " " for c in text[:_LONGEST]))
+    plain = unicodedata.normalize("NFKC", text[:_LONGEST])
+    text = _only("".join(c if _is_seen(c) else " " for c in plain))
     best, chosen = "", font(size, bold=bold)
     for candidate in _fonts(size, bold):
         drawn = _only("".join(c if _has(candidate, c) else " " for c in text))
@@ -68,8 +70,13 @@ def _cut(text: str, width: int, chosen: Font) -> str:
 
 
 def _is_seen(character: str) -> bool:
-    """Neither a control, a mark of format, a lone surrogate nor unassigned."""
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    """Neither a control, a mark of format, a lone surrogate, unassigned nor an emoji."""
+    category = unicodedata.category(character)
+    return (
+        category[0] != "C"
+        and category not in ("Zl", "Zp")
+        and not (category in ("So", "Sk") and character > "\uffff")
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,7 @@ from recorder.pictures.tag_flags import ROW, Flag, flags
 from recorder.session_activity import Activity
 from recorder.timescale import scale
 
-BARS = 96
+BARS = 100
 """How many bars find room."""
 
 _WIDTH = 1000
@@ -34,7 +34,7 @@ _TITLE, _TEXT = 32, 22
 
 _CARD, _BORDER, _GRID = (24, 26, 31), (62, 66, 76), (46, 49, 57)
 _WHITE, _GREY = (243, 244, 246), (170, 176, 187)
-_PAUSE, _GAP, _TAG = (43, 46, 55), (201, 142, 36), (243, 244, 246)
+_PAUSE, _GAP, _TAG = (52, 56, 67), (201, 142, 36), (243, 244, 246)
 _OTHERS = (122, 129, 143)
 # Told apart beside each other on a dark card, whatever colours somebody sees.
 _AUTHORS = (
@@ -42,7 +42,7 @@ _AUTHORS = (
     *((250, 218, 94), (160, 132, 240), (86, 208, 224), (226, 88, 80)),
 )
 
-_MOST_TICKS, _MOST_LINES = 6, 4
+_MOST_TICKS, _MOST_LINES = 6, 5
 _LONGEST_NAME = 240
 _SEPARATED = 6  # pixels: a part of a bar that is so high has a line above it
 _LOWEST = 3  # pixels of a bar, however few messages it stands for
@@ -84,10 +84,12 @@ class _Picture:
         marked = [(tag.name, self._x(tag.timestamp)) for tag in activity.tags]
         self._flags = flags(marked, _RIGHT, _TEXT)
         rows = 1 + max((flag.row for flag in self._flags), default=-1)
-        self._top = 158 + rows * ROW
+        self._top = 164 + rows * ROW
         self._bottom = self._top + _PLOT
         self._legend = list(_lines(_entries(activity)))
-        height = self._bottom + 84 + len(self._legend) * _LINE + 20
+        self._ticks = scale(self._edges[0], self._edges[-1], _MOST_TICKS, timezone)
+        self._legend_top = self._bottom + (62 if self._ticks.step >= _DAY else 90)
+        height = self._legend_top + len(self._legend) * _LINE + 20
         self._image = Image.new("RGB", (_WIDTH, height), _CARD)
         self._draw = ImageDraw.Draw(self._image)
 
@@ -96,15 +98,16 @@ class _Picture:
         for pause in self._activity.pauses:
             self._band(pause.begin, pause.end)
         lines = self._grid()
-        self._ticks()
+        self._time_axis()
         for gap in self._activity.gaps:
             self._hatched(gap.started_at, gap.ended_at)
         self._bars(lines)
         self._tags()
         for number, line in enumerate(self._legend):
-            self._legend_line(line, self._bottom + 84 + number * _LINE)
+            self._legend_line(line, self._legend_top + number * _LINE)
         file = io.BytesIO()
-        self._card().save(file, "PNG")
+        # Few colours: half the size of a picture in true colour, and less time to compress.
+        self._card().quantize(256, Image.Quantize.FASTOCTREE).save(file, "PNG")
         return file.getvalue()
 
     def _heading(self, title: str, summary: str) -> None:
@@ -114,6 +117,8 @@ class _Picture:
             end = clock(activity.end, zone)
         unit = f"Messages per {activity.scale.unit}"
         x = _PADDING
+        if not fitting(title, _WIDTH, _TITLE, bold=True)[0]:
+            title = "Session"
         self._text(x, 30, title, _WHITE, "la", size=_TITLE, bold=True)
         self._text(x, 76, summary, _WHITE, "la")
         self._text(x, 108, f"{unit} · {begin} – {end} · {zone.key}", _GREY, "la")
@@ -132,21 +137,20 @@ class _Picture:
             self._text(*middle, "No messages", _GREY, "mm")
         return top
 
-    def _ticks(self) -> None:
+    def _time_axis(self) -> None:
         """Times below the plot, and the day where it is another."""
-        zone, begin, end = self._timezone, self._edges[0], self._edges[-1]
-        ticks = scale(begin, end, _MOST_TICKS, zone)
+        zone, step = self._timezone, self._ticks.step
         day, free = "", 0
-        for tick in ticks.edges:
-            if not begin <= tick <= end:
+        for tick in self._ticks.edges:
+            if not self._edges[0] <= tick <= self._edges[-1]:
                 continue
             x = self._x(tick)
             self._draw.line((x, self._bottom, x, self._bottom + 8), _BORDER, 2)
             local = local_time(tick, zone)
             date, time = str(local.date()), clock(tick, zone)
-            if ticks.step < _MINUTE:
+            if step < _MINUTE:
                 time = time.replace(" ", f":{local.second:02} ")
-            text, below = (date, "") if ticks.step >= _DAY else (time, date if date != day else "")
+            text, below = (date, "") if step >= _DAY else (time, date if date != day else "")
             width = max(self._width(text), self._width(below))
             x = min(x, _WIDTH - 14 - width // 2)
             if x - width // 2 < free:
@@ -195,7 +199,7 @@ class _Picture:
 
     def _flag(self, flag: Flag) -> int:
         """Draw the name; gives where its mast begins."""
-        low = self._top - 10 - flag.row * ROW
+        low = self._top - 14 - flag.row * ROW
         self._draw.rounded_rectangle((flag.left, low - ROW + 4, flag.right, low), 5, _TAG)
         text, chosen = fitting(flag.name, flag.right - flag.left, _TEXT - 2)
         middle = ((flag.left + flag.right) // 2, low - ROW // 2 + 2)
@@ -282,8 +286,12 @@ def _lines(entries: Iterator[_Entry]) -> Iterator[list[tuple[int, _Entry]]]:
 
 def _round_step(most: int) -> int:
     """The smallest of 1, 2, 5, 10, 20, 50… of which few make up `most`."""
-    steps = (digit * 10**zeros for zeros in itertools.count() for digit in (1, 2, 5))
-    return next(step for step in steps if step * _MOST_LINES >= most)
+    tens = 1
+    while True:
+        for step in (tens, 2 * tens, 5 * tens):
+            if step * _MOST_LINES >= most:
+                return step
+        tens *= 10
 
 
 def _hatching(width: int, height: int) -> Image.Image:
