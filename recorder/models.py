@@ -248,15 +248,6 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A time in which the bot heard nothing though it should have; `reason` in words."""
-
-    started_at: datetime
-    ended_at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class AutoRecording:
     """A channel, or a guild with all its channels, that is recorded day by day."""
 

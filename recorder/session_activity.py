@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recorder.database import Connection
-from recorder.models import Gap, Session, Tag
+from recorder.models import Session, Tag
 from recorder.session_analyzer import Count, Span
 from recorder.store.reading import Reader
 from recorder.timescale import Scale, scale
@@ -45,6 +45,9 @@ _INTERVALS = f"""
 SELECT started_at, coalesce(ended_at, :now) FROM session_intervals WHERE {_THESE}
 ORDER BY started_at
 """
+_GAPS = f"""
+SELECT started_at, coalesce(ended_at, :now) FROM session_gaps WHERE {_THESE} ORDER BY started_at
+"""
 _TAGS = f"""
 SELECT tag, timestamp, message_index FROM session_tags WHERE {_THESE} ORDER BY timestamp, tag
 """
@@ -67,7 +70,7 @@ class Activity:
     pauses
         When nothing was recorded.
     gaps
-        When it should have been.
+        When something was, but the bot heard nothing.
     """
 
     begin: datetime
@@ -76,7 +79,7 @@ class Activity:
     authors: tuple[Count, ...]
     counts: tuple[tuple[int, ...], ...]
     pauses: tuple[Span, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[Span, ...]
     tags: tuple[Tag, ...]
 
     @property
@@ -93,7 +96,6 @@ def activity(
     *,
     most_bars: int,
     most_authors: int = 8,
-    gaps: Sequence[Gap] = (),
 ) -> Activity | None:
     """The activity of all `sessions` together; ``None`` when there was no time for any.
 
@@ -107,8 +109,6 @@ def activity(
         How many stretches of time at most, save one; few messages get fewer.
     most_authors
         Those behind are summed up as ``3 others``.
-    gaps
-        Of these sessions.
     """
     these = {
         "sessions": json.dumps([session.id for session in sessions]),
@@ -133,7 +133,7 @@ def activity(
             authors,
             _counts(connection, these, steps, places, len(authors)),
             _pauses(connection, these),
-            tuple(gaps),
+            _spans(connection, _GAPS, these),
             tuple(
                 Tag(name, datetime.fromisoformat(time), index)
                 for name, time, index in connection.execute(_TAGS, these)
@@ -177,9 +177,15 @@ def _pauses(connection: Connection, these: dict[str, str]) -> tuple[Span, ...]:
     """What the intervals of recording leave over between the first and the last."""
     pauses: list[Span] = []
     recorded_to: datetime | None = None
-    for started_at, ended_at in connection.execute(_INTERVALS, these):
-        started, ended = datetime.fromisoformat(started_at), datetime.fromisoformat(ended_at)
-        if recorded_to is not None and started > recorded_to:
-            pauses.append(Span(recorded_to, started))
-        recorded_to = ended if recorded_to is None else max(recorded_to, ended)
+    for recorded in _spans(connection, _INTERVALS, these):
+        if recorded_to is not None and recorded.begin > recorded_to:
+            pauses.append(Span(recorded_to, recorded.begin))
+        recorded_to = max(recorded_to or recorded.end, recorded.end)
     return tuple(pauses)
+
+
+def _spans(connection: Connection, sql: str, these: dict[str, str]) -> tuple[Span, ...]:
+    return tuple(
+        Span(datetime.fromisoformat(begin), datetime.fromisoformat(end))
+        for begin, end in connection.execute(sql, these)
+    )

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+from rich.columns import Columns
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -27,6 +28,7 @@ from recorder.store.reading import Reader
 
 # A table is not squeezed further on a terminal, and not at all in a pipe.
 _NARROWEST = 76
+_NARROWEST_COLUMN = 40
 _WIDEST = 10_000
 
 # Would lead the cursor or the direction of writing elsewhere, or cannot be encoded.
@@ -136,6 +138,12 @@ def print_table(table: Table, rows: Sequence[Sequence[str]]) -> None:
     wide = console.is_terminal
     console.width = max(console.width, _NARROWEST) if wide else _WIDEST
     console.print(table, soft_wrap=True)
+
+
+def print_side_by_side(tables: Sequence[Table]) -> None:
+    """Print tables on a terminal, as many beside each other as it has room for."""
+    console.width = max(console.width, _NARROWEST_COLUMN)
+    console.print(Columns(tables, padding=(1, 4)))
 
 
 def write(text: str) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from recorder.errors import InvalidInput
 from recorder.formatting import duration, plural
-from recorder.models import Gap, Session
+from recorder.models import Session
 from recorder.session_activity import activity
 from recorder.store.reading import Reader
 
@@ -25,7 +25,6 @@ def activity_picture(
     title: str,
     now: datetime,
     timezone: ZoneInfo,
-    gaps: Sequence[Gap] = (),
 ) -> bytes | None:
     """Who said how much when, as a PNG; ``None`` when nothing was ever recorded.
 
@@ -37,8 +36,6 @@ def activity_picture(
         Up to when a session that still runs is shown.
     timezone
         Of the times below the bars.
-    gaps
-        Of these sessions.
 
     Raises
     ------
@@ -51,7 +48,7 @@ def activity_picture(
         )
     from recorder.pictures.drawing import BARS, draw
 
-    found = activity(reader, sessions, now, timezone, most_bars=BARS, gaps=gaps)
+    found = activity(reader, sessions, now, timezone, most_bars=BARS)
     if found is None:
         return None
     messages = sum(found.totals)

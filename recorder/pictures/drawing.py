@@ -100,7 +100,7 @@ class _Picture:
         lines = self._grid()
         self._time_axis()
         for gap in self._activity.gaps:
-            self._hatched(gap.started_at, gap.ended_at)
+            self._hatched(gap.begin, gap.end)
         self._bars(lines)
         self._tags()
         for number, line in enumerate(self._legend):
