@@ -116,7 +116,7 @@ def _print(found: Statistics, settings: Settings) -> None:
             table = Table(box=None, header_style="bold")
             table.add_column(title, overflow="fold", min_width=12)
             table.add_column("", justify="right")
-            print_table(table, [(count.name, f"{count.count:,}") for count in counts])
+            print_table(table, [(_one_line(count.name), f"{count.count:,}") for count in counts])
 
 
 def _show(
@@ -160,11 +160,11 @@ def _activity(
     say("")
     say((f"{begin} ", "dim"), (sparkline(found.totals), "bold cyan"), (f" {end}", "dim"))
     most = plural(max(found.totals), "message")
-    say((f"a bar is {_one(found.scale.unit)}, the highest {most}", "dim"))
+    say((f"a bar is {_with_article(found.scale.unit)}, the highest {most}", "dim"))
     say("")
 
 
-def _one(unit: str) -> str:
+def _with_article(unit: str) -> str:
     """``5 minutes``, ``a minute``, ``an hour``."""
     if unit[0].isdigit():
         return unit
@@ -179,8 +179,12 @@ def _bars(title: str, counts: Sequence[Count]) -> Table:
     most = max(count.count for count in counts)
     for count in counts:
         bar = "█" * max(round(count.count / most * _LONGEST_BAR), 1)
-        table.add_row(Text(printable(count.name)), f"{count.count:,}", bar)
+        table.add_row(Text(printable(_one_line(count.name))), f"{count.count:,}", bar)
     return table
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
 
 
 def _lists(found: Statistics) -> tuple[tuple[str, Sequence[Count]], ...]:

@@ -1,7 +1,11 @@
 """Searching and statistics, through the real bot."""
 
+import io
+import sys
+
 import discord
 import pytest
+from PIL import Image
 from world import World, both, staff_room
 
 from recorder.bot import replies
@@ -137,6 +141,50 @@ async def test_stats(world: World, how: str) -> None:
     )
     assert "**Activity:**\nCommands used: 1\n- !ai: 1\n" in answer
     assert "**Topics discussed:**\n- Token refresh" in answer
+
+
+async def attached(message: discord.Message) -> list[Image.Image]:
+    return [Image.open(io.BytesIO(await file.read())) for file in message.attachments]
+
+
+@both
+async def test_stats_come_with_a_picture(world: World, how: str) -> None:
+    await conversation(world)
+    answer = await world.call(how, "stats", name="oauth-implementation")
+    message = world.channel.history()[-1]
+    assert message.content == answer and answer.startswith("📊 **Session Stats")
+    (picture,) = await attached(message)
+    assert picture.format == "PNG" and picture.width == 1000
+    assert message.attachments[0].description == "Messages by time and author"
+    assert [file.filename for file in message.attachments] == ["activity.png"]
+
+
+async def test_a_picture_is_not_recorded(world: World) -> None:
+    await world.say("!record start watched")
+    await world.say("hello")
+    await world.say("!record stats watched")
+    assert world.channel.history()[-1].attachments
+    assert [line["content"] for line in world.lines()] == ["hello"]
+
+
+async def test_stats_without_a_picture(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.say("!record start quiet")
+    await world.say("!record stats quiet")
+    assert not world.channel.history()[-1].attachments, "there is nothing to draw"
+    await world.say("hello")
+    with monkeypatch.context() as context:
+        context.setitem(sys.modules, "PIL", None)
+        assert "Messages: 1\n" in await world.say("!record stats quiet")
+        assert not world.channel.history()[-1].attachments, "Pillow is missing"
+    await world.say("!record stats quiet")
+    assert world.channel.history()[-1].attachments
+    me = world.guild.me
+    assert me is not None
+    world.channel = world.guild.create_text_channel(
+        "no-files", overwrites={me: discord.PermissionOverwrite(attach_files=False)}
+    )
+    assert "Messages: 1\n" in await world.say("!record stats quiet")
+    assert not world.channel.history()[-1].attachments, "the bot may not attach files"
 
 
 async def test_fts_errors_are_explained(world: World) -> None:
