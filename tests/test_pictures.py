@@ -16,7 +16,7 @@ from recorder.errors import InvalidInput
 from recorder.models import Tag
 from recorder.pictures import activity_picture
 from recorder.pictures.drawing import draw
-from recorder.pictures.fonts import _has, fitting
+from recorder.pictures.fonts import fitting
 from recorder.pictures.tag_flags import ROW, flags
 from recorder.session_activity import Activity
 from recorder.session_analyzer import Count, Span
@@ -141,11 +141,15 @@ def test_the_same_activity_gives_the_same_bytes() -> None:
         ("𝓯𝓪𝓷𝓬𝔂", "fancy"),
         ("😀🚀" * 16, ""),
         ("\u202egnp\x00\n\ud800.exe", "gnp .exe"),
+        ("cuneiform 𒀀𒀁", "cuneiform"),
         ("", ""),
     ],
 )
 def test_what_is_drawn_of_a_name(name: str, drawn: str) -> None:
-    assert fitting(name, 500, 22)[0] == drawn
+    text, font = fitting(name, 500, 22)
+    assert text == drawn
+    box = bytes(font.getmask("\U0010ffff"))
+    assert all(bytes(font.getmask(character)) != box for character in text)
 
 
 def test_a_long_name_is_cut() -> None:
@@ -159,8 +163,9 @@ def test_a_long_name_is_cut() -> None:
 def test_any_text_is_drawn_without_boxes(title: str, name: str, tag: str) -> None:
     for text in (title, name, tag):
         drawn, font = fitting(text, 200, 22)
-        assert all(_has(font, character) for character in drawn)
         assert font.getlength(drawn) <= 200
+        box = bytes(font.getmask("\U0010ffff"))
+        assert all(bytes(font.getmask(character)) != box for character in drawn)
     picture(activity([(1,)], (name,), tags=(Tag(tag, BEGIN, 1),)), title)
 
 

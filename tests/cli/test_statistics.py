@@ -80,6 +80,14 @@ def test_statistics_fit_the_terminal(data: Path, on_terminal: Terminal, columns:
     assert any(re.match(r"Commands .* Authors", line) for line in lines)
 
 
+def test_many_messages_have_as_many_bars_as_fit(data: Path, on_terminal: Terminal) -> None:
+    asyncio.run(record(data, "busy", ["hello"] * 450))
+    for columns, bars in ((60, 17), (200, 83)):
+        shown = _STYLES.sub("", on_terminal("stats", "busy", columns=columns)[1])
+        found = re.search(r"3:45 PM ([▁-█]+) 5:08 PM", shown)
+        assert found is not None and abs(len(found[1]) - bars) <= 1
+
+
 def test_colours_are_for_terminals_that_want_them(
     run: Run, on_terminal: Terminal, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
