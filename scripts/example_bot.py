@@ -1,0 +1,46 @@
+"""A bot of one's own with an AI command, and the recorder as its extension.
+
+DISCORD_TOKEN=… python scripts/example_bot.py
+"""
+
+import os
+import sys
+
+import discord
+from discord.ext import commands
+
+MODEL = "echo-1"
+
+
+async def ask_model(question: str) -> str:
+    """Stands for the call of a language model: put your own here."""
+    return f"You asked: {question}"[:2000]
+
+
+class ExampleBot(commands.Bot):
+    """Answers `!ai <question>`, and records where somebody says `!record start <name>`."""
+
+    def __init__(self) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = True  # without it messages arrive empty
+        nobody = discord.AllowedMentions.none()
+        super().__init__(command_prefix="!", intents=intents, allowed_mentions=nobody)
+        self.add_command(ai)
+
+    async def setup_hook(self) -> None:
+        """Load the recorder, and make its slash commands known to Discord."""
+        await self.load_extension("recorder.bot")
+        await self.tree.sync()
+
+
+@commands.command()
+async def ai(context: commands.Context[commands.Bot], *, question: str) -> None:
+    """Ask the model."""
+    reply = await context.reply(await ask_model(question))
+    context.bot.get_cog("Recorder").annotate(reply, model=MODEL)  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    if "DISCORD_TOKEN" not in os.environ:
+        sys.exit("Set DISCORD_TOKEN to your bot's token: https://discord.com/developers")
+    ExampleBot().run(os.environ["DISCORD_TOKEN"])
