@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recorder.database import Connection
+from recorder.database import Connection, stored_time
 from recorder.models import Session, Tag
 from recorder.session_analyzer import Count, Span
 from recorder.store.reading import Reader
@@ -119,8 +119,8 @@ def activity(
         first, last = connection.execute(_EXTENT, these).fetchone()
         if first is None:
             return None
-        begin = datetime.fromisoformat(first)
-        end = max(datetime.fromisoformat(last), _later(begin))
+        begin = stored_time(first)
+        end = max(stored_time(last), _later(begin))
         speakers = connection.execute(_AUTHORS, these).fetchall()
         messages = sum(count for _, _, count, _ in speakers)
         bars = min(most_bars, max(_FEWEST_BARS, 4 * math.isqrt(messages)))
@@ -135,7 +135,7 @@ def activity(
             _pauses(connection, these),
             _spans(connection, _GAPS, these),
             tuple(
-                Tag(name, datetime.fromisoformat(time), index)
+                Tag(name, stored_time(time), index)
                 for name, time, index in connection.execute(_TAGS, these)
             ),
         )
@@ -186,6 +186,5 @@ def _pauses(connection: Connection, these: dict[str, str]) -> tuple[Span, ...]:
 
 def _spans(connection: Connection, sql: str, these: dict[str, str]) -> tuple[Span, ...]:
     return tuple(
-        Span(datetime.fromisoformat(begin), datetime.fromisoformat(end))
-        for begin, end in connection.execute(sql, these)
+        Span(stored_time(begin), stored_time(end)) for begin, end in connection.execute(sql, these)
     )
