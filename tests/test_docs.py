@@ -8,7 +8,7 @@ from cogapp import Cog  # type: ignore[import-untyped]
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("name", ["cli.md", "schema.md"])
+@pytest.mark.parametrize("name", ["cli.md", "commands.md", "schema.md"])
 def test_generated_documentation_is_current(name: str) -> None:
     path = ROOT / "docs" / name
     assert Cog().main(["cog", "--check", "-p", "import sys", str(path)]) == 0, "run scripts/docs"
