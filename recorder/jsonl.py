@@ -42,7 +42,9 @@ def _finite(text: str) -> float:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_decode = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite).decode
+decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+"""Takes what can be written again: no NaN, no number without an end."""
+
 # str.splitlines and many editors end a line at these; JSON itself escapes only those below U+0020.
 _LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 _OWN_KEYS = frozenset(
@@ -150,17 +152,39 @@ def decode(line: str) -> Message | Change:
         says which.
     """
     try:
-        data = _decode(line)
+        data = decoder.decode(line)
     except json.JSONDecodeError as error:
         raise InvalidLine(f"is not JSON ({error.msg}, column {error.colno})") from None
     except (ValueError, RecursionError) as error:
         raise InvalidLine(f"is not JSON ({error})") from None
+    return from_json(checked(data, line))
+
+
+def checked(data: Json, text: str) -> dict[str, Json]:
+    """An object that was read from `text`, such that it can be written again.
+
+    Raises
+    ------
+    InvalidLine
+        It is not an object, or is nested too deep.
+    """
     if not isinstance(data, dict):
         raise InvalidLine("is not a JSON object")
-    if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
+    if text.count("[") + text.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
         raise InvalidLine(f"is nested deeper than {_DEEPEST} levels")
-    if not line.isascii() or "\\u" in line:
-        data = _clean_object(data)
+    if not text.isascii() or "\\u" in text:
+        return _clean_object(data)
+    return data
+
+
+def from_json(data: Mapping[str, Json]) -> Message | Change:
+    """What the object of a line says; see :func:`decode`.
+
+    Raises
+    ------
+    InvalidLine
+        It lacks one of the specification's keys; the text says which.
+    """
     timestamp = _timestamp(data)
     if data.get("type") in _TYPES.values():
         return _change(data, timestamp)
@@ -180,7 +204,7 @@ def decode(line: str) -> Message | Change:
     )
 
 
-def _change(data: dict[str, Json], timestamp: datetime) -> Change:
+def _change(data: Mapping[str, Json], timestamp: datetime) -> Change:
     message_id, channel_id = _message_id(data), _text(data, "channel_id")
     if message_id is None:
         raise InvalidLine(f'has the type "{data["type"]}" but no "message_id"')
@@ -198,7 +222,7 @@ def _change(data: dict[str, Json], timestamp: datetime) -> Change:
 
 
 def _reaction(
-    data: dict[str, Json], timestamp: datetime, channel_id: str, message_id: int
+    data: Mapping[str, Json], timestamp: datetime, channel_id: str, message_id: int
 ) -> Reaction:
     action = _ACTIONS.get(_text(data, "action"))
     if action is None:
@@ -211,7 +235,7 @@ def _reaction(
     return Reaction(timestamp, channel_id, message_id, action, emoji, user_id)
 
 
-def _attachments(data: dict[str, Json]) -> tuple[str, ...]:
+def _attachments(data: Mapping[str, Json]) -> tuple[str, ...]:
     urls = data.get("attachments", [])
     if not isinstance(urls, list):
         raise InvalidLine('"attachments" is not a list of URLs')
@@ -327,14 +351,14 @@ def _is_deeper(value: Json, levels: int) -> bool:
     return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
 
 
-def _text(data: dict[str, Json], key: str) -> str:
+def _text(data: Mapping[str, Json], key: str) -> str:
     value = data.get(key)
     if not isinstance(value, str):
         raise InvalidLine(f'has no text under "{key}"')
     return value
 
 
-def _timestamp(data: dict[str, Json]) -> datetime:
+def _timestamp(data: Mapping[str, Json]) -> datetime:
     text = _text(data, "timestamp")
     try:
         return parse_time(text)
@@ -342,7 +366,7 @@ def _timestamp(data: dict[str, Json]) -> datetime:
         raise InvalidLine(f'"timestamp" is not an ISO 8601 time: {text[:40]!r}') from None
 
 
-def _message_id(data: dict[str, Json]) -> int | None:
+def _message_id(data: Mapping[str, Json]) -> int | None:
     value = data.get("message_id")
     if value is None:
         return None

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from recorder import export_index
 from recorder.errors import Conflict, InvalidInput, StorageError
-from recorder.exports import json, jsonl, markdown, text
+from recorder.exports import csv, dce, json, jsonl, markdown, text
 from recorder.exports.entries import one_line
 from recorder.exports.recording import Recording
 from recorder.models import Session
@@ -50,6 +50,8 @@ FORMATS: Mapping[str, Format] = {
     "md": Format("Markdown", "md", markdown.render),
     "json": Format("JSON", "json", json.render),
     "jsonl": Format("JSONL", "jsonl", jsonl.render),
+    "csv": Format("CSV", "csv", csv.render),
+    "dce": Format("DiscordChatExporter's JSON", "dce.json", dce.render),
 }
 """By the name that commands take."""
 

@@ -17,7 +17,7 @@ from test_lifecycle import dump
 
 from recorder import Message, SessionManager, SessionRecorder
 from recorder.errors import Conflict, InvalidInput, InvalidName, NotFound, RecorderError
-from recorder.importing import Imported, import_jsonl
+from recorder.importing import Imported, import_file
 from recorder.models import Annotation, Change, Deletion, Edit
 from recorder.store.reading import Reader
 
@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
 def take_in(folder: Path, file: Path, **options: Any) -> Imported:
     async def run() -> Imported:
         async with SessionRecorder(folder) as recorder:
-            return await import_jsonl(recorder, file, UTC_ZONE, **options)
+            return await import_file(recorder, file, UTC_ZONE, **options)
 
     return asyncio.run(run())
 
@@ -77,7 +77,7 @@ async def record_and_import(folder: Path, what: list[Message | Change]) -> None:
         recorded = list(manager.load(session))
     original = folder / "one" / session.file_path
     async with SessionRecorder(folder / "two") as recorder:
-        imported = (await import_jsonl(recorder, original, UTC_ZONE)).session
+        imported = (await import_file(recorder, original, UTC_ZONE)).session
         manager = SessionManager(recorder, UTC_ZONE)
         manager.exporter.export(imported, "jsonl", folder / "export.jsonl", NOW)
         assert list(manager.load(imported)) == recorded

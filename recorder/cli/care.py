@@ -26,7 +26,7 @@ from recorder.cli.output import (
 from recorder.diagnosis import Place, examine, recorded_places
 from recorder.errors import RecorderError
 from recorder.formatting import plural, size
-from recorder.importing import Imported, import_jsonl
+from recorder.importing import Imported, import_file
 from recorder.last_verification import LastVerification, remember
 from recorder.lock import is_locked
 from recorder.models import Session
@@ -175,21 +175,27 @@ def repair(context: click.Context, name: str | None) -> None:
     "files",
     nargs=-1,
     required=True,
-    metavar="FILE.jsonl...",
+    metavar="FILE...",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
 )
-@click.option("--name", help="Of the session.  [default: the file's name]")
+@click.option("--name", help="Of the session.  [default: the channel's or the file's name]")
 @click.option("--guild", help="Id of the Discord server whose members shall find it.")
-@click.option("--skip-bad-lines", is_flag=True, help="Leave out lines that are no messages.")
-@pass_settings
+@click.option("--strict", is_flag=True, help="Import nothing of a file that is damaged.")
+@click.pass_context
 def import_(
-    settings: Settings,
+    context: click.Context,
     files: tuple[Path, ...],
     name: str | None,
     guild: str | None,
-    skip_bad_lines: bool,
+    strict: bool,
 ) -> None:
-    """Read JSONL files into sessions of their own: ours, or with the basic keys alone."""
+    """Read files into sessions of their own.
+
+    Files of this program (JSONL, also with the basic keys alone) and of DiscordChatExporter
+    (JSON, any version) are recognized. What a session holds already is not read again. What
+    cannot be read is left out and named on standard error, and the exit code is then 1.
+    """
+    settings: Settings = context.obj
     if name and len(files) > 1:
         raise click.UsageError("--name goes with one file.")
     if guild is not None and not guild.isdecimal():
@@ -197,32 +203,43 @@ def import_(
 
     for path in files:
         if not path.is_file():
-            raise click.BadParameter(f"{path} cannot be read twice, as a file can.")
-    # A file is read twice with progress: to check it, and to take it in.
-    sizes = {path: 2 * path.stat().st_size for path in files}
+            raise click.BadParameter(f"{path} is no file.")
+    # With --strict a file is read twice: to check it, and to take it in.
+    sizes = {path: (2 if strict else 1) * path.stat().st_size for path in files}
 
     async def run(path: Path, recorder: SessionRecorder) -> Imported:
         with progress(path.name, sizes[path]) as advance:
-            return await import_jsonl(
+            return await import_file(
                 recorder,
                 path,
                 settings.timezone,
                 name=name,
                 guild_id=guild,
-                skip_bad_lines=skip_bad_lines,
+                strict=strict,
                 progress=advance,
             )
 
-    async def run_all() -> None:
+    async def run_all() -> int:
+        left_out = 0
         async with SessionRecorder(settings.data) as recorder:
             for path in files:
                 imported = await run(path, recorder)
-                for line in imported.left_out:
-                    click.echo(printable(f"Left out: {line}"), err=True)
-                session = imported.session
-                say(f"{session.name}: {plural(session.message_count, 'message')}")
+                left_out += imported.left_out_count
+                for place in imported.left_out:
+                    click.echo(printable(f"Left out: {place}"), err=True)
+                if more := imported.left_out_count - len(imported.left_out):
+                    click.echo(f"Left out: {plural(more, 'further place')}", err=True)
+                say(_imported(imported))
+        return left_out
 
-    asyncio.run(run_all())
+    if asyncio.run(run_all()):
+        context.exit(FOUND_FAULTS)
+
+
+def _imported(imported: Imported) -> str:
+    session = imported.session
+    new = "" if imported.added == session.message_count else f", {imported.added} new"
+    return f"{session.name}: {plural(session.message_count, 'message')}{new}"
 
 
 @click.command()

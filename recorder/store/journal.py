@@ -248,7 +248,7 @@ class Journal:
         """
         message_id = message.message_id
         is_newest = message_id is not None and message_id > session.newest_message_id
-        if message_id is not None and not is_newest and self._has(session, message_id):
+        if message_id is not None and not is_newest and self.has(session.id, message_id):
             return None
         line = jsonl.encode(message)
         try:
@@ -413,12 +413,13 @@ class Journal:
                 self.connection.execute(statement, values)
                 start += count
 
-    def _has(self, session: OpenSession, message_id: int) -> bool:
+    def has(self, session_id: str, message_id: int) -> bool:
+        """Whether a session holds a Discord message."""
         self.flush()
         return (
             self.connection.execute(
                 "SELECT 1 FROM messages WHERE session_id = ? AND message_id = ?",
-                (session.id, message_id),
+                (session_id, message_id),
             ).fetchone()
             is not None
         )

@@ -146,29 +146,47 @@ def insert_imported(
     journal: Journal,
     name: str,
     guild_id: str | None,
+    channel_id: str | None,
     file_path: Callable[[], str],
     started_at: datetime,
 ) -> str:
-    """Insert a stopped session without messages and give its id.
+    """Insert a stopped session without messages, that nobody started, and give its id.
 
     Raises
     ------
     Conflict
         The name is taken.
     """
-    _require_free_name(journal, name, guild_id, None)
-    return _insert(journal, name, guild_id, None, None, file_path(), started_at, "stopped")
+    _require_free_name(journal, name, guild_id, channel_id)
+    return _insert(journal, name, guild_id, channel_id, None, file_path(), started_at, "stopped")
 
 
-def end_imported(
-    journal: Journal, session_id: str, started_at: datetime, stopped_at: datetime
-) -> None:
-    """Note when an imported session was recorded: from its first message to its last."""
-    _begin_interval(journal, session_id, started_at)
-    _end_interval(journal, session_id, stopped_at)
+def find_imported(
+    journal: Journal, name: str, guild_id: str | None, channel_id: str | None
+) -> str | None:
+    """The id of the session of this name in a guild, or in a DM channel, that was imported."""
+    row = journal.connection.execute(
+        "SELECT id FROM recording_sessions WHERE coalesce(guild_id, channel_id, '') = ? "
+        "AND name_key = ? AND user_id IS NULL AND status = 'stopped'",
+        (guild_id or channel_id or "", name_key(name)),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def end_imported(journal: Journal, session_id: str, oldest: datetime, newest: datetime) -> None:
+    """Note when an imported session was recorded: from its oldest message to its newest.
+
+    What came in before counts, too.
+    """
+    before = session(journal, session_id)
+    if before.stopped_at is not None:
+        oldest, newest = min(oldest, before.started_at), max(newest, before.stopped_at)
+    journal.connection.execute("DELETE FROM session_intervals WHERE session_id = ?", (session_id,))
+    _begin_interval(journal, session_id, oldest)
+    _end_interval(journal, session_id, newest)
     journal.connection.execute(
-        "UPDATE recording_sessions SET stopped_at = ? WHERE id = ?",
-        (stopped_at.isoformat(), session_id),
+        "UPDATE recording_sessions SET started_at = ?, stopped_at = ? WHERE id = ?",
+        (oldest.isoformat(), newest.isoformat(), session_id),
     )
 
 
