@@ -211,7 +211,7 @@ def _take_in(
             journal.append_change(session, record)
         if number % _RECORDS_AT_ONCE == 0:
             journal.flush()
-            journal.leave_unwritten(session.file_path)  # the file is written whole, after the commit
+            journal.leave_unwritten(session.file_path)  # it is written whole, after the commit
     journal.flush()
     journal.leave_unwritten(session.file_path)
     if oldest is not None and newest is not None and session.line_count > lines:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import discord
@@ -47,7 +47,8 @@ SHOWN: dict[str, dict[str, str]] = {
 }
 
 COMMANDS: dict[str, commands.Command[Any, ..., Any]] = {
-    command.name: command for command in Answering.record.commands
+    command.name: command
+    for command in cast("set[commands.Command[Any, ..., Any]]", Answering.record.commands)
 }
 ABSENT = "absent-plans"
 # What is given to a parameter that needs a value; a new command is in the table by itself.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from typing import Any
+from typing import Any, cast
 
 import discord
 import pytest
@@ -23,8 +23,8 @@ from recorder.errors import RecorderError, StorageError
 pytestmark = pytest.mark.simcord(check_errors=False)
 
 COMMANDS: dict[str, commands.HybridCommand[Any, ..., Any]] = {
-    command.name: command  # type: ignore[misc]
-    for command in Answering.record.commands
+    command.name: command
+    for command in cast("set[commands.HybridCommand[Any, ..., Any]]", Answering.record.commands)
 }
 PIECES = (
     *"a B é ß ﬁ İ ǆ 0 ٣ 漢 刷新 ひ 한 ไทย שלום مرحبا ❤️ 👨\u200d👩\u200d👧".split(),
