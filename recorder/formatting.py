@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from recorder.models import Gap
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -48,6 +50,28 @@ def clock(time: datetime, timezone: ZoneInfo) -> str:
 def date_and_clock(time: datetime, timezone: ZoneInfo) -> str:
     """``2025-11-08 3:45 PM``."""
     return f"{local_time(time, timezone).date()} {clock(time, timezone)}"
+
+
+def gap(missed: Gap, timezone: ZoneInfo) -> str:
+    """``2025-11-08 3:45 PM to 2025-11-08 4:00 PM (restart): 2 messages fetched later``."""
+    end = date_and_clock(missed.ended_at, timezone) if missed.ended_at else "now"
+    return f"{date_and_clock(missed.started_at, timezone)} to {end} {gap_outcome(missed)}"
+
+
+def gap_outcome(missed: Gap) -> str:
+    """``(restart): 2 messages fetched later``: why there was a gap, and what became of it."""
+    if missed.problem:
+        outcome = f"could not be fetched: {missed.problem}"
+    elif missed.fetched is None:
+        outcome = "not fetched yet"
+    else:
+        outcome = f"{plural(missed.fetched, 'message')} fetched later"
+    return f"({missed.reason}): {outcome}"
+
+
+def reactions(counts: Mapping[str, int]) -> str:
+    """``👍 2  🎉 1``."""
+    return "  ".join(f"{emoji} {count}" for emoji, count in counts.items())
 
 
 def relative_day(time: datetime, now: datetime, timezone: ZoneInfo) -> str:

@@ -267,6 +267,16 @@ class RecordedMessage:
     deleted_at: datetime | None = None
     reactions: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What is said of it beside its text: ``edited``, ``deleted``, ``fetched later``."""
+        known = {
+            "edited": self.edited_at is not None,
+            "deleted": self.deleted_at is not None,
+            "fetched later": self.message.extra.get("source") == "history",
+        }
+        return tuple(mark for mark, holds in known.items() if holds)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

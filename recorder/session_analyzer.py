@@ -57,6 +57,7 @@ SELECT earlier, later FROM pairs WHERE earlier < later AND NOT EXISTS (
     AND i.started_at > earlier AND i.started_at <= later
 ) ORDER BY julianday(later) - julianday(earlier) DESC, earlier LIMIT 1
 """
+_MISSED = f"SELECT count(*), coalesce(sum(fetched), 0) FROM session_gaps WHERE {_THESE}"
 _AUTHORS = f"""
 SELECT author, count(*) FROM messages WHERE {_THESE} AND type <> 'system_message'
 GROUP BY author_id ORDER BY count(*) DESC, author LIMIT :limit
@@ -136,6 +137,10 @@ class Statistics:
     answers: Answers | None
     activity: str
     topics: tuple[Topic, ...]
+    gaps: int = 0
+    """How often nobody listened though it was being recorded."""
+    fetched_later: int = 0
+    """Messages that were taken from the history for these gaps."""
 
 
 class SessionAnalyzer:
@@ -162,6 +167,7 @@ class SessionAnalyzer:
             connection.execute("BEGIN")  # all figures of the same moment
             overview = connection.execute(_OVERVIEW, these).fetchone()
             texts = connection.execute(_TEXTS, {**these, "limit": _MOST_TEXTS}).fetchall()
+            missed = connection.execute(_MISSED, these).fetchone()
             names = [name for (name,) in connection.execute(_NAMES, these)]
             return Statistics(
                 sessions=len(sessions),
@@ -180,6 +186,8 @@ class SessionAnalyzer:
                 answers=_answers(connection, these),
                 activity=_activity(connection, these, overview[6], overview[7]),
                 topics=tuple(topics(texts, limit, names=names)),
+                gaps=missed[0],
+                fetched_later=missed[1],
             )
 
 

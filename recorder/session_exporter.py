@@ -87,7 +87,9 @@ class SessionExporter:
             f"Choose one of {', '.join(FORMATS)}."
         )
 
-    def render(self, session: Session, format: str, now: datetime) -> Iterator[str]:
+    def render(
+        self, session: Session, format: str, now: datetime, as_of: datetime | None = None
+    ) -> Iterator[str]:
         """The export piece by piece; memory does not grow with the session.
 
         Parameters
@@ -96,17 +98,30 @@ class SessionExporter:
             One of :data:`FORMATS`.
         now
             Up to when the duration of a session that still runs is counted.
+        as_of
+            Show messages as they stood then, and no later ones.
 
         Raises
         ------
         InvalidInput
-            There is no such format.
+            There is no such format, or it cannot show what was.
         """
-        recording = Recording(session, self._reader, self._timezone, now)
+        if as_of is not None and self.check_format(format) == "jsonl":
+            raise InvalidInput(
+                "The JSONL has every change with its time; as it stood then it cannot be given. "
+                "Choose another format."
+            )
+        recording = Recording(session, self._reader, self._timezone, now, as_of)
         return FORMATS[self.check_format(format)].render(recording)
 
     def export(
-        self, session: Session, format: str, path: Path, now: datetime, overwrite: bool = False
+        self,
+        session: Session,
+        format: str,
+        path: Path,
+        now: datetime,
+        overwrite: bool = False,
+        as_of: datetime | None = None,
     ) -> int:
         """Write the export to `path`, readable by its owner alone, whole or not at all.
 
@@ -124,7 +139,7 @@ class SessionExporter:
         StorageError
             The file cannot be written.
         """
-        pieces = self.render(session, format, now)
+        pieces = self.render(session, format, now, as_of)
         if not overwrite and os.path.lexists(path):
             raise _exists(path)
         temporary: Path | None = None

@@ -65,7 +65,8 @@ class FindingCommands(Answering):
             messages = await asyncio.to_thread(
                 lambda: list(self.manager.load(current, first, _A_PAGE))
             )
-            return replies.loaded(current, first, messages, now, prefix)
+            gaps = await asyncio.to_thread(self.manager.reader.gaps, current)
+            return replies.loaded(current, first, messages, gaps, now, prefix)
 
         count = _pages(session.message_count, _A_PAGE)
         await self.page(context, page, count, self._may_turn(context, session))

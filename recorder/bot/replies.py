@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from discord.ext import commands
 
 from recorder.bot.escaping import one_line, plain
-from recorder.formatting import duration, plural, relative_day, size
+from recorder.formatting import duration, gap_outcome, plural, reactions, relative_day, size
 from recorder.models import AutoRecording, Gap, RecordedMessage, Session, Tag
 from recorder.store.consent import Kept
 
@@ -19,6 +19,7 @@ SESSIONS_A_PAGE = 10
 MESSAGES_A_PAGE = 5
 _SHOWN_TEXT = 280
 _SHOWN_NAME = 40
+_SHOWN_REACTIONS = 60
 _MOST_TAGS = 1_500
 _MOST_SOURCES = 15
 _MOST_GAPS = 10
@@ -163,12 +164,8 @@ def privacy(
 def was_away(gaps: Sequence[Gap]) -> str:
     """The notice that something was missed, and what became of it."""
     lines = [
-        f"{clock(gap.started_at)} to {clock(gap.ended_at or gap.started_at)} ({gap.reason}): "
-        + (
-            f"could not be fetched, {plain(gap.problem)}"
-            if gap.problem
-            else f"{plural(gap.fetched or 0, 'message')} fetched from the history"
-        )
+        f"{clock(gap.started_at)} to {clock(gap.ended_at or gap.started_at)} "
+        + plain(gap_outcome(gap))
         for gap in gaps[-_MOST_GAPS:]
     ]
     return "⏳ **I was away**\n\n" + "\n".join(lines)
@@ -215,6 +212,7 @@ def loaded(
     session: Session,
     first: int,
     messages: Iterable[RecordedMessage],
+    gaps: Sequence[Gap],
     now: datetime,
     prefix: str,
 ) -> str:
@@ -228,10 +226,18 @@ def loaded(
         f"📖 **Loading Session: {plain(session.name)}**\n\n"
         f"Date: {date_and_clock(session.started_at)}\n"
         f"Duration: {duration(session.duration(now))}\n"
-        f"Messages: {session.message_count}\n\n"
+        f"Messages: {session.message_count}\n{_gaps(gaps)}\n"
         f"**{title}{':' if lines else ''}**\n\n" + "\n".join(lines) + "\n\n"
         f"View full: {prefix}record export {plain(_quoted(session.name))} md"
     )
+
+
+def _gaps(gaps: Sequence[Gap]) -> str:
+    if not gaps:
+        return ""
+    newest = gaps[-1]
+    further = f", and {len(gaps) - 1} before" if len(gaps) > 1 else ""
+    return f"Gap: {date_and_clock(newest.started_at)} {plain(gap_outcome(newest))}{further}\n"
 
 
 def gone_to(session: Session, tag: Tag, messages: Sequence[RecordedMessage], prefix: str) -> str:
@@ -337,8 +343,10 @@ def message_line(recorded: RecordedMessage) -> str:
     if recorded.deleted_at is not None:
         text = "*(deleted)*"
     else:
-        edited = " *(edited)*" if recorded.edited_at is not None else ""
-        text = f"{one_line(message.text, _SHOWN_TEXT)}{edited}"
+        marks = "".join(f" *({mark})*" for mark in recorded.marks)
+        text = f"{one_line(message.text, _SHOWN_TEXT)}{marks}"
+        if recorded.reactions:
+            text += f" [{one_line(reactions(recorded.reactions), _SHOWN_REACTIONS)}]"
     return f"[{clock(message.timestamp)}] {one_line(message.speaker, _SHOWN_NAME)}: {text}"
 
 

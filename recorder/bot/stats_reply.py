@@ -51,6 +51,9 @@ def _overview(found: Statistics) -> list[str]:
     ]
     if found.system_messages:
         lines.append(f"System: {plural(found.system_messages, 'message')}")
+    if found.gaps:
+        fetched = plural(found.fetched_later, "message")
+        lines.append(f"Gaps: {found.gaps} ({fetched} fetched later)")
     if found.messages:
         lines.append(f"Words: {found.words}")
     if found.attachments:

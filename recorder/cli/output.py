@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -51,6 +51,7 @@ _progress_console = Console(stderr=True, markup=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for other programs.")
 pass_settings = click.make_pass_decorator(Settings)
 
+_DATE_LENGTH = len("2025-11-08")
 POSITIVE = click.IntRange(1, 2**31 - 1)
 
 
@@ -67,6 +68,31 @@ class Finite(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
         return number
+
+
+class Moment(click.ParamType[datetime]):
+    """A date or a time in the settings' time zone; a date means its end."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The time, with its time zone."""
+        settings = ctx.find_object(Settings) if ctx else None
+        timezone = settings.timezone if settings else UTC
+        try:
+            moment = datetime.fromisoformat(value)
+            if len(value) == _DATE_LENGTH:
+                moment += timedelta(days=1)
+            return moment.replace(tzinfo=timezone) if moment.tzinfo is None else moment
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time. Write 2025-11-08 or 2025-11-08T15:45.", param, ctx)
+
+
+as_of_option = click.option(
+    "--as-of", type=Moment(), help="Show messages as they stood then, such as 2025-11-08T15:45."
+)
 
 
 class SessionName(click.ParamType[str]):

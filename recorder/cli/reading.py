@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from recorder.cli.output import (
     POSITIVE,
     Finite,
     SessionName,
+    as_of_option,
     json_option,
     now,
     pass_settings,
@@ -24,7 +26,7 @@ from recorder.cli.output import (
     write,
 )
 from recorder.errors import Conflict
-from recorder.formatting import clock, date_and_clock, duration, plural, size
+from recorder.formatting import clock, date_and_clock, duration, gap, plural, reactions, size
 from recorder.models import RecordedMessage
 from recorder.names import export_name
 from recorder.session_exporter import FORMATS, SessionExporter
@@ -75,14 +77,22 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.argument("name", type=SessionName())
 @click.option("--first", default=1, type=POSITIVE, help="Begin at this message.")
 @click.option("--count", type=POSITIVE, help="Show at most so many messages.")
+@as_of_option
 @json_option
 @pass_settings
-def show(settings: Settings, name: str, first: int, count: int | None, as_json: bool) -> None:
+def show(
+    settings: Settings,
+    name: str,
+    first: int,
+    count: int | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
     """Show a session: its data and its messages."""
     reader, at = Reader(settings.data), now()
     session = reader.find(name)
     last = None if count is None else first + count - 1
-    messages = reader.messages(session.id, first, last)
+    messages = reader.messages(session.id, first, last, as_of)
     if as_json:
         details = session_json(session, at)
         lines = [jsonl.as_json(recorded.message) for recorded in messages]
@@ -94,6 +104,8 @@ def show(settings: Settings, name: str, first: int, count: int | None, as_json: 
         f"{duration(session.duration(at))}, {plural(session.message_count, 'message')}, "
         f"{size(session.byte_size)}\n{settings.data / session.file_path}\n"
     )
+    for missed in reader.gaps(session):
+        say((f"Gap: {gap(missed, settings.timezone)}", "yellow"))
     for recorded in messages:
         print_message(recorded, settings)
 
@@ -138,10 +150,17 @@ def replay(
     help="The file, or - for standard output.  [default: exports/NAME.FORMAT in the data folder]",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
+@as_of_option
 @json_option
 @pass_settings
 def export(
-    settings: Settings, name: str, format: str, output: Path | None, force: bool, as_json: bool
+    settings: Settings,
+    name: str,
+    format: str,
+    output: Path | None,
+    force: bool,
+    as_of: datetime | None,
+    as_json: bool,
 ) -> None:
     """Export a session as txt, md, json or jsonl."""
     reader, at = Reader(settings.data), now()
@@ -150,12 +169,12 @@ def export(
     if output == Path("-"):
         if as_json:
             raise click.UsageError("--json tells of a file; with --output - there is none.")
-        for piece in exporter.render(session, format, at):
+        for piece in exporter.render(session, format, at, as_of):
             write(piece)
         return
     path = output or settings.data / "exports" / export_name(session.name, FORMATS[format].suffix)
     try:
-        written = exporter.export(session, format, path, at, overwrite=force)
+        written = exporter.export(session, format, path, at, overwrite=force, as_of=as_of)
     except Conflict as error:
         raise Conflict(
             f"{path} exists already. Write over it with --force, or name another with --output."
@@ -169,12 +188,8 @@ def export(
 def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "") -> None:
     """A message on the terminal, with what happened to it."""
     message = recorded.message
-    marks = [
-        name
-        for name, at in (("edited", recorded.edited_at), ("deleted", recorded.deleted_at))
-        if at
-    ]
-    marks += [f"🏷️ {tag}" for tag in recorded.tags]
+    marks = [*recorded.marks, *(f"🏷️ {tag}" for tag in recorded.tags)]
+    marks += [reactions(recorded.reactions)] if recorded.reactions else []
     say(
         mark,
         (f"[{clock(message.timestamp, settings.timezone)}]", "dim"),

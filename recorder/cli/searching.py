@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -9,14 +10,16 @@ import click
 from recorder.cli.output import (
     POSITIVE,
     SessionName,
+    as_of_option,
     json_option,
     now,
     pass_settings,
     print_json,
     say,
 )
+from recorder.cli.reading import print_message
 from recorder.formatting import date_and_clock, plural
-from recorder.models import Json
+from recorder.models import Json, RecordedMessage
 from recorder.search import Found, Hit, Searcher
 from recorder.settings import Settings
 from recorder.store.reading import Reader
@@ -41,6 +44,7 @@ NOTHING_FOUND = 1
     "--offset", default=0, type=click.IntRange(0, 2**31 - 1), help="Leave out so many hits."
 )
 @click.option("--fts", is_flag=True, help="QUERY is in SQLite FTS5's own syntax.")
+@as_of_option
 @json_option
 @pass_settings
 @click.pass_context
@@ -53,6 +57,7 @@ def search(
     limit: int,
     offset: int,
     fts: bool,
+    as_of: datetime | None,
     as_json: bool,
 ) -> None:
     """Find messages, in all sessions or in one.
@@ -75,8 +80,12 @@ def search(
         )
     finally:
         searcher.close()
+    then = None if as_of is None else _as_they_stood(reader, found, as_of)
     if as_json:
-        _print_json(found)
+        _print_json(found, then)
+    elif then is not None:
+        for hit, recorded in then:
+            print_message(recorded, settings, f"{hit.session.name} #{recorded.message_index} ")
     else:
         _print(found, offset, settings.timezone)
     if not found.total:
@@ -112,8 +121,26 @@ def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
     say(f"\n{least}{plural(found.total, 'hit')}")
 
 
-def _print_json(found: Found) -> None:
+def _as_they_stood(
+    reader: Reader, found: Found, as_of: datetime
+) -> list[tuple[Hit, RecordedMessage]]:
+    """What was found by its words of today, as it read then; without what was said later."""
+    return [
+        (hit, recorded)
+        for hit in found.hits
+        for recorded in reader.messages(
+            hit.session.id, hit.message.message_index, hit.message.message_index, as_of
+        )
+    ]
+
+
+def _print_json(found: Found, then: list[tuple[Hit, RecordedMessage]] | None) -> None:
     hits: list[Json] = [_hit_json(hit) for hit in found.hits]
+    if then is not None:
+        hits = [
+            {**_hit_json(hit), "text": recorded.message.text, "snippet": None, "ranges": []}
+            for hit, recorded in then
+        ]
     print_json({"total": found.total, "is_exact": found.is_exact, "hint": found.hint, "hits": hits})
 
 

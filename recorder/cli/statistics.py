@@ -210,6 +210,9 @@ def _times(found: Statistics, settings: Settings) -> list[tuple[str, str]]:
     if answers := found.answers:
         waits = f"{answers.median:.1f}s, the slowest after {answers.slowest:.1f}s"
         times.append(("Bots answered after", waits))
+    if found.gaps:
+        fetched = plural(found.fetched_later, "message")
+        times.append(("Gaps", f"{found.gaps} ({fetched} fetched later)"))
     return times
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from recorder.exports.recording import Recording
-from recorder.formatting import clock, date_and_clock, duration
+from recorder.formatting import clock, date_and_clock, duration, gap, reactions
 from recorder.models import Message
 
 _REMEMBERED_SPEAKERS = 1_000
@@ -30,16 +30,20 @@ class Entry:
     reply: str | None
     message: Message
     text: str
+    reactions: str
     tags: tuple[str, ...]
 
 
 def facts(recording: Recording) -> tuple[tuple[str, str], ...]:
     """What stands above the conversation."""
-    session = recording.session
+    session, timezone = recording.session, recording.timezone
+    moment = recording.as_of
     return (
-        ("Date", date_and_clock(session.started_at, recording.timezone)),
+        ("Date", date_and_clock(session.started_at, timezone)),
         ("Duration", duration(recording.seconds)),
         ("Messages", str(session.message_count)),
+        *((("As it stood", date_and_clock(moment, timezone)),) if moment else ()),
+        *(("Gap", gap(missed, timezone)) for missed in recording.gaps()),
     )
 
 
@@ -57,7 +61,8 @@ def entries(recording: Recording) -> Iterator[Entry]:
             speaker=message.speaker,
             reply=None if answered is None else speakers.get(str(answered), ""),
             message=message,
-            text=message.text + (" (edited)" if recorded.edited_at else ""),
+            text=message.text + "".join(f" ({m})" for m in recorded.marks if m != "deleted"),
+            reactions=reactions(recorded.reactions),
             tags=tuple(one_line(tag) for tag in recorded.tags),
         )
         if message.message_id is not None:

@@ -19,6 +19,7 @@ def render(recording: Recording) -> Iterator[str]:
         f'  "session": {_encode(session.name)},\n'
         f'  "date": "{recording.local(session.started_at).isoformat()}",\n'
         f'  "duration_seconds": {recording.seconds},\n'
+        f"{_gaps(recording)}"
         '  "messages": ['
     )
     separator = "\n"
@@ -26,6 +27,21 @@ def render(recording: Recording) -> Iterator[str]:
         yield separator + _message(recorded, recording)
         separator = ",\n"
     yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
+
+
+def _gaps(recording: Recording) -> str:
+    """The line of the gaps, if there are any."""
+    gaps: list[Json] = [
+        {
+            "started_at": recording.local(gap.started_at).isoformat(),
+            "ended_at": recording.local(gap.ended_at).isoformat() if gap.ended_at else None,
+            "reason": gap.reason,
+            "fetched": gap.fetched,
+            "problem": gap.problem,
+        }
+        for gap in recording.gaps()
+    ]
+    return f'  "gaps": {_encode(gaps)},\n' if gaps else ""
 
 
 def _message(recorded: RecordedMessage, recording: Recording) -> str:
@@ -48,6 +64,8 @@ def _message(recorded: RecordedMessage, recording: Recording) -> str:
         data["channel_id"] = message.channel_id
     if message.extra:
         data.update(message.extra)
+    if recorded.reactions:
+        data["reactions"] = {**recorded.reactions}
     if recorded.deleted_at is not None:
         data["deleted_at"] = recording.local(recorded.deleted_at).isoformat()
     if recorded.tags:

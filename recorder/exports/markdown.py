@@ -49,6 +49,7 @@ def _message(entry: Entry) -> str:
         _text("\n".join(lines(entry.text))),
         "  \n".join(_url(url) for url in urls(message)),
         "" if message.model is None else f"*Model: {_name(message.model)}*",
+        _name(entry.reactions) if entry.reactions else "",
         "  \n".join(f"🏷️ {_name(tag)}" for tag in entry.tags),
     ]
     text = "\n\n".join(block for block in blocks if block)

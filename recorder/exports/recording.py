@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from recorder.formatting import local_time
-from recorder.models import RecordedMessage, Session
+from recorder.models import Gap, RecordedMessage, Session
 from recorder.store.reading import Reader
 
 
@@ -24,12 +24,15 @@ class Recording:
         For all times in the export, and for where a day ends.
     now
         Up to when the duration of a session that still runs is counted.
+    as_of
+        Show messages as they stood then, and no later ones.
     """
 
     session: Session
     reader: Reader
     timezone: ZoneInfo
     now: datetime
+    as_of: datetime | None = None
 
     @property
     def seconds(self) -> int:
@@ -45,8 +48,14 @@ class Recording:
 
         Of a message that was deleted in Discord they say that it was there, and no more.
         """
-        for recorded in self.reader.messages(self.session.id, last=self.session.message_count):
+        for recorded in self.reader.messages(
+            self.session.id, last=self.session.message_count, as_of=self.as_of
+        ):
             yield recorded if recorded.deleted_at is None else _without_text(recorded)
+
+    def gaps(self) -> list[Gap]:
+        """When the session was not heard though it was recording."""
+        return self.reader.gaps(self.session)
 
     def lines(self) -> Iterator[str]:
         """The lines of the session's file, without newlines; with what was deleted."""
