@@ -12,6 +12,8 @@ from harmless import is_harmless
 from simcord.backend import serializers
 from world import World
 
+from recorder.bot import Recorder
+
 pytestmark = pytest.mark.simcord(check_errors=False)
 
 EMOJI = "👩🏽‍🚀" * 8  # 32 characters
@@ -50,6 +52,8 @@ async def say_long(world: World, text: str) -> None:
 async def record(world: World) -> None:
     """Two sessions full of such texts, by people with such names, with such tags."""
     role = world.guild.create_role("Role")
+    cog = world.bot.get_cog("Recorder")
+    assert isinstance(cog, Recorder)
     people = [
         world.guild.add_member(world.env.create_user(f"evil{number}", global_name=name))
         for number, name in enumerate(NAMES)
@@ -64,6 +68,9 @@ async def record(world: World) -> None:
                 await people[number % len(people)].edit(message, f"{text} **edited**")
             if number < 4:
                 assert "Tag added" in await world.say(f"!record tag {number} @everyone _a_ [b](c)")
+        hook = world.guild.create_webhook(world.channel, "@everyone [x](b) `y` **z**")
+        hooked = await hook.send("@everyone needle")
+        cog.annotate(hooked, model="@everyone `x` [y](z)")
         await say_long(world, "needle @everyone `**" * 200)
         await say_long(world, "n" * 4_000)
         await world.say("!record stop")
@@ -74,6 +81,7 @@ CALLS: list[tuple[str, dict[str, str]]] = [
     ("load", {"name": "{name}"}),
     ("search", {"name": "{name}", "query": "needle"}),
     ("search", {"name": "all", "query": "needle"}),
+    ("search", {"name": "all", "query": '"needle https evil example"'}),
     ("search", {"name": "all", "query": "nedle"}),
     ("search", {"name": "all", "query": "@everyone from:`**[a](b)"}),
     ("stats", {"name": "{name}"}),
@@ -126,9 +134,10 @@ async def test_every_answer_is_harmless(world: World) -> None:
     for name in (f"@everyone _needle_ {EMOJI}", "# [needle](b) ~~x~~"):
         for command, options in CALLS:
             filled = {key: value.replace("{name}", name) for key, value in options.items()}
-            await world.staff.slash(world.channel, f"record {command}", **filled)
+            answer = await world.staff.slash(world.channel, f"record {command}", **filled)
+            assert answer.response is not None, (command, filled)
             quoted = (f'"{value}"' for value in filled.values())
-            await world.say(" ".join((f"!record {command}", *quoted)))
+            assert await world.say(" ".join((f"!record {command}", *quoted))), (command, filled)
             await world.env.advance_time(700)  # no buttons are waited for any more
     texts = assert_harmless(world, world.channel)
     assert all("🚀" in text or "needle" in text for text in texts if text.startswith("📖"))
