@@ -7,10 +7,12 @@ again where it was; what has none with it goes out under ``recorder``, and comes
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from recorder import dce_parts as parts
 from recorder import jsonl
@@ -50,6 +52,19 @@ _SPOKEN = frozenset({"Default", "Reply", "20", "21", "23"})  # 20, 23: commands;
 # What we do not know ourselves, so that it goes out as it came in.
 _KEPT = frozenset("type callEndedTimestamp reactions mentions inlineEmojis reference".split())
 _KEPT_OF_AUTHORS = frozenset("discriminator color roles avatarUrl".split())
+# What a message shows beside its text, when it shows nothing.
+_PARTS: dict[str, Json] = {
+    "attachments": [],
+    "embeds": [],
+    "stickers": [],
+    "reactions": [],
+    "mentions": [],
+    "inlineEmojis": [],
+}
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_ENCODED_PARTS = _encode(_PARTS).removeprefix("{")
+_SYSTEM: dict[str, Json] = {"keys": {"type": "system_message"}}
+_ENCODED_PARTS_OF_SYSTEM = _encode({**_PARTS, "recorder": _SYSTEM}).removeprefix("{")
 _DISCORD_EPOCH = 1_420_070_400_000  # milliseconds, from which ids count
 _MADE_IDS = 1 << 22
 _NO_ID = "0"
@@ -171,29 +186,48 @@ def read_message(data: Mapping[str, Json], root: Root) -> tuple[Message, Change 
     return message, Deletion(time, message.channel_id, message.message_id)
 
 
-def write_message(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
+def encode_message(recorded: RecordedMessage, root: Root) -> str:
     """A message as DiscordChatExporter has it, and what that cannot hold under ``recorder``."""
-    message = recorded.message
-    data = _plain(recorded, root)
-    if not (
-        message.extra
-        or message.model
-        or message.attachments
-        or message.type == "system_message"
-        or message.message_id is None
-        or message.channel_id != root.channel_id
-        or recorded.deleted_at
-    ):
-        return data
+    if _says_all(recorded, root):
+        return _encode_said(recorded)
+    data = _data(recorded, root)
     ours: dict[str, Json] = {}
-    wanted, found = jsonl.as_json(message), jsonl.as_json(read_message(data, root)[0])
+    wanted = jsonl.as_json(recorded.message)
+    found = jsonl.as_json(read_message(data, root)[0])
     if keys := {key: value for key, value in wanted.items() if found.get(key, ...) != value}:
         ours["keys"] = keys
     if without := [key for key in found if key not in wanted]:
         ours["without"] = list(without)
     if recorded.deleted_at:
         ours["deleted_at"] = recorded.deleted_at.isoformat()
-    return {**data, "recorder": ours} if ours else data
+    return _encode({**data, "recorder": ours} if ours else data)
+
+
+def _says_all(recorded: RecordedMessage, root: Root) -> bool:
+    """Whether nothing is to be told but who said what, as with most messages."""
+    message, name = recorded.message, recorded.message.speaker
+    if message.extra and (message.extra.keys() != {"display_name"} or name == message.author):
+        return False
+    return (
+        name != ""
+        and message.message_id is not None
+        and message.channel_id == root.channel_id
+        and not (message.model or message.attachments)
+        and not (recorded.edited_at or recorded.deleted_at)
+    )
+
+
+def _encode_said(recorded: RecordedMessage) -> str:
+    """The same text as the slower way gives."""
+    message = recorded.message
+    author = _encode_author(message.author_id, message.author, message.speaker, message.type)
+    end = _ENCODED_PARTS_OF_SYSTEM if message.type == "system_message" else _ENCODED_PARTS
+    return f'{_encode(_head(recorded))[:-1]}, "author": {author}, {end}'
+
+
+@lru_cache(maxsize=1_000)
+def _encode_author(author_id: str, name: str, nickname: str, type: str) -> str:
+    return _encode(_author(author_id, name, nickname, type))
 
 
 def _message(line: dict[str, Json]) -> Message:
@@ -274,42 +308,44 @@ def _after(rest: dict[str, Json]) -> dict[str, Json]:
     return after
 
 
-def _plain(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
-    """A message with the keys that DiscordChatExporter has, in its order."""
-    message = recorded.message
-    extra = message.extra
+def _head(recorded: RecordedMessage) -> dict[str, Json]:
+    """What stands before the author."""
+    message, edited_at = recorded.message, recorded.edited_at
     message_id = message.message_id or _made_id(message.timestamp, recorded.message_index)
-    edited_at = recorded.edited_at
-    data: dict[str, Json] = {
+    return {
         "id": str(message_id),
-        "type": "Default",
+        "type": _type(message.extra),
         "timestamp": message.timestamp.isoformat(),
         "timestampEdited": edited_at.isoformat() if edited_at else None,
         "callEndedTimestamp": None,
         "isPinned": False,
         "content": message.content,
-        "author": {
-            "id": message.author_id,
-            "name": message.author,
-            "discriminator": "0000",
-            "nickname": message.speaker,
-            "color": None,
-            "isBot": message.type == "bot_response",
-            "roles": [],
-            "avatarUrl": parts.default_avatar(message.author_id),
-        },
-        "attachments": [],
-        "embeds": [],
-        "stickers": [],
-        "reactions": [],
-        "mentions": [],
-        "inlineEmojis": [],
     }
-    if not extra and not message.attachments:
-        return data
-    data["type"] = _type(extra)
+
+
+def _author(author_id: str, name: str, nickname: str, type: str) -> dict[str, Json]:
+    return {
+        "id": author_id,
+        "name": name,
+        "discriminator": "0000",
+        "nickname": nickname,
+        "color": None,
+        "isBot": type == "bot_response",
+        "roles": [],
+        "avatarUrl": parts.default_avatar(author_id),
+    }
+
+
+def _data(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
+    """A message with the keys that DiscordChatExporter has, in its order."""
+    message, extra = recorded.message, recorded.message.extra
+    data = {
+        **_head(recorded),
+        "author": _author(message.author_id, message.author, message.speaker, message.type),
+        **_PARTS,
+    }
     edited = extra.get("edited_timestamp")
-    if isinstance(edited, str) and edited_at:
+    if isinstance(edited, str) and recorded.edited_at:
         data["timestampEdited"] = edited
     data["isPinned"] = extra.get("pinned") is True
     data |= parts.write_seen(extra, message.attachments)

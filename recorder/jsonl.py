@@ -197,10 +197,10 @@ def from_json(data: Mapping[str, Json]) -> Message | Change:
         content=_text(data, "content"),
         type=cast(MessageType, data["type"]),
         model=_text(data, "model") if data.get("model") is not None else None,
-        attachments=_attachments(data),
+        attachments=_attachments(data) if "attachments" in data else (),
         message_id=_message_id(data),
         channel_id=_text(data, "channel_id") if data.get("channel_id") is not None else None,
-        extra={key: value for key, value in data.items() if key not in _OWN_KEYS},
+        extra={} if data.keys() <= _OWN_KEYS else _extra(data),
     )
 
 
@@ -216,9 +216,12 @@ def _change(data: Mapping[str, Json], timestamp: datetime) -> Change:
         return Erased(timestamp, channel_id, message_id)
     if data["type"] == "reaction":
         return _reaction(data, timestamp, channel_id, message_id)
-    extra = {key: value for key, value in data.items() if key not in _OWN_KEYS}
     content, attachments = _text(data, "content"), _attachments(data)
-    return Edit(timestamp, channel_id, message_id, content, attachments, extra)
+    return Edit(timestamp, channel_id, message_id, content, attachments, _extra(data))
+
+
+def _extra(data: Mapping[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in data.items() if key not in _OWN_KEYS}
 
 
 def _reaction(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from recorder.dce import Root, take_root, write_message, write_root
+from recorder.dce import Root, encode_message, take_root, write_root
 from recorder.exports.recording import Recording
 from recorder.models import RecordedMessage
 
@@ -30,8 +30,7 @@ def render(recording: Recording) -> Iterator[str]:
     yield "{\n" + ",\n".join(keys) + ',\n  "messages": ['
     count = 0
     for recorded in chain([first] if first else [], messages):
-        data = write_message(recorded, root)
-        yield f"{',' if count else ''}\n    {_encode(data)}"
+        yield f"{',' if count else ''}\n    {encode_message(recorded, root)}"
         count += 1
     yield f'\n  ],\n  "messageCount": {count}\n}}\n'
 

@@ -22,7 +22,7 @@ from recorder.errors import RecorderError, StorageError
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
-COMMANDS = [cast("commands.HybridCommand[Any, ..., Any]", c) for c in Answering.record.commands]
+COMMANDS = list(cast("set[commands.HybridCommand[Any, ..., Any]]", Answering.record.commands))
 PIECES = (
     *"a B é ß ﬁ İ ǆ 0 ٣ 漢 刷新 ひ 한 ไทย שלום مرحبا ❤️ 👨\u200d👩\u200d👧".split(),
     *"@everyone @here <@1> <@!1> <@&1> <#1> <:a:1> <t:1:R> </a:1> <id:home>".split(),
