@@ -7,17 +7,14 @@ again where it was; what has none with it goes out under ``recorder``, and comes
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import lru_cache
 
 from recorder import dce_parts as parts
 from recorder import jsonl
 from recorder.errors import InvalidLine
-from recorder.models import Change, Deletion, Json, Message, RecordedMessage
+from recorder.models import Change, Deletion, Json, Message
 
 MESSAGE_START = re.compile(r'\{\s*"id"\s*:\s*"?\d+"?\s*,\s*"type"\s*:\s*"[^"]*"\s*,\s*"timestamp"')
 """What a message begins with, in every version, and nothing else in a file does."""
@@ -49,25 +46,9 @@ _EVENTS = {
 }
 _TYPES = {event: type for type, event in _EVENTS.items()}
 _SPOKEN = frozenset({"Default", "Reply", "20", "21", "23"})  # 20, 23: commands; 21: of a thread
-# What we do not know ourselves, so that it goes out as it came in.
-_KEPT = frozenset("type callEndedTimestamp reactions mentions inlineEmojis reference".split())
-_KEPT_OF_AUTHORS = frozenset("discriminator color roles avatarUrl".split())
-# What a message shows beside its text, when it shows nothing.
-_PARTS: dict[str, Json] = {
-    "attachments": [],
-    "embeds": [],
-    "stickers": [],
-    "reactions": [],
-    "mentions": [],
-    "inlineEmojis": [],
-}
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_ENCODED_PARTS = _encode(_PARTS).removeprefix("{")
-_SYSTEM: dict[str, Json] = {"keys": {"type": "system_message"}}
-_ENCODED_PARTS_OF_SYSTEM = _encode({**_PARTS, "recorder": _SYSTEM}).removeprefix("{")
-_DISCORD_EPOCH = 1_420_070_400_000  # milliseconds, from which ids count
-_MADE_IDS = 1 << 22
-_NO_ID = "0"
+NO_ID = "0"
+"""Of a guild that is none, as direct messages have it."""
+
 _EXPORT = "export"
 
 
@@ -100,7 +81,7 @@ class Root:
     def __post_init__(self) -> None:
         for key, place in (("guild_id", self.guild), ("channel_id", self.channel)):
             place_id = parts.id_of(place)
-            object.__setattr__(self, key, None if place_id == _NO_ID else place_id)
+            object.__setattr__(self, key, None if place_id == NO_ID else place_id)
 
     @property
     def channel_name(self) -> str | None:
@@ -186,50 +167,6 @@ def read_message(data: Mapping[str, Json], root: Root) -> tuple[Message, Change 
     return message, Deletion(time, message.channel_id, message.message_id)
 
 
-def encode_message(recorded: RecordedMessage, root: Root) -> str:
-    """A message as DiscordChatExporter has it, and what that cannot hold under ``recorder``."""
-    if _says_all(recorded, root):
-        return _encode_said(recorded)
-    data = _data(recorded, root)
-    ours: dict[str, Json] = {}
-    wanted = jsonl.as_json(recorded.message)
-    found = jsonl.as_json(read_message(data, root)[0])
-    if keys := {key: value for key, value in wanted.items() if found.get(key, ...) != value}:
-        ours["keys"] = keys
-    if without := [key for key in found if key not in wanted]:
-        ours["without"] = list(without)
-    if recorded.deleted_at:
-        ours["deleted_at"] = recorded.deleted_at.isoformat()
-    return _encode({**data, "recorder": ours} if ours else data)
-
-
-def _says_all(recorded: RecordedMessage, root: Root) -> bool:
-    """Whether nothing is to be told but who said what, as with most messages."""
-    message, name = recorded.message, recorded.message.speaker
-    if message.extra and (message.extra.keys() != {"display_name"} or name == message.author):
-        return False
-    return (
-        name != ""
-        and message.message_id is not None
-        and message.channel_id == root.channel_id
-        and not (message.model or message.attachments)
-        and not (recorded.edited_at or recorded.deleted_at)
-    )
-
-
-def _encode_said(recorded: RecordedMessage) -> str:
-    """The same text as the slower way gives."""
-    message = recorded.message
-    author = _encode_author(message.author_id, message.author, message.speaker, message.type)
-    end = _ENCODED_PARTS_OF_SYSTEM if message.type == "system_message" else _ENCODED_PARTS
-    return f'{_encode(_head(recorded))[:-1]}, "author": {author}, {end}'
-
-
-@lru_cache(maxsize=1_000)
-def _encode_author(author_id: str, name: str, nickname: str, type: str) -> str:
-    return _encode(_author(author_id, name, nickname, type))
-
-
 def _message(line: dict[str, Json]) -> Message:
     message = jsonl.from_json(line)
     if not isinstance(message, Message):
@@ -261,7 +198,7 @@ def _line(rest: dict[str, Json], root: Root) -> dict[str, Json]:
     }
     if not spoken and str(type) in _EVENTS:
         line["event"] = _EVENTS[str(type)]
-    if isinstance(type, str) and type != _type(line):
+    if isinstance(type, str) and type != type_of(line):
         rest["type"] = type
     if further := parts.author_further(author, str(line["author_id"])):
         rest["author"] = further
@@ -283,7 +220,7 @@ def _names(author: dict[str, Json]) -> dict[str, Json]:
 def _before(rest: dict[str, Json], root: Root, content: str) -> dict[str, Json]:
     """Whom the message answers, and whom it names; taken out of `rest`."""
     before: dict[str, Json] = {}
-    answered = parts.read_reference(rest, root.guild_id or _NO_ID, root.channel_id)
+    answered = parts.read_reference(rest, root.guild_id or NO_ID, root.channel_id)
     if answered is not None and not isinstance(rest.get("forwardedMessage"), dict):
         before["reply_to"] = answered
     mentions = rest.get("mentions")
@@ -305,80 +242,16 @@ def _after(rest: dict[str, Json]) -> dict[str, Json]:
     edited = rest.pop("timestampEdited", None)
     if isinstance(edited, str):
         after["edited_timestamp"] = edited
+    if reactions := parts.read_reactions(rest.get("reactions")):
+        after["reactions"] = dict(reactions)
+        if rest["reactions"] == parts.write_reactions(reactions):
+            del rest["reactions"]
     return after
 
 
-def _head(recorded: RecordedMessage) -> dict[str, Json]:
-    """What stands before the author."""
-    message, edited_at = recorded.message, recorded.edited_at
-    message_id = message.message_id or _made_id(message.timestamp, recorded.message_index)
-    return {
-        "id": str(message_id),
-        "type": _type(message.extra),
-        "timestamp": message.timestamp.isoformat(),
-        "timestampEdited": edited_at.isoformat() if edited_at else None,
-        "callEndedTimestamp": None,
-        "isPinned": False,
-        "content": message.content,
-    }
-
-
-def _author(author_id: str, name: str, nickname: str, type: str) -> dict[str, Json]:
-    return {
-        "id": author_id,
-        "name": name,
-        "discriminator": "0000",
-        "nickname": nickname,
-        "color": None,
-        "isBot": type == "bot_response",
-        "roles": [],
-        "avatarUrl": parts.default_avatar(author_id),
-    }
-
-
-def _data(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
-    """A message with the keys that DiscordChatExporter has, in its order."""
-    message, extra = recorded.message, recorded.message.extra
-    data = {
-        **_head(recorded),
-        "author": _author(message.author_id, message.author, message.speaker, message.type),
-        **_PARTS,
-    }
-    edited = extra.get("edited_timestamp")
-    if isinstance(edited, str) and recorded.edited_at:
-        data["timestampEdited"] = edited
-    data["isPinned"] = extra.get("pinned") is True
-    data |= parts.write_seen(extra, message.attachments)
-    mentions = extra.get("mentions")
-    data["mentions"] = parts.write_mentions(mentions if isinstance(mentions, dict) else {})
-    if isinstance(answered := extra.get("reply_to"), str):
-        data["reference"] = parts.write_reference(
-            answered, root.guild_id or _NO_ID, message.channel_id
-        )
-    if isinstance(forwarded := extra.get("forwarded"), dict):
-        data["forwardedMessage"] = parts.write_forwarded(forwarded)
-    kept = extra.get("dce")
-    return _with_kept(data, kept) if isinstance(kept, dict) else data
-
-
-def _with_kept(data: dict[str, Json], kept: dict[str, Json]) -> dict[str, Json]:
-    """`data` with what was kept aside when the message came in; it never hides what is ours."""
-    author, further = data["author"], kept.get("author")
-    added = {key: value for key, value in kept.items() if key not in data or key in _KEPT}
-    if isinstance(author, dict) and isinstance(further, dict):
-        open_keys = {k: v for k, v in further.items() if k not in author or k in _KEPT_OF_AUTHORS}
-        added["author"] = author | open_keys
-    return data | {key: value for key, value in added.items() if key not in ("recorder", _EXPORT)}
-
-
-def _type(extra: Mapping[str, Json]) -> str:
+def type_of(extra: Mapping[str, Json]) -> str:
+    """The type of a message that says this beside its text."""
     event = extra.get("event")
     if isinstance(event, str) and event in _TYPES:
         return _TYPES[event]
     return "Default" if extra.get("reply_to") is None else "Reply"
-
-
-def _made_id(time: datetime, index: int) -> int:
-    """An id for a message without one, that sorts by its time, as Discord's do."""
-    milliseconds = max(int(time.timestamp() * 1000) - _DISCORD_EPOCH, 0)
-    return milliseconds * _MADE_IDS + index % _MADE_IDS

@@ -124,7 +124,8 @@ def write_forwarded(forwarded: Object) -> Object:
 def _read_file(data: Object, place: int) -> Object:
     rest = dict(data)
     url = str(rest.pop("url", ""))
-    file: Object = {"name": rest.pop("fileName", None), "size": rest.pop("fileSizeBytes", None)}
+    size = rest.pop("fileSizeBytes", None) or None  # an empty one goes out again as such
+    file: Object = {"name": rest.pop("fileName", None), "size": size}
     if rest.get("id") == _attachment_id(url, place):
         del rest["id"]
     return {key: value for key, value in (file | rest).items() if value is not None}
@@ -286,6 +287,33 @@ def default_avatar(user_id: str) -> str:
     """The picture that Discord shows for somebody without one."""
     number = (int(user_id) >> 22) % 6 if _ID.fullmatch(user_id) else 0
     return f"https://cdn.discordapp.com/embed/avatars/{number}.png"
+
+
+# Reactions: with us, by emoji how many.
+
+
+def read_reactions(reactions: Json | None) -> dict[str, int]:
+    """How many reacted, by emoji."""
+    counts: dict[str, int] = {}
+    for reaction in _objects(reactions):
+        emoji, count = reaction.get("emoji"), reaction.get("count")
+        name = emoji.get("name") if isinstance(emoji, dict) else None
+        if isinstance(emoji, dict) and isinstance(name, str) and isinstance(count, int):
+            shown = f":{name}:" if id_of(emoji) not in (None, "0") else name
+            counts[shown] = counts.get(shown, 0) + count
+    return {emoji: count for emoji, count in counts.items() if count > 0}
+
+
+def write_reactions(counts: Mapping[str, int]) -> list[Json]:
+    """Reactions with the keys that DiscordChatExporter has; of people unknown."""
+    return [
+        {
+            "emoji": {"id": "", "name": emoji, "code": emoji, "isAnimated": False, "imageUrl": ""},
+            "count": count,
+            "users": [],
+        }
+        for emoji, count in counts.items()
+    ]
 
 
 # Which message is answered.

@@ -19,6 +19,7 @@ from recorder.models import Json
 
 _CHUNK_BYTES = 1 << 20
 _LONGEST_VALUE = 64 << 20
+_LONGEST_IN_HEAD = 4 << 20
 _LONGEST_START = 1_000  # characters that the beginning of an object is known by
 _LONGEST_WORD = 16  # characters that are only understood together, such as an escape
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -98,7 +99,9 @@ class JsonDocument:
             try:
                 if self._next() in ("}", ""):
                     return
-                key = self._value()
+                if self._next() != '"':
+                    raise _Broken("is not JSON (a key is missing)")
+                key = self._value(_LONGEST_IN_HEAD)
                 if self._next() != ":":
                     raise _Broken("is not JSON (a colon is missing)")
                 self._position += 1
@@ -106,7 +109,11 @@ class JsonDocument:
                     self._position += 1
                     self.has_array = True
                     return
-                yield str(key), self._value()
+                value = self._value(_LONGEST_IN_HEAD)
+                if self._start.search(self._text, self._value_start, self._position):
+                    self._position = self._value_start
+                    raise _Broken("has messages where none should be")
+                yield str(key), value
             except _Broken as broken:
                 yield self._damage(str(broken))
                 self._seek()
@@ -128,10 +135,14 @@ class JsonDocument:
                     return
                 continue
             try:
+                if sign != "{":
+                    raise _Broken("is not a JSON object")
                 value = self._value()
             except _Broken as broken:
                 yield self._damage(str(broken))
                 self._seek()
+                if self._next() == "":
+                    return
                 continue
             text = self._text[self._value_start : self._position]
             self._known = (self._value_start, self._offset(self._value_start))
@@ -140,7 +151,7 @@ class JsonDocument:
             else:
                 yield Item(value, text, self._known[1])
 
-    def _value(self) -> Json:
+    def _value(self, longest: int = _LONGEST_VALUE) -> Json:
         """The value at the position, which moves behind it."""
         self._next()
         while True:
@@ -149,7 +160,7 @@ class JsonDocument:
             except json.JSONDecodeError as error:
                 # A value that the window cuts off fails at the window's end, a text at its begin.
                 missing = _CHUNK_BYTES if error.msg.startswith("Unterminated") else _LONGEST_WORD
-                if len(self._text) - error.pos < missing and self._more():
+                if len(self._text) - error.pos < missing and self._more(longest):
                     continue
                 offset = self._offset(error.pos)
                 raise _Broken(f"is not JSON ({error.msg}, byte {offset + 1})") from None
@@ -179,10 +190,10 @@ class JsonDocument:
                 return
         self._position = found.start()
 
-    def _more(self) -> bool:
+    def _more(self, longest: int = _LONGEST_VALUE) -> bool:
         """Drop the text before the position and read on; false at the end of the file."""
         rest = len(self._text) - self._position
-        if self._ended or rest > _LONGEST_VALUE:
+        if self._ended or rest > longest:
             return False
         data = self._file.read(max(_CHUNK_BYTES, rest))
         self._progress(len(data))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import resource
@@ -200,8 +202,10 @@ def test_jsonl_is_the_lines() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_session_without_messages(format: str) -> None:
     text = rendered(format, [])
-    if format == "json":
+    if format in ("json", "dce"):
         assert json.loads(text)["messages"] == []
+    elif format == "csv":
+        assert len(text.splitlines()) == 1
     else:
         ends = {"txt": f"Messages: 0\n{'=' * 37}\n\n", "md": "## Conversation\n", "jsonl": ""}
         assert text.endswith(ends[format])
@@ -215,7 +219,7 @@ def test_a_running_session_shows_as_many_messages_as_its_header_says() -> None:
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     exporter = SessionExporter(Conversation(lambda: EXAMPLE), ZoneInfo("UTC"))
-    with pytest.raises(InvalidInput, match=r'"pdf".*txt, md, json, jsonl'):
+    with pytest.raises(InvalidInput, match=r'"pdf".*txt, md, json, jsonl, csv, dce'):
         exporter.render(session(4), "pdf", NOW)
 
 
@@ -445,6 +449,54 @@ def test_a_markdown_parser_sees_the_headings_of_messages_and_no_others(
             assert re.match("https?://", str(token.attrs["href"]), re.IGNORECASE)
 
 
+def rows(*messages: Message) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(rendered("csv", messages), newline="")))
+
+
+def test_csv_has_a_row_a_message() -> None:
+    full = message(
+        'one, "two"\nthree <@5>',
+        model="claude",
+        attachments=("https://a", "https://b"),
+        message_id=1234567890123456789,
+        channel_id="70",
+        extra={"reply_to": "12", "mentions": {"<@5>": "@Ann"}, "embeds": [{"title": "Docs"}]},
+    )
+    assert rendered("csv", [full], "Europe/Berlin").startswith(
+        "message_index,timestamp,author,author_id,type,content,model,attachments,reply_to,"
+        "edited_at,deleted_at,tags,message_id,channel_id\r\n1,2025-11-08T16:45:00+01:00,STRYK,"
+    )
+    assert rows(full) == [
+        {
+            "message_index": "1",
+            "timestamp": "2025-11-08T15:45:00+00:00",
+            "author": "STRYK",
+            "author_id": "123",
+            "type": "user_message",
+            "content": 'one, "two"\nthree @Ann\nDocs',
+            "model": "claude",
+            "attachments": "https://a\nhttps://b",
+            "reply_to": "12",
+            "edited_at": "",
+            "deleted_at": "",
+            "tags": "",
+            "message_id": "1234567890123456789",
+            "channel_id": "70",
+        }
+    ]
+
+
+@given(conversations(texts | st.sampled_from("=+-@\t\r").flatmap(lambda c: texts.map(c.__add__))))
+def test_csv_is_read_back_and_no_cell_is_a_formula(messages: list[Message]) -> None:
+    found = rows(*messages)
+    assert [row["message_index"] for row in found] == [str(i + 1) for i in range(len(messages))]
+    for row, each in zip(found, messages, strict=True):
+        assert row["content"].removeprefix("'") == each.text.removeprefix("'")
+        assert row["author"] in (each.author, f"'{each.author}")
+        for cell in row.values():
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
 @given(conversations(texts), texts)
 def test_json_says_what_the_messages_say(messages: list[Message], name: str) -> None:
     data = json.loads(rendered("json", messages, "Asia/Kolkata", name))
@@ -456,7 +508,7 @@ def test_json_says_what_the_messages_say(messages: list[Message], name: str) -> 
     assert all(list(each)[:4] == first_keys for each in data["messages"])
 
 
-@pytest.mark.parametrize("format", ["txt", "md", "json", "jsonl"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_memory_does_not_grow_with_the_session(format: str) -> None:
     count = 10_000
 

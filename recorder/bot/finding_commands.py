@@ -169,7 +169,10 @@ class FindingCommands(Answering):
         await self.say(context, replies.tags(session, tags, prefix_of(context)))
 
     @Answering.record.command()  # type: ignore[arg-type]
-    @app_commands.describe(name="The session's name", format="txt, md, json or jsonl")
+    @app_commands.describe(
+        name="The session's name",
+        format="txt, md, json, jsonl, csv, or dce for DiscordChatExporter's JSON",
+    )
     async def export(self, context: Context, name: str, format: str = "md") -> None:
         """Get a session as a file."""
         session = await self.session(context, name)
@@ -178,7 +181,7 @@ class FindingCommands(Answering):
             if not self.may_control(context):
                 raise InvalidInput(
                     "The JSONL holds what was deleted, too: it is for those who may manage "
-                    "messages. Choose txt, md or json."
+                    "messages. Choose another format."
                 )
             if not self._only_managers_see(context):
                 await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)

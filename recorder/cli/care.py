@@ -203,7 +203,7 @@ def import_(
 
     for path in files:
         if not path.is_file():
-            raise click.BadParameter(f"{path} is no file.")
+            raise click.BadParameter(f"{path} is no regular file.")
     # With --strict a file is read twice: to check it, and to take it in.
     sizes = {path: (2 if strict else 1) * path.stat().st_size for path in files}
 

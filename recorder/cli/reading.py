@@ -147,7 +147,7 @@ def replay(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="The file, or - for standard output.  [default: exports/NAME.FORMAT in the data folder]",
+    help="The file, or - for standard output.  [default: exports/NAME.SUFFIX in the data folder]",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @as_of_option
@@ -162,7 +162,11 @@ def export(
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
-    """Export a session as txt, md, json or jsonl."""
+    """Export a session as a file, whole or not at all.
+
+    txt and md are for people, json and csv for other programs, dce is DiscordChatExporter's JSON
+    for the viewers made for it, and jsonl is the session's own file, with what was deleted.
+    """
     reader, at = Reader(settings.data), now()
     session = reader.find(name)
     exporter = SessionExporter(reader, settings.timezone)

@@ -135,8 +135,9 @@ def test_import_gives_the_same_bytes(run: Run, data: Path, session: str, tmp_pat
     assert (data / "sessions" / path.name).read_bytes() == elsewhere.read_bytes()
     assert run("export", "oauth", "jsonl", "-o", "-").stdout.encode() == elsewhere.read_bytes()
     assert run("verify").returncode == 0
-    taken = run("import", elsewhere)
-    assert taken.returncode == 2 and "is taken" in taken.stderr
+    again = run("import", elsewhere)
+    assert (again.returncode, again.stdout) == (0, "oauth: 3 messages, 0 new\n")
+    assert run("verify").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_import_gives_the_same_bytes(run: Run, data: Path, session: str, tmp_pat
         (b"[]\n", "is not a JSON object"),
     ],
 )
-def test_a_bad_line_is_named_and_changes_nothing(
+def test_a_bad_line_is_named_and_the_rest_comes_in(
     run: Run, data: Path, tmp_path: Path, line: bytes, fault: str
 ) -> None:
     good = b'{"timestamp": "2025-11-08T15:45:00", "author": "a", "author_id": "bot", '
@@ -156,13 +157,34 @@ def test_a_bad_line_is_named_and_changes_nothing(
     path = tmp_path / "foreign.jsonl"
     path.write_bytes(good + line)
     run("init")
-    result = run("import", path)
+    result = run("import", path, "--strict")
     assert result.returncode == 2
     assert f"{path}, line 2:" in result.stderr and fault in result.stderr
     assert run("list").stdout == "Nothing has been recorded yet.\n"
     assert list((data / "sessions").iterdir()) == []
-    skipped = run("import", path, "--skip-bad-lines")
-    assert skipped.stdout == "foreign: 1 message\n" and "line 2" in skipped.stderr
+    rest = run("import", path)
+    assert (rest.returncode, rest.stdout) == (1, "foreign: 1 message\n")
+    assert rest.stderr.startswith(f"Left out: {path}, line 2: ") and fault in rest.stderr
+    assert run("verify").returncode == 0
+
+
+def test_discord_chat_exporters_files_go_in_and_out(run: Run, data: Path, tmp_path: Path) -> None:
+    author = {"id": "5", "name": "mira"}
+    messages: list[dict[str, object]] = [
+        {"id": str(n), "type": "Default", "timestamp": NOW.isoformat(), "author": author}
+        for n in range(1, 5)
+    ]
+    messages[2]["author"] = "nobody"
+    root = {"guild": {"id": "9"}, "channel": {"id": "8", "name": "general"}, "messages": messages}
+    path = tmp_path / "Crew - general [8].json"
+    path.write_text(json.dumps(root))
+    result = run("import", path)
+    assert (result.returncode, result.stdout) == (1, "general: 3 messages\n")
+    assert f"{path}, message 3 (byte " in result.stderr
+    out = data / "exports" / "general.dce.json"
+    assert run("export", "general", "dce").stdout.startswith(f"{out}: 3 messages")
+    assert run("import", out).stdout == "general: 3 messages, 0 new\n"
+    assert run("export", "general", "csv", "-o", "-").stdout.count("\n") == 4
     assert run("verify").returncode == 0
 
 

@@ -96,7 +96,7 @@ def state(folder: Path) -> dict[str, str]:
         ("import {data}/taken.md", "Nothing was imported"),
         ("import {data}/taken.md --guild mine", "a number"),
         ("import {data}/taken.md {data}/taken.md --name x", "one file"),
-        ("import /dev/null", "cannot be read twice"),
+        ("import /dev/null", "no regular file"),
         ("backup {data}", "in the data folder itself"),
         ("backup {data}/exports/b", "in the data folder itself"),
         ("backup {data}/taken.md", "is a file"),
