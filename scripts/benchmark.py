@@ -33,7 +33,7 @@ from recorder.database import DATABASE_NAME, open_for_writing, prepare_folder
 from recorder.session_exporter import FORMATS
 from recorder.store.journal import LINE_COLUMNS, MESSAGE_COLUMNS, message_row
 from recorder.verification import verify
-from scripts import bench_search
+from scripts import bench_formats, bench_search
 from scripts.burst import Burst, measure
 
 CHANNEL = Channel("123456789012345678", "benchmark", "1")
@@ -260,6 +260,39 @@ def search(bench: Bench, copies: int, data: Path | None) -> None:
             }
         )
     bench.show(rows)
+
+
+@main.command()
+@click.option("--messages", default=100_000, show_default=True, help="Exported.")
+@click.option("--imported", default=1_000_000, show_default=True, help="Imported.")
+@click.pass_obj
+def formats(bench: Bench, messages: int, imported: int) -> None:
+    """Exports and imports: messages a second and peak memory, each in a process of its own."""
+    base = [message for session in bench.corpus().values() for message in session]
+    rows: list[Figures] = []
+    with bench.fresh_folder() as folder:
+        bench_formats.write_jsonl(folder.with_name("exported.jsonl"), base, messages)
+        bench_formats.write_jsonl(folder.with_name("imported.jsonl"), base, imported)
+        asyncio.run(bench_formats.take_in(folder, folder.with_name("exported.jsonl")))
+        for format in ("json", "dce", "csv"):
+            runs = [bench_formats.export_elsewhere(folder, format) for _ in range(bench.rounds)]
+            rows.append(_row(f"export {format}", messages, runs))
+        runs = [bench_formats.import_elsewhere(folder.with_name("imported.jsonl"))]
+        rows.append(_row("import jsonl", imported, runs))
+        bench_formats.write_dce(folder.with_name("imported.json"), base, imported)
+        runs = [bench_formats.import_elsewhere(folder.with_name("imported.json"))]
+        rows.append(_row("import dce", imported, runs))
+    bench.show(rows)
+
+
+def _row(what: str, messages: int, runs: list[bench_formats.Run]) -> Figures:
+    return {
+        "what": what,
+        "messages": messages,
+        "per_s": round(messages / statistics.median(run.seconds for run in runs)),
+        "per_cpu_s": round(messages / statistics.median(run.cpu_seconds for run in runs)),
+        "peak_memory_mb": round(max(run.peak_memory for run in runs) / 1024, 1),
+    }
 
 
 async def _record(folder: Path, messages: list[Message], waiting: int) -> float:

@@ -402,7 +402,7 @@ def help_text(prefix: str) -> str:
         ("auto on|off|status", "record every day by itself"),
         ("optout, optin", "have nothing, or all, of you recorded here"),
         ("privacy", "what is kept of you, and how to have it erased"),
-        ("save <filename>", "save a copy: .txt, .md, .json or .jsonl"),
+        ("save <filename>", "save a copy: .txt, .md, .json, .jsonl, .csv, .dce.json"),
         ("list", "the sessions that everybody here may see"),
         ("load <name>", "replay a session"),
         ("search <name|all> <query>", "find messages"),

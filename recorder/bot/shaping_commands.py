@@ -23,7 +23,7 @@ class ShapingCommands(Answering):
     """Change recordings."""
 
     @Answering.record.command()  # type: ignore[arg-type]
-    @app_commands.describe(filename="With .txt, .md, .json or .jsonl behind")
+    @app_commands.describe(filename="With .txt, .md, .json, .jsonl, .csv or .dce.json behind")
     async def save(self, context: Context, *, filename: str) -> None:
         """Save a copy of this channel's session under a name of your own."""
         self.require_control(context)
