@@ -45,7 +45,8 @@ _EVENTS = {
     "46": "poll_result",
 }
 _TYPES = {event: type for type, event in _EVENTS.items()}
-_SPOKEN = frozenset({"Default", "Reply", "20", "21", "23"})  # 20, 23: commands; 21: of a thread
+# 20, 23: of a command; 21: of a thread; 0, 19: as Discord itself numbers the first two.
+_SPOKEN = frozenset({"Default", "Reply", "20", "21", "23", "0", "19"})
 NO_ID = "0"
 """Of a guild that is none, as direct messages have it."""
 
@@ -179,7 +180,7 @@ def _line(rest: dict[str, Json], root: Root) -> dict[str, Json]:
     author = parts.take_object(rest, "author")
     names = _names(author)
     type, content, message_id = (rest.pop(key, None) for key in ("type", "content", "id"))
-    spoken = type is None or type in _SPOKEN
+    spoken = type is None or str(type) in _SPOKEN
     speaker = "bot_response" if author.pop("isBot", None) is True else "user_message"
     attachments = parts.take_list(rest, "attachments")
     if message_id is None:
@@ -194,11 +195,9 @@ def _line(rest: dict[str, Json], root: Root) -> dict[str, Json]:
         "channel_id": root.channel_id,
         **_before(rest, root, str(content)),
         **parts.read_seen(rest, attachments),
-        **_after(rest),
+        **_after(rest, None if spoken else _EVENTS.get(str(type))),
     }
-    if not spoken and str(type) in _EVENTS:
-        line["event"] = _EVENTS[str(type)]
-    if isinstance(type, str) and type != type_of(line):
+    if type is not None and type != type_of(line):
         rest["type"] = type
     if further := parts.author_further(author, str(line["author_id"])):
         rest["author"] = further
@@ -232,20 +231,22 @@ def _before(rest: dict[str, Json], root: Root, content: str) -> dict[str, Json]:
     return before
 
 
-def _after(rest: dict[str, Json]) -> dict[str, Json]:
+def _after(rest: dict[str, Json], event: str | None) -> dict[str, Json]:
     """What was passed on, and what happened to the message; taken out of `rest`."""
     after: dict[str, Json] = {}
     if isinstance(rest.get("forwardedMessage"), dict):
         after["forwarded"] = parts.read_forwarded(parts.take_object(rest, "forwardedMessage"))
+    if event is not None:
+        after["event"] = event
     if rest.pop("isPinned", None) is True:
         after["pinned"] = True
-    edited = rest.pop("timestampEdited", None)
-    if isinstance(edited, str):
-        after["edited_timestamp"] = edited
     if reactions := parts.read_reactions(rest.get("reactions")):
         after["reactions"] = dict(reactions)
         if rest["reactions"] == parts.write_reactions(reactions):
             del rest["reactions"]
+    edited = rest.pop("timestampEdited", None)
+    if isinstance(edited, str):
+        after["edited_timestamp"] = edited
     return after
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -172,6 +172,14 @@ def written(path: Path, data: Data, **options: Any) -> Path:
 def records(path: Path) -> list[Record]:
     with open_source(path, lambda count: None) as source:
         return list(source.records)
+
+
+def paths(data: Json) -> Iterator[tuple[str | int, ...]]:
+    """Where the parts of a message stand."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield (key,)
+            yield from ((key, *further) for further in paths(value))
 
 
 def kept(data: Json) -> Json:

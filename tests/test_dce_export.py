@@ -6,12 +6,14 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import test_dce
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
@@ -118,6 +120,30 @@ def test_what_goes_out_comes_in_again(talk: list[Message], channel_id: str | Non
     with tempfile.TemporaryDirectory() as folder:
         (path := Path(folder) / "a.dce.json").write_text(text, encoding="utf-8")
         assert records(path) == talk
+
+
+RICH: list[dict[str, Any]] = [
+    message for data in FILES.values() for message in deepcopy(data["messages"])
+]
+PLACES = [(number, path) for number, message in enumerate(RICH) for path in test_dce.paths(message)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(PLACES), JSON)
+def test_no_wrong_type_stops_an_import_or_what_goes_out_of_it(
+    place: tuple[int, tuple[str | int, ...]], value: Any
+) -> None:
+    number, path = place
+    data = deepcopy(RICH[number])
+    part: Any = data
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    with tempfile.TemporaryDirectory() as folder:
+        (record,) = records(written(Path(folder) / "a.json", {"messages": [data]}))
+        if isinstance(record, Message):
+            (Path(folder) / "b.json").write_text(exported([record], channel_id=None))
+            assert records(Path(folder) / "b.json") == [record]
 
 
 def test_a_viewer_finds_all_keys_that_it_looks_for() -> None:
