@@ -201,8 +201,9 @@ def _line(rest: dict[str, Json], root: Root) -> dict[str, Json]:
         rest["type"] = type
     if further := parts.author_further(author, str(line["author_id"])):
         rest["author"] = further
-    kept = {key: value for key, value in rest.items() if not parts.is_empty(value)}
-    return {**line, "dce": kept} if kept else line
+    if kept := parts.without_empty(rest):
+        line["dce"] = kept
+    return line
 
 
 def _names(author: dict[str, Json]) -> dict[str, Json]:
@@ -240,9 +241,10 @@ def _after(rest: dict[str, Json], event: str | None) -> dict[str, Json]:
         after["event"] = event
     if rest.pop("isPinned", None) is True:
         after["pinned"] = True
-    if reactions := parts.read_reactions(rest.get("reactions")):
+    found = rest.get("reactions")
+    if found and (reactions := parts.read_reactions(found)):
         after["reactions"] = dict(reactions)
-        if rest["reactions"] == parts.write_reactions(reactions):
+        if found == parts.write_reactions(reactions):
             del rest["reactions"]
     edited = rest.pop("timestampEdited", None)
     if isinstance(edited, str):

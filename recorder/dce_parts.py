@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from recorder.errors import InvalidLine
 from recorder.models import MENTION, Json
@@ -17,9 +18,9 @@ _STICKER_FORMAT = "Png"
 Object = dict[str, Json]
 
 
-def is_empty(value: Json) -> bool:
-    """Whether nothing is said: DiscordChatExporter writes each key, with something or nothing."""
-    return value is None or value in ("", [], {})
+def without_empty(data: Object) -> Object:
+    """What says something: DiscordChatExporter writes each key, with something or nothing."""
+    return {k: v for k, v in data.items() if v or (v is not None and v not in ("", [], {}))}
 
 
 def id_of(data: Mapping[str, Json]) -> str | None:
@@ -105,7 +106,7 @@ def read_forwarded(data: Object) -> Object:
     if attachments:
         forwarded["attachments"] = [url_of(attachment) for attachment in attachments]
     forwarded |= read_seen(rest, attachments)
-    return forwarded | {key: value for key, value in rest.items() if not is_empty(value)}
+    return forwarded | without_empty(rest)
 
 
 def write_forwarded(forwarded: Object) -> Object:
@@ -170,7 +171,7 @@ def _write_sticker(sticker: Object) -> Object:
 
 
 def _read_embed(data: Object) -> Object:
-    embed: Object = {key: value for key, value in data.items() if not is_empty(value)}
+    embed = without_empty(data)
     colour = _COLOUR.fullmatch(str(embed.get("color")))
     if colour:
         embed["color"] = int(colour[1], 16)
@@ -272,17 +273,15 @@ def write_mentions(mentions: Mapping[str, Json]) -> list[Json]:
 
 def author_further(author: Object, author_id: str) -> Object:
     """What is known of an author beside the names."""
-    usual = {
-        "discriminator": _NO_DISCRIMINATOR,
-        "avatarUrl": default_avatar(author_id),
-    }
-    return {
-        key: value
-        for key, value in author.items()
-        if not is_empty(value) and value != usual.get(key)
-    }
+    further = without_empty(author)
+    if further.get("discriminator") == _NO_DISCRIMINATOR:
+        del further["discriminator"]
+    if further.get("avatarUrl") == default_avatar(author_id):
+        del further["avatarUrl"]
+    return further
 
 
+@lru_cache(maxsize=1_000)
 def default_avatar(user_id: str) -> str:
     """The picture that Discord shows for somebody without one."""
     number = (int(user_id) >> 22) % 6 if _ID.fullmatch(user_id) else 0

@@ -109,6 +109,7 @@ class JsonDocument:
                     self._position += 1
                     self.has_array = True
                     return
+                self._next()
                 value = self._value(_LONGEST_IN_HEAD)
                 if self._start.search(self._text, self._value_start, self._position):
                     self._position = self._value_start
@@ -152,8 +153,7 @@ class JsonDocument:
                 yield Item(value, text, self._known[1])
 
     def _value(self, longest: int = _LONGEST_VALUE) -> Json:
-        """The value at the position, which moves behind it."""
-        self._next()
+        """The value that begins at the position, which moves behind it."""
         while True:
             try:
                 value, end = decoder.raw_decode(self._text, self._position)

@@ -20,6 +20,12 @@ MENTION = re.compile(r"<(@[!&]?|#)(\d{1,20})>")
 _EMOJI_OR_COMMAND = re.compile(r"<(?:a?(:\w+:)|(/[^<>:\n]+):)\d+>")
 
 
+# Keys of a message's extra that change what people see.
+_SHOWN = frozenset(
+    "opted_out erased_at mentions forwarded embeds components poll stickers files".split()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message as it was when it was recorded.
@@ -80,7 +86,7 @@ class Message:
     @property
     def text(self) -> str:
         """What people saw: the text with names for mentions, embeds, polls, files."""
-        if not self.extra and "<" not in self.content:
+        if "<" not in self.content and self.extra.keys().isdisjoint(_SHOWN):
             return self.content
         if withheld := self.withheld:
             return f"[{withheld}]"
