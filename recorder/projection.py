@@ -20,7 +20,7 @@ from recorder.store.journal import WrittenLines
 from recorder.store.reading import FileState, Line
 
 _OPEN_FILES = 64
-_FOLDERS = ("sessions", "exports")
+_FOLDERS = ("sessions", "exports", "attachments")
 _TEMPORARY = ".rewritten"
 _BLOCK_BYTES = 1 << 20
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -137,10 +137,11 @@ class Projection:
 
     def _path(self, file_path: str, *folders: str) -> Path:
         """A file of one of these folders of ours, or of sessions/; no link leads out of them."""
-        path = self.folder / file_path
-        if path.parent.resolve() not in {
-            (self.folder / name).resolve() for name in folders or ("sessions",)
-        }:
+        path, folder = self.folder / file_path, self.folder.resolve()
+        place = path.parent.resolve()
+        if place == folder or not any(
+            place.is_relative_to(folder / name) for name in folders or ("sessions",)
+        ):
             raise DataFolderError(f"{file_path} lies outside the folder sessions/; refused.")
         return path
 

@@ -17,7 +17,7 @@ from recorder.names import check_file_name, check_name, export_name, file_stem
 from recorder.projection import Projection, damaged_copies
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_recorder import SessionRecorder
-from recorder.store import auto, erasure, lifecycle, tags
+from recorder.store import attachments, auto, erasure, lifecycle, tags
 from recorder.store.erasure import Plan, Selection
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
@@ -261,7 +261,15 @@ class SessionManager:
         NotFound
             It is gone already.
         """
-        return await self._recorder.call(lambda journal, _: lifecycle.delete(journal, session.id))
+
+        def work(journal: Journal, _: Projection) -> Session:
+            journal.flush()
+            files = attachments.forget(
+                journal.connection, attachments.urls_of(journal.connection, session.id)
+            )
+            return lifecycle.delete(journal, session.id, files)
+
+        return await self._recorder.call(work)
 
     async def erase(self, selection: Selection, *, now: datetime) -> ErasurePlan:
         """Destroy what is selected: in the database, in the JSONL files, in the exports.

@@ -13,6 +13,7 @@ from recorder.errors import StorageError
 from recorder.jsonl import clean_text
 from recorder.models import Annotation, Change, Message
 from recorder.projection import Projection
+from recorder.store import attachments
 from recorder.store.journal import Journal, Recorded
 from recorder.store.reading import file_state
 from recorder.writer import Call, Writer, rewrite_file
@@ -35,6 +36,8 @@ class SessionRecorder:
     sync_seconds
         How many seconds a line may wait to be synced to its JSONL file; the database is
         synced with every commit.
+    attachment_limit
+        Up to which size, in bytes, attached files are noted to be downloaded; ``None``: none.
 
     Examples
     --------
@@ -47,12 +50,18 @@ class SessionRecorder:
     """
 
     def __init__(
-        self, folder: Path, *, queue_limit: int = 10_000, sync_seconds: float = 1.0
+        self,
+        folder: Path,
+        *,
+        queue_limit: int = 10_000,
+        sync_seconds: float = 1.0,
+        attachment_limit: int | None = None,
     ) -> None:
         self.folder = folder
         self.on_failure: Callable[[StorageError], None] = lambda error: None
         self._queue_limit = queue_limit
         self._sync_seconds = sync_seconds
+        self._attachment_limit = attachment_limit
         self._writer: Writer | None = None
         self._starting: list[str] = []
 
@@ -74,6 +83,8 @@ class SessionRecorder:
         )
         await writer.open()
         self._writer = writer
+        if (limit := self._attachment_limit) is not None:
+            await self.call(lambda journal, _: attachments.keep(journal, limit))
 
     async def close(self) -> None:
         """Write all that waits, sync the files, and let others write; sessions stay as they are."""

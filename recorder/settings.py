@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from recorder.errors import InvalidSetting
 _LONGEST_PREFIX = 20
 _LONGEST_ROLE = 100  # what Discord allows
 _LONGEST_CONTACT = 100
+MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class Settings:
     erase_deleted
         ``RECORDER_ON_DELETE`` is ``erase``: a message deleted in Discord is erased here too.
         With ``keep`` it stays on record, hidden from all but those who manage messages.
+    attachment_limit
+        ``RECORDER_ATTACHMENTS``: up to which size, in bytes, attached files are kept;
+        ``None``: not at all.
     """
 
     data: Path
@@ -46,6 +51,7 @@ class Settings:
     role: str | None = None
     contact: str | None = None
     erase_deleted: bool = False
+    attachment_limit: int | None = 25 * MEGABYTE
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -64,6 +70,7 @@ class Settings:
             prefix=_prefix(given.get("RECORDER_PREFIX", "!")),
             role=_role(given["RECORDER_ROLE"].strip()) if "RECORDER_ROLE" in given else None,
             contact=_contact(given.get("RECORDER_CONTACT", "").strip()),
+            attachment_limit=_attachments(given.get("RECORDER_ATTACHMENTS", "25MB").strip()),
             erase_deleted=_on_delete(given.get("RECORDER_ON_DELETE", "keep").strip()),
         )
 
@@ -133,3 +140,15 @@ def _on_delete(value: str) -> bool:
             "record when a message is deleted in Discord."
         )
     return value.lower() == "erase"
+
+
+def _attachments(value: str) -> int | None:
+    if value.lower() == "off":
+        return None
+    size = re.fullmatch(r"([1-9]\d{0,4})\s*(KB|MB|GB)", value, re.IGNORECASE)
+    if size is None:
+        raise InvalidSetting(
+            f"RECORDER_ATTACHMENTS is {value[:60]!r}. Write off, or up to which size attached "
+            "files are kept, such as 25MB."
+        )
+    return int(size[1]) * {"kb": 1 << 10, "mb": MEGABYTE, "gb": 1 << 30}[size[2].lower()]

@@ -25,7 +25,7 @@ from markdown_it.token import Token
 
 from recorder import jsonl
 from recorder.errors import Conflict, InvalidInput, StorageError
-from recorder.models import Channel, Json, Message, MessageType, RecordedMessage, Session
+from recorder.models import Channel, Gap, Json, Message, MessageType, RecordedMessage, Session
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
@@ -52,6 +52,12 @@ class Conversation(Reader):
     ) -> Iterator[RecordedMessage]:
         numbered = enumerate(self._source(), 1)
         return (RecordedMessage(i, message) for i, message in islice(numbered, first - 1, last))
+
+    def gaps(self, session: Session) -> list[Gap]:
+        return []
+
+    def kept_files(self, session: Session) -> dict[str, str]:
+        return {}
 
     def lines(self, session_id: str) -> Iterator[str]:
         return (jsonl.encode(message) for message in self._source())

@@ -18,6 +18,8 @@ from recorder.bot import replies
 from recorder.bot.access import Reader, may_control
 from recorder.bot.audience import Audience
 from recorder.bot.auto import AutoRecorder
+from recorder.bot.downloads import Downloader
+from recorder.bot.erasing import DeletionEraser
 from recorder.bot.listener import Listener
 from recorder.bot.pager import Pager
 from recorder.errors import Conflict, InvalidInput, NotFound, RecorderError, StorageError
@@ -49,10 +51,19 @@ class Answering(commands.Cog):
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
         self.bot = bot
         self.settings = settings
-        self.recorder = SessionRecorder(settings.data)
+        self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
+        self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
-        self.message_listener = Listener(bot, self, self.recorder, self.auto_recorder)
+        self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
+        self.message_listener = Listener(
+            bot,
+            self,
+            self.recorder,
+            self.auto_recorder,
+            on_attachments=self.downloader.wake,
+            on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
+        )
         self._private = WeakSet[Context]()
 
     @commands.hybrid_group(name="record", fallback="help", invoke_without_command=True)  # type: ignore[arg-type]

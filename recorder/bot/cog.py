@@ -37,6 +37,8 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
         await self.recorder.open()
         await self.auto_recorder.open()
         await self.gap_filler.open()
+        self.downloader.open()
+        self.deletion_eraser.open()
         # As listeners of their own they cost less than as methods of a cog.
         for hear, event in self._heard():
             self.bot.add_listener(hear, event)
@@ -52,6 +54,8 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
             self.bot.remove_listener(hear, event)
         self.auto_recorder.close()
         await self.gap_filler.close()
+        self.downloader.close()
+        self.deletion_eraser.close()
         self.searcher.close()
         await self.recorder.close()
 

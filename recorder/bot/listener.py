@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
 import discord
@@ -52,6 +52,10 @@ class Listener:
     ----------
     cog
         Whose commands are left out.
+    on_attachments
+        Told when a message with files was recorded.
+    on_deletion
+        Given the ids of messages after their deletion was recorded.
     """
 
     def __init__(
@@ -60,11 +64,16 @@ class Listener:
         cog: commands.Cog,
         recorder: SessionRecorder,
         auto_recorder: AutoRecorder,
+        *,
+        on_attachments: Callable[[], None],
+        on_deletion: Callable[[Collection[int]], None] | None,
     ) -> None:
         self._bot = bot
         self._cog = cog
         self._recorder = recorder
         self._auto_recorder = auto_recorder
+        self._on_attachments = on_attachments
+        self._on_deletion = on_deletion
         self._interactions = Recent[int]()
         self._replies = Recent[tuple[int, str]]()
         self._thinking = Recent[int]()
@@ -118,11 +127,13 @@ class Listener:
         """Record that messages were deleted together."""
         self._deleted(payload.channel_id, sorted(payload.message_ids))
 
-    def _deleted(self, channel_id: int, message_ids: Iterable[int]) -> None:
+    def _deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
         if self._recorder.holds(str(channel_id)):
             now = discord.utils.utcnow()
             for message_id in message_ids:
                 self._change(Deletion(now, str(channel_id), message_id))
+            if self._on_deletion is not None:
+                self._on_deletion(message_ids)
 
     async def hear_reaction(self, payload: discord.RawReactionActionEvent) -> None:
         """Record that somebody reacted to a message, or took it back."""
@@ -163,6 +174,8 @@ class Listener:
     async def _record(self, message: discord.Message) -> None:
         try:
             await self._recorder.enqueue(capture(message))
+            if message.attachments:
+                self._on_attachments()
         except StorageError:
             log.error("Message %d was not recorded: recording has stopped.", message.id)
 

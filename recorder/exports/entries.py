@@ -10,6 +10,7 @@ from datetime import date
 from recorder.exports.recording import Recording
 from recorder.formatting import clock, date_and_clock, duration, gap, reactions
 from recorder.models import Message
+from recorder.store.attachments import key_of
 
 _REMEMBERED_SPEAKERS = 1_000
 
@@ -31,6 +32,8 @@ class Entry:
     message: Message
     text: str
     reactions: str
+    kept: tuple[str, ...]
+    """Where its files lie in the data folder."""
     tags: tuple[str, ...]
 
 
@@ -51,6 +54,7 @@ def entries(recording: Recording) -> Iterator[Entry]:
     """The messages of a recording as people read them."""
     day = recording.local(recording.session.started_at).date()
     speakers: dict[str, str] = {}
+    kept = recording.kept_files()
     for recorded in recording.messages():
         message = recorded.message
         previous, day = day, recording.local(message.timestamp).date()
@@ -63,6 +67,7 @@ def entries(recording: Recording) -> Iterator[Entry]:
             message=message,
             text=message.text + "".join(f" ({m})" for m in recorded.marks if m != "deleted"),
             reactions=reactions(recorded.reactions),
+            kept=tuple(kept[key] for key in map(key_of, message.attachments) if key in kept),
             tags=tuple(one_line(tag) for tag in recorded.tags),
         )
         if message.message_id is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from recorder.exports.recording import Recording
 from recorder.models import Json, RecordedMessage
+from recorder.store.attachments import key_of
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -23,8 +24,9 @@ def render(recording: Recording) -> Iterator[str]:
         '  "messages": ['
     )
     separator = "\n"
+    kept = recording.kept_files()
     for recorded in recording.messages():
-        yield separator + _message(recorded, recording)
+        yield separator + _message(recorded, recording, kept)
         separator = ",\n"
     yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
@@ -44,7 +46,7 @@ def _gaps(recording: Recording) -> str:
     return f'  "gaps": {_encode(gaps)},\n' if gaps else ""
 
 
-def _message(recorded: RecordedMessage, recording: Recording) -> str:
+def _message(recorded: RecordedMessage, recording: Recording, kept: Mapping[str, str]) -> str:
     message = recorded.message
     # The indentation is laid around values from the C encoder: json's own is slow.
     data: dict[str, Json] = {
@@ -58,6 +60,8 @@ def _message(recorded: RecordedMessage, recording: Recording) -> str:
         data["model"] = message.model
     if message.attachments:
         data["attachments"] = list(message.attachments)
+        if kept:
+            data["kept_files"] = [kept.get(key_of(url)) for url in message.attachments]
     if message.message_id is not None:
         data["message_id"] = str(message.message_id)
     if message.channel_id is not None:

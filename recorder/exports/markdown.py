@@ -48,6 +48,7 @@ def _message(entry: Entry) -> str:
         "" if entry.reply is None else f"*{reply(entry.reply and _name(entry.reply))}*",
         _text("\n".join(lines(entry.text))),
         "  \n".join(_url(url) for url in urls(message)),
+        "  \n".join(f"Kept: `{path}`" for path in entry.kept),
         "" if message.model is None else f"*Model: {_name(message.model)}*",
         _name(entry.reactions) if entry.reactions else "",
         "  \n".join(f"🏷️ {_name(tag)}" for tag in entry.tags),

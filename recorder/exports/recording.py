@@ -57,6 +57,10 @@ class Recording:
         """When the session was not heard though it was recording."""
         return self.reader.gaps(self.session)
 
+    def kept_files(self) -> dict[str, str]:
+        """By URL without query, where attached files lie in the data folder."""
+        return self.reader.kept_files(self.session)
+
     def lines(self) -> Iterator[str]:
         """The lines of the session's file, without newlines; with what was deleted."""
         return self.reader.lines(self.session.id)

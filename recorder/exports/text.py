@@ -32,6 +32,7 @@ def _message(entry: Entry) -> str:
     if entry.reply is not None:
         start += f" {reply(entry.reply and one_line(entry.reply))}"
     first, *further = [*lines(entry.text), *urls(entry.message)] or [""]
+    further += [f"Kept: {path}" for path in entry.kept]
     further += [one_line(entry.reactions)] if entry.reactions else []
     further += [f"🏷️ {tag}" for tag in entry.tags]
     rows = [f"{start} {first}", *(f"    {line}" for line in further)]

@@ -18,7 +18,7 @@ from typing import Literal
 from recorder import chain, jsonl
 from recorder.changes import current
 from recorder.models import Deletion, Erased, Message
-from recorder.store import lifecycle
+from recorder.store import attachments, lifecycle
 from recorder.store.journal import (
     UPDATE_MESSAGE,
     Journal,
@@ -122,7 +122,8 @@ def erase(journal: Journal, selection: Selection, now: datetime, files: Iterable
         lines += connection.execute(
             "SELECT line_count FROM recording_sessions WHERE id = ?", (session_id,)
         ).fetchone()[0]
-        lifecycle.delete(journal, session_id)
+        gone = attachments.forget(connection, attachments.urls_of(connection, session_id))
+        lifecycle.delete(journal, session_id, gone)
     erasure_id = connection.execute(
         "INSERT INTO erasures (erased_at, reason, line_count) VALUES (?, ?, ?)",
         (now.isoformat(), selection.reason, lines),
@@ -136,6 +137,7 @@ def erase(journal: Journal, selection: Selection, now: datetime, files: Iterable
         connection.execute(
             "UPDATE recording_sessions SET user_id = NULL WHERE user_id = ?", (selection.user_id,)
         )
+    files = [*files, *attachments.forget(connection, found.urls)]
     connection.executemany(
         "INSERT OR IGNORE INTO file_removals VALUES (?)", [(path,) for path in files]
     )

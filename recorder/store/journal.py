@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -113,6 +113,8 @@ class Journal:
         Every channel that any session holds messages of.
     opted_out
         Who wants nothing recorded of them: guild or DM channel, and person.
+    on_attachments
+        Called with each message that was recorded and has files, where those are kept.
     scrub_due
         Whether what was erased shall be gone from every byte of the database after the commit.
     """
@@ -123,6 +125,7 @@ class Journal:
         rows = connection.execute("SELECT DISTINCT channel_id FROM session_channels")
         self.channels = {channel_id for (channel_id,) in rows}
         self.opted_out: set[tuple[str, str]] = set()
+        self.on_attachments: Callable[[Message], None] | None = None
         self.scrub_due = True  # a crash may have left something
         self._last_id = 0
         self._lines: list[Row] = []
@@ -236,7 +239,10 @@ class Journal:
         if self._models and message.message_id is not None and message.channel_id is not None:
             model = self._models.pop((message.channel_id, message.message_id), None)
             message = message if model is None else replace(message, model=model)
-        return self.append(session, message)
+        recorded = self.append(session, message)
+        if recorded and message.attachments and message.message_id and self.on_attachments:
+            self.on_attachments(message)
+        return recorded
 
     def append(self, session: OpenSession, message: Message) -> Recorded | None:
         """Append `message` to `session`; ``None`` when the session has it already.

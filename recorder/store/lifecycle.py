@@ -262,7 +262,7 @@ def rename(journal: Journal, session_id: str, name: str) -> Session:
     return session(journal, session_id)
 
 
-def delete(journal: Journal, session_id: str) -> Session:
+def delete(journal: Journal, session_id: str, files: Sequence[str] = ()) -> Session:
     """Delete a session with all that belongs to it; its file follows after the commit.
 
     Raises
@@ -277,8 +277,9 @@ def delete(journal: Journal, session_id: str) -> Session:
         raise Conflict(f"{current.name} is still running. Stop it first with `record stop`.")
     journal.connection.execute("DELETE FROM messages WHERE session_id = ?", (session_id,))
     journal.connection.execute("DELETE FROM recording_sessions WHERE id = ?", (session_id,))
-    journal.connection.execute(
-        "INSERT OR IGNORE INTO file_removals VALUES (?)", (current.file_path,)
+    journal.connection.executemany(
+        "INSERT OR IGNORE INTO file_removals VALUES (?)",
+        [(path,) for path in (current.file_path, *files)],
     )
     return current
 

@@ -367,6 +367,20 @@ class Reader:
             )
             return [Gap(stored_time(start), _time(end), *others) for start, end, *others in rows]
 
+    def kept_files(self, session: Session) -> dict[str, str]:
+        """By URL without query, where the attached files of a session lie in the data folder."""
+        with self.connect() as connection:
+            return dict(
+                connection.execute(
+                    "SELECT a.url, a.file_path FROM messages m "
+                    "CROSS JOIN json_each(m.attachments) u JOIN attachments a "
+                    "ON a.url = substr(u.value, 1, instr(u.value || '?', '?') - 1) "
+                    "WHERE m.session_id = ? AND m.attachments IS NOT NULL "
+                    "AND a.file_path IS NOT NULL",
+                    (session.id,),
+                )
+            )
+
     def auto_places(self) -> list[AutoRecording]:
         """The channels and guilds in which auto-recording is on."""
         with self.connect() as connection:

@@ -40,7 +40,7 @@ async def test_edits_and_deletions_are_lines_of_their_own(world: World) -> None:
         text = (await world.channel.history()[-1].attachments[0].read()).decode()
         assert "first version" in text and "unsaid" not in text and "(deleted)" in text
     answer = await world.say("!record export changing jsonl", world.member)
-    assert "holds what was deleted" in answer and "Choose txt, md or json" in answer
+    assert "holds what was deleted" in answer and "Choose another format" in answer
 
 
 async def test_messages_deleted_together(world: World) -> None:
@@ -89,4 +89,29 @@ async def test_a_merged_session_has_messages_as_they_are_now(world: World) -> No
     merged = list(reader.messages(reader.find("both").id))
     assert [m.message.content for m in merged] == ["new", "gone", "other"]
     assert [m.deleted_at is not None for m in merged] == [False, True, False]
+    world.assert_sound()
+
+
+async def test_where_the_settings_say_so_what_is_deleted_is_erased(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECORDER_ON_DELETE", "erase")
+    await world.env.restart_bot()
+    await world.say("!record start erasing")
+    sent = [await world.member.send(world.channel, f"unspeakable {n}") for n in range(3)]
+    await world.member.send(world.channel, "speakable")
+    await world.member.delete(sent[0])
+    channel = world.bot.get_channel(world.channel.id)
+    assert isinstance(channel, discord.TextChannel)
+    await channel.delete_messages(sent[1:])
+    await world.settle()
+    assert [line["content"] for line in world.lines() if "content" in line] == [
+        *([""] * 3),
+        "speakable",
+    ]
+    await world.env.advance_time(3601)
+    await world.settle()
+    for path in world.data.rglob("*"):
+        assert not path.is_file() or b"unspeakable" not in path.read_bytes(), path
+    await world.say("!record stop")
     world.assert_sound()

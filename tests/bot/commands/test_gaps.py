@@ -59,7 +59,7 @@ async def test_what_is_said_during_a_restart_is_fetched_once(world: World) -> No
     assert gap.ended_at is not None and gap.ended_at >= gap.started_at
     notice = world.channel.history()[-1].content
     assert notice.startswith("⏳ **I was away**")
-    assert notice.endswith("(restart): 2 messages fetched from the history")
+    assert notice.endswith("(restart): 2 messages fetched later")
     await world.bot.remove_cog("Recorder")  # nothing was said this time: nothing is announced
     await world.load()
     assert world.channel.history()[-1].content == notice
@@ -213,7 +213,7 @@ async def test_a_history_that_may_not_be_read_is_written_down_and_tried_again(
     assert gap.problem == "the channel's history may not be read"
     notice = world.channel.history()[-1].content
     assert [m.content for m in world.channel.history()].count(notice) == 1
-    assert notice.endswith("could not be fetched, the channel's history may not be read")
+    assert notice.endswith("could not be fetched: the channel's history may not be read")
     await channel.set_permissions(me, overwrite=None)
     world.bot.dispatch("resumed")
     await world.settle()
