@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from recorder import upgrades
+from recorder.data_folder import NO_LINK, refuse_links
 from recorder.errors import (
     DamagedDatabase,
     DamagedRow,
@@ -91,9 +92,10 @@ def prepare_folder(folder: Path) -> None:
     Raises
     ------
     DataFolderError
-        It cannot be made, or is not a folder.
+        It cannot be made, is not a folder, or a part of it is a link.
     """
     try:
+        refuse_links(folder)
         above = [part.parent for part in folder.absolute().parents if not part.exists()]
         for part in (folder, folder / "sessions", folder / "exports", folder / "attachments"):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -137,7 +139,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
     with sqlite_errors(path):
         # SQLite gives its -wal and -shm files the mode of the database.
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600))
         except OSError as error:
             raise DataFolderError(
                 f"{path} cannot be written ({error.strerror}). Give this user write access."
@@ -194,6 +196,7 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
         A foreign, newer, older or damaged database.
     """
     path = folder / DATABASE_NAME
+    refuse_links(folder)
     if not path.is_file():
         missing = f"{folder} is a file" if folder.is_file() else f"There is no database at {path}"
         raise DataFolderError(

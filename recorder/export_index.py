@@ -8,6 +8,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from recorder.data_folder import NO_LINK, open_to_read
+
 _NAME = ".sessions.jsonl"
 
 
@@ -20,7 +22,8 @@ def note(exports: Path, file_name: str, session_id: str) -> None:
         The disk does not take it.
     """
     line = json.dumps({"file": file_name, "session": session_id}) + "\n"
-    descriptor = os.open(exports / _NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK
+    descriptor = os.open(exports / _NAME, flags, 0o600)
     try:
         os.write(descriptor, line.encode())
     finally:
@@ -30,8 +33,8 @@ def note(exports: Path, file_name: str, session_id: str) -> None:
 def files_of(exports: Path, session_ids: Collection[str]) -> list[str]:
     """The names of the files made from these sessions, and of those of which nothing is known."""
     known: dict[str, set[str]] = {}
-    with suppress(FileNotFoundError):
-        for line in (exports / _NAME).read_text("utf-8").splitlines():
+    with suppress(FileNotFoundError), open_to_read(exports / _NAME) as file:
+        for line in file.read().decode().splitlines():
             with suppress(ValueError, KeyError, TypeError):  # torn by a crash
                 noted = json.loads(line)
                 known.setdefault(noted["file"], set()).add(noted["session"])

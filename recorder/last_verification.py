@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from recorder.data_folder import open_to_read
+
 FILE_NAME = "last_verification.json"
 
 
@@ -36,7 +38,8 @@ def remember(folder: Path, last: LastVerification) -> None:
 def last_verification(folder: Path) -> LastVerification | None:
     """The last verification, ``None`` when there was none or its note cannot be read."""
     try:
-        found = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        with open_to_read(folder / FILE_NAME) as file:
+            found = json.loads(file.read())
         at = datetime.fromisoformat(found.pop("at"))
         last = LastVerification(at, **{name: int(value) for name, value in found.items()})
     except (OSError, ValueError, TypeError, AttributeError, KeyError):

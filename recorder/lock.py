@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from recorder.data_folder import NO_LINK
 from recorder.errors import AlreadyRunning, DataFolderError
 
 LOCK_NAME = "recorder.lock"
@@ -42,7 +43,7 @@ class WriterLock:
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK_NAME
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
         except OSError as error:
             raise DataFolderError(
                 f"The data folder {folder} cannot be written to ({error.strerror}). "
@@ -75,7 +76,7 @@ class WriterLock:
 def is_locked(folder: Path) -> bool:
     """Whether a recorder is writing to a data folder at this moment."""
     try:
-        file = os.open(folder / LOCK_NAME, os.O_RDWR)
+        file = os.open(folder / LOCK_NAME, os.O_RDWR | NO_LINK)
     except OSError:
         return False
     try:

@@ -14,8 +14,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from recorder.data_folder import NO_LINK, path_inside
 from recorder.database import sync_folder
-from recorder.errors import DataFolderError
 from recorder.store.journal import WrittenLines
 from recorder.store.reading import FileState, Line
 
@@ -23,7 +23,7 @@ _OPEN_FILES = 64
 _FOLDERS = ("sessions", "exports", "attachments")
 _TEMPORARY = ".rewritten"
 _BLOCK_BYTES = 1 << 20
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS = os.O_RDWR | os.O_CREAT | NO_LINK | getattr(os, "O_BINARY", 0)
 
 
 class Projection:
@@ -114,7 +114,7 @@ class Projection:
     def reserve(self, file_path: str) -> bool:
         """Make an empty file under this path; false when there is one already."""
         try:
-            os.close(os.open(self.folder / file_path, _FLAGS | os.O_EXCL, 0o600))
+            os.close(os.open(self._path(file_path), _FLAGS | os.O_EXCL, 0o600))
         except FileExistsError:
             return False
         return True
@@ -136,14 +136,7 @@ class Projection:
         self._unsynced.pop(file_path, None)
 
     def _path(self, file_path: str, *folders: str) -> Path:
-        """A file of one of these folders of ours, or of sessions/; no link leads out of them."""
-        path, folder = self.folder / file_path, self.folder.resolve()
-        place = path.parent.resolve()
-        if place == folder or not any(
-            place.is_relative_to(folder / name) for name in folders or ("sessions",)
-        ):
-            raise DataFolderError(f"{file_path} lies outside the folder sessions/; refused.")
-        return path
+        return path_inside(self.folder, file_path, *folders)
 
     def _open(self, file_path: str) -> int:
         file = self._files.get(file_path)
@@ -210,7 +203,7 @@ def _keep_copy(file: int, path: Path) -> None:
     """Copy a file as it is to the first free name with ``.damaged`` behind."""
     for number in itertools.count(1):
         copy = path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else ""))
-        if not copy.exists():
+        if not os.path.lexists(copy):
             break
     with copy.open("xb") as target, open(os.dup(file), "rb") as source:
         copy.chmod(0o600)

@@ -16,6 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from recorder import export_index
+from recorder.data_folder import refuse_links
 from recorder.errors import Conflict, InvalidInput, StorageError
 from recorder.exports import csv, dce, json, jsonl, markdown, text
 from recorder.exports.entries import one_line
@@ -139,6 +140,7 @@ class SessionExporter:
         StorageError
             The file cannot be written.
         """
+        refuse_links(self._reader.folder)
         pieces = self.render(session, format, now, as_of)
         if not overwrite and os.path.lexists(path):
             raise _exists(path)

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 from recorder import chain, jsonl
 from recorder.changes import current
-from recorder.errors import InvalidLine
+from recorder.data_folder import open_to_read, path_inside
+from recorder.errors import DataFolderError, InvalidLine
 from recorder.formatting import plural
 from recorder.models import Change, Erased, Message, Session
 from recorder.session_recorder import SessionRecorder
@@ -57,7 +58,10 @@ def verify(
         check = _Check(session, totals, checks.changes(connection, session.id), recording)
         file: BinaryIO | None = None
         try:
-            file = files.enter_context((reader.folder / session.file_path).open("rb"))
+            path = path_inside(reader.folder, session.file_path)
+            file = files.enter_context(open_to_read(path))
+        except DataFolderError as error:
+            check.faults.append(str(error))
         except OSError as error:
             check.faults.append(f"{session.file_path}: cannot be read ({error.strerror})")
         check.run(checks.lines_with_messages(connection, session.id), file, progress)

@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "chain",
             "changes",
+            "data_folder",
             "dce",
             "dce_parts",
             "errors",

@@ -261,6 +261,7 @@ def _pages(count: int, a_page: int) -> int:
 
 def _zipped(path: Path) -> Path:
     archive = path.with_name(f"{path.name}.zip")
+    archive.touch(0o600)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.write(path, path.name)
     return archive

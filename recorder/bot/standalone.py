@@ -81,7 +81,7 @@ def run(settings: Settings) -> None:
             "arrive empty. Switch it on in Discord's developer portal: page Bot, Privileged "
             "Gateway Intents, Message Content Intent."
         ) from error
-    except OSError as error:
+    except (OSError, discord.HTTPException, discord.GatewayNotFound) as error:
         raise StorageError(
             f"Discord cannot be reached ({error}). Check the network, then start again."
         ) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from harmless import is_harmless
 from simcord.backend import serializers
 from world import World
 
-from recorder.bot import Recorder
+from recorder.bot import Recorder, replies
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
@@ -153,3 +155,30 @@ async def test_pages_are_harmless(world: World) -> None:
         for _ in range(2):
             await world.staff.click(world.channel.history()[-1], label="Next")
             assert_harmless(world, world.channel)
+
+
+@pytest.fixture
+def token(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The token as the bot's settings have it."""
+    token = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
+    monkeypatch.setenv("DISCORD_TOKEN", token)
+    return token
+
+
+async def test_the_token_is_nowhere(
+    token: str, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in answers nor in files nor in logs, tracebacks included."""
+    caplog.set_level(logging.DEBUG)
+    cog = world.bot.get_cog("Recorder")
+    assert isinstance(cog, Recorder) and cog.settings.token == token
+    await record(world)
+    for command, options in CALLS:
+        await world.say(" ".join((f"!record {command}", *options.values())))
+    monkeypatch.setattr(cog.manager, "list", lambda *_: cog.settings.missing)  # type: ignore[attr-defined]
+    assert await world.say("!record list") == replies.UNEXPECTED
+    assert "Traceback" in caplog.text
+    said = "\n".join(message.content for message in world.channel.history())
+    assert token not in said + caplog.text
+    for path in world.data.rglob("*"):
+        assert not path.is_file() or token.encode() not in path.read_bytes()

@@ -1,0 +1,56 @@
+"""Nothing leads out of a data folder: neither a link in it nor a path from its database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from recorder.errors import DataFolderError
+
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""For :func:`os.open`: a link in place of the file is an error."""
+
+_PARTS = ("recorder.db", "recorder.lock", "sessions", "exports", "attachments")
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a data folder with a link in place of a part of it; it may be a link itself.
+
+    Raises
+    ------
+    DataFolderError
+        A part is a link.
+    """
+    for name in _PARTS:
+        if (folder / name).is_symlink():
+            raise DataFolderError(
+                f"{folder / name} is a link, and links in the data folder are not followed. "
+                "Mount what it points to there instead."
+            )
+
+
+def path_inside(folder: Path, file_path: str, *names: str) -> Path:
+    """A file in one of these parts of a data folder, by default in ``sessions/``.
+
+    Raises
+    ------
+    DataFolderError
+        It lies elsewhere.
+    """
+    path, names = folder / file_path, names or ("sessions",)
+    place = path.parent.resolve()
+    if not any(place.is_relative_to(folder.resolve() / name) for name in names):
+        raise DataFolderError(f"{file_path} lies outside the folder {names[0]}/; refused.")
+    return path
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a file of a data folder.
+
+    Raises
+    ------
+    OSError
+        It is not there, is a link, or may not be read.
+    """
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_LINK))
