@@ -238,13 +238,14 @@ class Answering(commands.Cog):
         return session
 
     async def readable_sessions(self, context: Context) -> list[Session]:
-        """The sessions here that everybody in the channel may read, the newest first.
+        """The sessions here that everybody may read who sees the answer, the newest first.
 
-        Not those of who asks alone: that an answer is longer, or private, would tell the others
-        that there is something they may not see.
+        In a channel not those of who asks alone: that an answer is longer, or private, would
+        tell the others that there is something they may not see.
         """
         sessions = await self._sessions(context)
-        return await self.only_readable(sessions, context.author, context.guild, context.channel)
+        shown_in = None if self.is_private(context) else context.channel
+        return await self.only_readable(sessions, context.author, context.guild, shown_in)
 
     async def latest(self, context: Context, *, running: bool = False) -> Session:
         """The channel's running session, else, unless one must run, the last that ran there."""
