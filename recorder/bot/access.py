@@ -88,6 +88,27 @@ class Reader:
                 return False
         return True
 
+    async def may_control(self, channel_ids: Iterable[str], role: str | None) -> bool:
+        """Whether they may now control the recordings of every one of these channels.
+
+        Parameters
+        ----------
+        role
+            As in :func:`may_control`.
+        """
+        held = set(channel_ids)
+        member = await self.member()
+        if member is None:
+            return self._guild is None and await self.may_read(held)
+        for channel_id in held or {""}:
+            try:
+                channel = await self.channels.find(channel_id)
+            except (discord.Forbidden, discord.InvalidData):
+                return False
+            if not may_control(member, channel, role):
+                return False
+        return True
+
     async def member(self) -> discord.Member | None:
         """Them as a member of the guild, ``None`` if they are none."""
         guild = self._guild
@@ -119,7 +140,7 @@ class Reader:
 
 
 def may_control(
-    member: Person, channel: discord.abc.MessageableChannel | None, role: str | None
+    member: Person, channel: discord.abc.MessageableChannel | GuildChannel | None, role: str | None
 ) -> bool:
     """Whether `member` may start, stop, pause or delete recordings of this channel.
 

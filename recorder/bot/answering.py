@@ -15,7 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from recorder.bot import replies
-from recorder.bot.access import Reader, may_control
+from recorder.bot.access import Person, Reader, may_control
 from recorder.bot.audience import Audience
 from recorder.bot.auto import AutoRecorder
 from recorder.bot.downloads import Downloader
@@ -173,10 +173,19 @@ class Answering(commands.Cog):
         """Whether somebody may start, stop and change recordings in this channel."""
         return may_control(context.author, context.channel, self.settings.role)
 
-    async def still_controls(self, context: Context, user: discord.User | discord.Member) -> bool:
-        """Whether somebody who presses a button of an answer may do so now."""
-        member = await Reader(user, context.guild).member()
-        return may_control(member or user, context.channel, self.settings.role)
+    async def controls(
+        self, context: Context, sessions: list[Session], user: Person | None = None
+    ) -> bool:
+        """Whether somebody may change `sessions`, and see what was deleted in them.
+
+        Parameters
+        ----------
+        user
+            Who presses a button of the answer, if not who asked.
+        """
+        channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
+        person, role = Reader(user or context.author, context.guild), self.settings.role
+        return all([await person.may_control(held, role) for held in set(channels.values())])
 
     def require_control(self, context: Context) -> None:
         """Refuse who may not start, stop or change recordings in this channel.
@@ -221,15 +230,31 @@ class Answering(commands.Cog):
             await self.answer_privately(context, note)
         return session
 
+    async def controlled_session(self, context: Context, name: str) -> Session:
+        """As :meth:`session`, for what changes it.
+
+        Raises
+        ------
+        InvalidInput
+            They may not control recordings of all its channels.
+        """
+        session = await self.session(context, name)
+        if not await self.controls(context, [session]):
+            raise InvalidInput(
+                "This needs the right to manage messages in every channel that "
+                f"{session.name} was recorded in."
+            )
+        return session
+
     async def shared_session(self, context: Context, name: str) -> Session:
-        """As :meth:`session`, for what everybody in the channel is told.
+        """As :meth:`controlled_session`, for what everybody in the channel is told.
 
         Raises
         ------
         Conflict
             Not everybody there may read the session; only who asked gets to know.
         """
-        session = await self.session(context, name)
+        session = await self.controlled_session(context, name)
         if self.is_private(context):
             raise Conflict(
                 f"Not everybody in that channel may read {session.name}, and all of them would be "

@@ -62,7 +62,7 @@ class Audience:
         self._id = None if channel is None else channel.id
         self._here = None if channel is None else _place(channel, "view_channel")
         self._channels = channels
-        self._answers: dict[str, bool] = {}
+        self._answers: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     async def may_read(self, channel_ids: Iterable[str]) -> bool:
         """Whether all of them can see every one of these channels and its history.
@@ -70,24 +70,25 @@ class Audience:
         What comes from a deleted channel, or from nobody knows where, is for those who
         manage the guild. In doubt the answer is no.
         """
+        return await self._may(channel_ids, "view_channel", "read_message_history")
+
+    async def manages_messages(self, channel_ids: Iterable[str]) -> bool:
+        """Whether all of them can see every one of these channels and manage messages there."""
+        return await self._may(channel_ids, "view_channel", "manage_messages")
+
+    async def _may(self, channel_ids: Iterable[str], *rights: str) -> bool:
         if self._alone:
             return True
         for channel_id in set(channel_ids) or {""}:
-            if channel_id not in self._answers:
-                self._answers[channel_id] = await self._may_read_channel(channel_id)
+            key = (channel_id, rights)
+            if key not in self._answers:
+                self._answers[key] = await self._may_in(channel_id, *rights)
                 await asyncio.sleep(0)  # in a large guild each one is a millisecond or more
-            if not self._answers[channel_id]:
+            if not self._answers[key]:
                 return False
         return True
 
-    def manages_messages(self) -> bool:
-        """Whether all of them may manage messages in the channel."""
-        if self._here is None:
-            return self._alone
-        right = _bit("manage_messages")
-        return self._all_have(_Place((right,), self._here.overwrites))
-
-    async def _may_read_channel(self, channel_id: str) -> bool:
+    async def _may_in(self, channel_id: str, *rights: str) -> bool:
         try:
             channel = await self._channels.find(channel_id)
         except (discord.Forbidden, discord.InvalidData):
@@ -96,7 +97,7 @@ class Audience:
             return self._all_have(_Place((_bit("manage_guild"),)))
         if isinstance(channel, discord.Thread) and channel.is_private() and channel.id != self._id:
             return False  # it has members of its own
-        return self._all_have(_place(channel, "view_channel", "read_message_history"))
+        return self._all_have(_place(channel, *rights))
 
     def _all_have(self, there: _Place | None) -> bool:
         """Whether whoever can see the channel has all that is needed `there`.

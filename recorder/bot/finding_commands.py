@@ -84,7 +84,7 @@ class FindingCommands(Answering):
         else:
             sessions = [await self.session(context, name)]
         wanted = search_reply.wanted(query)
-        deleted_too = await self._finds_deleted(context, wanted.asks_for_deleted)
+        deleted_too = await self._finds_deleted(context, sessions, wanted.asks_for_deleted)
         now, title = context.message.created_at, "all sessions" if everywhere else sessions[0].name
         await self.defer(context)
 
@@ -106,7 +106,7 @@ class FindingCommands(Answering):
 
         async def allowed(interaction: discord.Interaction) -> bool:
             return await self.who_presses_may(context, sessions, interaction) and (
-                not deleted_too or await self.still_controls(context, interaction.user)
+                not deleted_too or await self.controls(context, sessions, interaction.user)
             )
 
         total = (await asyncio.to_thread(find, 0)).total
@@ -178,12 +178,12 @@ class FindingCommands(Answering):
         session = await self.session(context, name)
         format = self.manager.exporter.check_format(format)
         if format == "jsonl":
-            if not self.may_control(context):
+            if not await self.controls(context, [session]):
                 raise InvalidInput(
                     "The JSONL holds what was deleted, too: it is for those who may manage "
                     "messages. Choose another format."
                 )
-            if not self._only_managers_see(context):
+            if not await self._only_managers_see(context, [session]):
                 await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)
         await self.defer(context)
         limit = self._file_limit(context)
@@ -208,18 +208,23 @@ class FindingCommands(Answering):
 
         return allowed
 
-    async def _finds_deleted(self, context: Context, asks_for_deleted: bool) -> bool:
+    async def _finds_deleted(
+        self, context: Context, sessions: list[Session], asks_for_deleted: bool
+    ) -> bool:
         """Whether a search finds what was deleted: only where those alone see it who may."""
-        if not self.may_control(context):
+        if not await self.controls(context, sessions):
             return False
-        if asks_for_deleted and not self._only_managers_see(context):
+        if asks_for_deleted and not await self._only_managers_see(context, sessions):
             await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)
-        return self._only_managers_see(context)
+        return await self._only_managers_see(context, sessions)
 
-    def _only_managers_see(self, context: Context) -> bool:
-        """Whether nobody sees the answer but those who may manage messages."""
-        shown_in = None if self.is_private(context) else context.channel
-        return Audience(shown_in, Channels(context.guild)).manages_messages()
+    async def _only_managers_see(self, context: Context, sessions: list[Session]) -> bool:
+        """Whether nobody sees the answer but those who may manage messages in all channels."""
+        if self.is_private(context):
+            return True
+        channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
+        audience = Audience(context.channel, Channels(context.guild))
+        return await audience.manages_messages({id for held in channels.values() for id in held})
 
     def _file_limit(self, context: Context) -> int:
         by_direct_message = self.is_private(context) and context.interaction is None

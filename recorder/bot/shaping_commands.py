@@ -49,7 +49,7 @@ class ShapingCommands(Answering):
     async def untag(self, context: Context, name: str, *, tag: str) -> None:
         """Remove a tag from a session."""
         self.require_control(context)
-        session = await self.session(context, name)
+        session = await self.controlled_session(context, name)
         await self.manager.untag(session, unquoted(tag))
         await self.say(context, replies.untagged(session, unquoted(tag)))
 
@@ -79,13 +79,13 @@ class ShapingCommands(Answering):
     async def delete(self, context: Context, *, name: str) -> None:
         """Delete a session for good, after asking once more."""
         self.require_control(context)
-        session = await self.session(context, unquoted(name))
+        session = await self.controlled_session(context, unquoted(name))
         if session.status != "stopped":
             raise Conflict(f"{session.name} is still running. Stop it first with `record stop`.")
 
         async def confirmed(user: discord.User | discord.Member) -> str:
             if not (
-                await self.still_controls(context, user)
+                await self.controls(context, [session], user)
                 and await self.only_readable([session], user, context.guild)
             ):
                 raise no_such_session(session.name)

@@ -200,14 +200,22 @@ async def test_who_manages_messages(
         "office", overwrites={guild.default_role: HIDDEN, staff: SEEN}
     )
     await env.settle(idle=0.001)
-    assert Audience(channel_of(here, office), Channels(here)).manages_messages()
-    assert not Audience(channel_of(here, channel), Channels(here)).manages_messages()
+    hall, room = channel_of(here, channel), channel_of(here, office)
+    for shown_in, held, expected in (
+        (room, office, True),
+        (room, channel, True),  # they manage messages everywhere
+        (hall, channel, False),
+        (hall, office, False),
+    ):
+        audience = Audience(shown_in, Channels(here))
+        assert await audience.manages_messages([str(held.id)]) == expected
+    assert not await Audience(room, Channels(here)).manages_messages([])
 
 
 async def test_where_nobody_else_is(alice: MemberActor, here: discord.Guild) -> None:
     for alone in (None, await alice.member.create_dm()):  # type: ignore[union-attr]
         audience = Audience(alone, Channels(here))
         assert await audience.may_read(["1"])
-        assert audience.manages_messages()
+        assert await audience.manages_messages(["1"])
     unknown = Audience(discord.Object(1), Channels(here))  # type: ignore[arg-type]
     assert not await unknown.may_read(["1"])

@@ -22,6 +22,7 @@ from recorder.errors import RecorderError, StorageError
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
+COUNT = int(os.environ.get("RECORDER_FUZZ", "300"))
 COMMANDS = list(cast("set[commands.HybridCommand[Any, ..., Any]]", Answering.record.commands))
 PIECES = (
     *"a B é ß ﬁ İ ǆ 0 ٣ 漢 刷新 ひ 한 ไทย שלום مرحبا ❤️ 👨\u200d👩\u200d👧".split(),
@@ -164,9 +165,10 @@ class Fuzz:
             await self.settle()
 
 
+@pytest.mark.timeout(60 + COUNT // 10)
 async def test_no_text_breaks_the_bot(world: World, caplog: pytest.LogCaptureFixture) -> None:
     fuzz = Fuzz(world, int(os.environ.get("RECORDER_FUZZ_SEED", "1")))
-    env, left = world.env, int(os.environ.get("RECORDER_FUZZ", "300"))
+    env, left = world.env, COUNT
     while left > 0:
         await fuzz.sessions()
         for _ in range(20):

@@ -241,6 +241,40 @@ async def test_a_private_recording_is_as_one_that_does_not_exist(world: World) -
     assert "secret-plan" in private.history()[-1].content
 
 
+@both
+async def test_managing_messages_elsewhere_is_not_enough(world: World, how: str) -> None:
+    """Who manages messages in a channel of their own may not change recordings of others."""
+    await world.say("!record start general")
+    message = await world.member.send(world.channel, "a rash needle")
+    await world.member.delete(message)
+    await world.say("!record tag kept")
+    await world.say("!record stop")
+    keeper = discord.PermissionOverwrite(manage_messages=True)
+    den = world.guild.create_text_channel("den", overwrites={world.member: keeper})
+    needed = "This needs the right to manage messages in every channel that general was recorded"
+    for command, options, expected in (
+        ("delete", {"name": "general"}, needed),
+        ("untag", {"name": "general", "tag": "kept"}, needed),
+        ("resume", {"name": "general"}, needed),
+        ("export", {"name": "general", "format": "jsonl"}, "holds what was deleted"),
+        ("search", {"name": "general", "query": "needle is:deleted"}, "Found nothing"),
+        ("search", {"name": "all", "query": "needle is:deleted"}, "Found nothing"),
+    ):
+        if how == "slash":
+            result = await world.member.slash(den, f"record {command}", **options)
+            assert result.response is not None
+            answer = result.response.content
+            for followup in result.followups:
+                answer += followup.content
+        else:
+            await world.member.send(den, " ".join((f"!record {command}", *options.values())))
+            answer = den.history()[-1].content
+        assert expected in answer, command
+    session = Reader(world.data).sessions()[0]
+    assert session.status == "stopped"
+    assert [tag.name for tag in Reader(world.data).tags(session)] == ["kept"]
+
+
 async def test_pages_turn_and_obey_who_presses(world: World) -> None:
     await world.say("!record start long")
     for number in range(12):
