@@ -18,7 +18,7 @@ from recorder.formatting import date_and_clock, plural, size
 from recorder.last_verification import last_verification
 from recorder.lock import is_locked
 from recorder.settings import Settings
-from recorder.store import checks
+from recorder.store import attachments, checks, erasure, gaps
 from recorder.store.reading import FileState, Reader
 
 _LOW_DISK_BYTES = 1 << 30
@@ -129,7 +129,45 @@ def _database(settings: Settings) -> list[Finding]:
             "Sessions wait for it: start the bot." if running else "",
         ),
         _files(unsynced, recording),
+        _gaps(reader),
+        _attachments(reader),
+        _erasures(reader),
     ]
+
+
+def _gaps(reader: Reader) -> Finding:
+    found = gaps.counts(reader)
+    if not found.unread:
+        return Finding("gaps", "good", f"{found.gaps}, read from the history as far as it went")
+    return Finding(
+        "gaps",
+        "note",
+        f"{found.gaps}, of {found.unread} something is missing"
+        + (f" ({found.problem})" if found.problem else ""),
+        "Give the bot the right to read the history there and start it: it tries again.",
+    )
+
+
+def _attachments(reader: Reader) -> Finding:
+    found = attachments.counts(reader)
+    value = f"{found.kept} kept, {found.waiting} waiting, {found.failed} not kept"
+    if not found.failed:
+        return Finding("attachments", "good", value)
+    hint = "recorder sql 'SELECT url, problem FROM attachments WHERE file_path IS NULL' says why."
+    return Finding("attachments", "note", value, hint)
+
+
+def _erasures(reader: Reader) -> Finding:
+    total, unfinished = erasure.counts(reader)
+    if not unfinished:
+        return Finding("erasures", "good", str(total))
+    return Finding(
+        "erasures",
+        "note",
+        f"{total}, {unfinished} not finished",
+        "What was erased may still be in the database's free space: start the recorder, and "
+        "close what reads the database.",
+    )
 
 
 def _files(unsynced: Sequence[FileState], recording: bool) -> Finding:

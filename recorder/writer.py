@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import threading
 import time
 from collections import deque
@@ -29,6 +30,7 @@ from recorder.lock import WriterLock
 from recorder.models import Change, Message
 from recorder.projection import Projection
 from recorder.store import erasure, lifecycle
+from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.journal import Journal
 from recorder.store.reading import FileState, file_states, line_at, lines_from
@@ -297,6 +299,8 @@ class Writer(threading.Thread):
                     self._projection.replace(state, lines_from(connection, state.session_id))
                     self._journal.set_synced({state.file_path: state.byte_size})
             if self._journal.scrub_due or reasons != {"deletion"}:
+                for copy in self._folder.glob(f"{COPY_PREFIX}*"):  # of a verification that ended
+                    shutil.rmtree(copy, ignore_errors=True)
                 erasure.scrub(connection)
         self._journal.scrub_due = False
 

@@ -42,6 +42,8 @@ async def record_secrets(folder: Path) -> None:
         for session in manager.reader.sessions():
             manager.save(session, f"{session.name}.jsonl", now=NOW)
         (folder / "exports" / "unknown.txt").write_text(SECRETS[0])
+        (folder / ".verify-killed").mkdir()
+        (folder / ".verify-killed" / "recorder.db").write_text(SECRETS[0])
         damaged = folder / manager.reader.sessions()[0].file_path
         damaged.with_name(f"{damaged.name}.damaged").write_text(SECRETS[0])
 

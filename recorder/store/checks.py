@@ -15,6 +15,9 @@ from recorder.database import DATABASE_NAME, sqlite_errors
 from recorder.store.journal import MESSAGE_COLUMNS
 from recorder.store.reading import LINE_SQL, PAGE, Line, Reader
 
+COPY_PREFIX = ".verify-"
+"""Of the folder with the copy that is verified."""
+
 
 def sqlite_version() -> str:
     """The version of the SQLite library."""
@@ -101,7 +104,7 @@ def database_faults(folder: Path) -> list[str]:
         The database cannot be read, or there is no room for the copy.
     """
     place = folder if os.access(folder, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=place, prefix=".verify-") as temporary:
+    with tempfile.TemporaryDirectory(dir=place, prefix=COPY_PREFIX) as temporary:
         copy = Path(temporary) / DATABASE_NAME
         Reader(folder).copy_to(copy)
         with sqlite_errors(folder / DATABASE_NAME):

@@ -27,6 +27,7 @@ from recorder.store.journal import (
     message_row,
     withheld,
 )
+from recorder.store.reading import Reader
 
 Reason = Literal["user", "message", "session", "retention", "deletion"]
 
@@ -149,6 +150,15 @@ def unfinished(connection: sqlite3.Connection) -> set[Reason]:
     """Why something was erased of which a part may still be in a file."""
     rows = connection.execute("SELECT DISTINCT reason FROM erasures WHERE NOT finished")
     return {reason for (reason,) in rows}
+
+
+def counts(reader: Reader) -> tuple[int, int]:
+    """How many erasures there were, and how many are not finished."""
+    with reader.connect() as connection:
+        total, unfinished = connection.execute(
+            "SELECT count(*), coalesce(sum(NOT finished), 0) FROM erasures"
+        ).fetchone()
+    return total, unfinished
 
 
 def scrub(connection: sqlite3.Connection) -> None:

@@ -6,14 +6,37 @@ Every function here is called by the writer thread, in the transaction that it h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recorder.changes import edit_of
 from recorder.models import Message
 from recorder.store.journal import Journal, OpenSession
+from recorder.store.reading import Reader
 
 # Discord's clock and ours may differ by that much.
 _TOLERANCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many gaps there are in all recordings, and in how many something is still missing."""
+
+    gaps: int
+    unread: int
+    problem: str | None
+    """Why the history could not be read, where that is so."""
+
+
+def counts(reader: Reader) -> Counts:
+    """How the gaps of all recordings stand."""
+    with reader.connect() as connection:
+        return Counts(
+            *connection.execute(
+                "SELECT count(*), coalesce(sum(fetched IS NULL OR problem IS NOT NULL), 0), "
+                "max(problem) FROM session_gaps WHERE ended_at IS NOT NULL"
+            ).fetchone()
+        )
 
 
 def begin(journal: Journal, reason: str, now: datetime | None) -> None:
