@@ -114,6 +114,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     [said(1, "x", extra={"dce": {"export": {"guild": {"id": "1"}, "channel": {"name": "x"}}}})],
     "70",
 )
+@example([said(1, message_id=0), said(2, model="")], CHANNEL.id)
 def test_what_goes_out_comes_in_again(talk: list[Message], channel_id: str | None) -> None:
     text = exported(talk, channel_id=channel_id)
     assert json.loads(text)["messageCount"] == len(talk)

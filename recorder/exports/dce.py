@@ -115,7 +115,8 @@ def _says_all(recorded: RecordedMessage, root: Root) -> bool:
         name != ""
         and message.message_id is not None
         and message.channel_id == root.channel_id
-        and not (message.model or message.attachments)
+        and message.model is None
+        and not message.attachments
         and not (recorded.edited_at or recorded.deleted_at or recorded.reactions)
     )
 
@@ -137,9 +138,10 @@ def _head(recorded: RecordedMessage) -> dict[str, Json]:
     """What stands before the author."""
     message, edited_at = recorded.message, recorded.edited_at
     withheld = message.withheld if message.extra else None
-    message_id = message.message_id or (
-        min(first_snowflake(message.timestamp), _LAST_ID) + recorded.message_index % _IDS_AT_ONCE
-    )
+    message_id = message.message_id
+    if message_id is None:
+        message_id = min(first_snowflake(message.timestamp), _LAST_ID)
+        message_id += recorded.message_index % _IDS_AT_ONCE
     return {
         "id": str(message_id),
         "type": type_of(message.extra),
