@@ -66,7 +66,9 @@ def _line(number: int, hit: Hit, everywhere: bool) -> str:
     time = date_and_clock(message.timestamp) if everywhere else clock(message.timestamp)
     link = message_link(hit.session.guild_id, message.channel_id, message.message_id)
     jump = f" [↗](<{link}>)" if link else ""
-    return f'{number}. [{time}] {one_line(message.speaker, _SHOWN_NAME)}{where}: "{text}"{jump}'
+    marks = "".join(f" *({mark})*" for mark in message.marks)
+    speaker = one_line(message.speaker, _SHOWN_NAME)
+    return f'{number}. [{time}] {speaker}{where}: "{text}"{marks}{jump}'
 
 
 def _kept(piece: str) -> str:

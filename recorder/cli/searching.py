@@ -116,6 +116,7 @@ def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
             (" ".join(message.speaker.split()), "bold"),
             ": ",
             *((text, "bold yellow" if is_hit else "") for text, is_hit in hit.snippet.pieces()),
+            ("".join(f" ({mark})" for mark in message.marks), "dim"),
         )
     least = "" if found.is_exact else "at least "
     say(f"\n{least}{plural(found.total, 'hit')}")
@@ -157,6 +158,8 @@ def _hit_json(hit: Hit) -> dict[str, Json]:
         "author_id": message.author_id,
         "display_name": message.speaker,
         "type": message.type,
+        "edited": message.is_edited,
+        "deleted": message.is_deleted,
         "text": message.text,
         "snippet": hit.snippet.text,
         "ranges": [list(span) for span in hit.snippet.ranges],

@@ -102,6 +102,14 @@ class FoundMessage(NamedTuple):
     speaker: str
     type: MessageType
     text: str
+    is_edited: bool
+    is_deleted: bool
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What is said of it beside its text."""
+        known = {"edited": self.is_edited, "deleted": self.is_deleted}
+        return tuple(mark for mark, holds in known.items() if holds)
 
 
 def plan(parts: Sequence[Part], scope: Scope) -> Plan:
@@ -175,11 +183,14 @@ def count(connection: sqlite3.Connection, made: Plan, limit: int | None) -> int:
 def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[FoundMessage]:
     """The messages with these ids, in the same order."""
     found = {
-        row[0]: FoundMessage._make((*row[:5], stored_time(row[5]), *row[6:]))
+        row[0]: FoundMessage._make(
+            (*row[:5], stored_time(row[5]), *row[6:11], row[11] is not None, row[12] is not None)
+        )
         for row in connection.execute(
             "SELECT m.id, m.session_id, m.message_index, m.message_id, m.channel_id, m.timestamp, "
             "m.author, m.author_id, coalesce(json_extract(l.line, '$.display_name'), m.author), "
-            f"m.type, m.text FROM messages m JOIN lines l ON l.id = m.id "
+            "m.type, m.text, m.edited_at, m.deleted_at "
+            "FROM messages m JOIN lines l ON l.id = m.id "
             f"WHERE m.id IN ({', '.join('?' * len(ids))})",
             tuple(ids),
         )

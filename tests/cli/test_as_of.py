@@ -10,7 +10,7 @@ from recordings import NOW, Run
 from soundness import CHANNEL, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
-from recorder.models import Deletion, Edit, Reaction
+from recorder.models import Deletion, Edit, Json, Reaction
 from recorder.store import gaps
 
 EDITED, DELETED = NOW + timedelta(minutes=10), NOW + timedelta(minutes=20)
@@ -21,7 +21,8 @@ async def record_changes(folder: Path) -> None:
         await SessionManager(recorder, UTC_ZONE).start("then", CHANNEL, user_id="5", now=NOW)
         await recorder.record(said(1, "the first plan"))
         await recorder.record(said(2, "a rumour", extra={"source": "history"}))
-        recorder.change(Edit(EDITED, CHANNEL.id, 1001, "the second plan"))
+        edited: dict[str, Json] = {"edited_timestamp": EDITED.isoformat()}
+        recorder.change(Edit(EDITED, CHANNEL.id, 1001, "the second plan", extra=edited))
         recorder.change(Reaction(EDITED, CHANNEL.id, 1001, "add", "👍", "5"))
         recorder.change(Deletion(DELETED, CHANNEL.id, 1002))
         await recorder.record(said(3600, "the next plan"))
@@ -43,12 +44,12 @@ def data(tmp_path: Path) -> Path:
         ("2025-11-08T15:50", ["the first plan", "a rumour (fetched later)"]),
         (
             "2025-11-08T15:57:00+00:00",
-            ["the second plan (👍 1)", "a rumour (fetched later)"],
+            ["the second plan (edited, 👍 1)", "a rumour (fetched later)"],
         ),
         (
             "2025-11-08",
             [
-                "the second plan (👍 1)",
+                "the second plan (edited, 👍 1)",
                 "a rumour (deleted, fetched later)",
                 "the next plan",
             ],
@@ -72,6 +73,14 @@ def test_search_shows_what_it_found_as_it_stood(data: Path, run: Run) -> None:
     assert found.stdout.endswith("STRYK: the first plan\n") and "next" not in found.stdout
     hits = json.loads(run("search", "plan", "--as-of", "2025-11-08T15:50", "--json").stdout)
     assert [hit["text"] for hit in hits["hits"]] == ["the first plan"]
+
+
+def test_search_says_what_was_edited_and_deleted(data: Path, run: Run) -> None:
+    assert "the second plan (edited)\n" in run("search", "second").stdout
+    assert "a rumour (deleted)\n" in run("search", "rumour").stdout
+    hits = json.loads(run("search", "plan", "--json").stdout)["hits"]
+    assert [hit["edited"] for hit in hits] == [False, True]
+    assert all(hit["deleted"] is False for hit in hits)
 
 
 def test_wrong_times_and_formats_are_told(data: Path, run: Run) -> None:
