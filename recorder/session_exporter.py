@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from recorder import export_index
 from recorder.data_folder import refuse_links
 from recorder.errors import Conflict, InvalidInput, StorageError
-from recorder.exports import csv, dce, json, jsonl, markdown, text
+from recorder.exports import csv, dce, html, json, jsonl, markdown, text
 from recorder.exports.entries import one_line
 from recorder.exports.recording import Recording
 from recorder.models import Session
@@ -49,6 +49,7 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "txt": Format("TXT", "txt", text.render),
     "md": Format("Markdown", "md", markdown.render),
+    "html": Format("HTML", "html", html.render),
     "json": Format("JSON", "json", json.render),
     "jsonl": Format("JSONL", "jsonl", jsonl.render),
     "csv": Format("CSV", "csv", csv.render),

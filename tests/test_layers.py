@@ -34,6 +34,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "settings",
             "timescale",
             "topics",
+            "transcript",
             "upgrades",
         }
     ),
@@ -68,6 +69,7 @@ ROOMS = {
     "click": {"cli"},
     "rich": {"cli"},
     "PIL": {"pictures"},
+    "jinja2": {"transcript"},
     "sqlite3": {"database", "store"},
     "sqlite_utils": {"database", "store"},
 }

@@ -171,7 +171,7 @@ class FindingCommands(Answering):
     @Answering.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
         name="The session's name",
-        format="txt, md, json, jsonl, csv, or dce for DiscordChatExporter's JSON",
+        format="txt, md, html, json, jsonl, csv, or dce for DiscordChatExporter's JSON",
     )
     async def export(self, context: Context, name: str, format: str = "md") -> None:
         """Get a session as a file."""

@@ -407,7 +407,7 @@ def help_text(prefix: str) -> str:
         ("load <name>", "replay a session"),
         ("search <name|all> <query>", "find messages"),
         ("stats [name]", "who, when, which commands and topics"),
-        ("export <name> <format>", "a file to download: txt, md, json, jsonl, csv, dce"),
+        ("export <name> <format>", "a file: txt, md, html, json, jsonl, csv, dce"),
         ("tag <tag>", "mark this moment, or the message you reply to"),
         ("tags <name>", "the marked moments of a session"),
         ("goto <name> <tag>", "see a marked moment again"),
