@@ -25,7 +25,17 @@ from markdown_it.token import Token
 
 from recorder import jsonl
 from recorder.errors import Conflict, InvalidInput, StorageError
-from recorder.models import Channel, Gap, Json, Message, MessageType, RecordedMessage, Session
+from recorder.models import (
+    Channel,
+    Gap,
+    Interval,
+    Json,
+    Message,
+    MessageType,
+    RecordedMessage,
+    Session,
+    Tag,
+)
 from recorder.session_exporter import FORMATS, SessionExporter
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
@@ -58,6 +68,12 @@ class Conversation(Reader):
 
     def kept_files(self, session: Session) -> dict[str, str]:
         return {}
+
+    def tags(self, session: Session) -> list[Tag]:
+        return []
+
+    def intervals(self, session: Session) -> list[Interval]:
+        return []
 
     def lines(self, session_id: str) -> Iterator[str]:
         return (jsonl.encode(message) for message in self._source())
@@ -213,7 +229,12 @@ def test_a_session_without_messages(format: str) -> None:
     elif format == "csv":
         assert len(text.splitlines()) == 1
     else:
-        ends = {"txt": f"Messages: 0\n{'=' * 37}\n\n", "md": "## Conversation\n", "jsonl": ""}
+        ends = {
+            "txt": f"Messages: 0\n{'=' * 37}\n\n",
+            "md": "## Conversation\n",
+            "html": "</html>",
+            "jsonl": "",
+        }
         assert text.endswith(ends[format])
 
 
@@ -225,7 +246,7 @@ def test_a_running_session_shows_as_many_messages_as_its_header_says() -> None:
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     exporter = SessionExporter(Conversation(lambda: EXAMPLE), ZoneInfo("UTC"))
-    with pytest.raises(InvalidInput, match=r'"pdf".*txt, md, json, jsonl, csv, dce'):
+    with pytest.raises(InvalidInput, match=r'"pdf".*txt, md, html, json, jsonl, csv, dce'):
         exporter.render(session(4), "pdf", NOW)
 
 

@@ -6,6 +6,8 @@ import sys
 import discord
 import pytest
 from PIL import Image
+from simcord.backend.models import Overwrite
+from simcord.enums import OverwriteType
 from world import World, both, staff_room
 
 from recorder.bot import replies
@@ -191,3 +193,77 @@ async def test_fts_errors_are_explained(world: World) -> None:
     await conversation(world)
     assert "❌ " in await world.say("!record search all --fts token AND (")
     assert "Found 3 matches" in await world.say("!record search all --fts token NOT code")
+
+
+async def private_session(world: World) -> None:
+    """A session of two pages in the room of the staff."""
+    room = staff_room(world)
+    for text in ("!record start hush", *map(str, range(7)), "!record stop"):
+        await world.staff.send(room, text)
+
+
+@both
+async def test_a_private_answer_has_pages_and_buttons(world: World, how: str) -> None:
+    await private_session(world)
+    direct = world.staff.user.dm_channel
+    missing = (await world.call("prefix", "load", name="gone")).replace("gone", "hush")
+    before = [message.content for message in world.channel.history()]
+    await world.call(how, "load", name="hush")
+    seen = [message.content for message in world.channel.history()][len(before) :]
+    assert [text for text in seen if text != "!record load hush"] == (
+        [missing] if how == "prefix" else []
+    )
+    place = direct if how == "prefix" else world.channel
+    person = world.staff.user if how == "prefix" else world.staff
+
+    def last() -> discord.Message:
+        return place.history(viewer=person)[-1]
+
+    assert "**First 5 messages:**" in last().content
+    await person.click(last(), label="Next")
+    assert "**Messages 6-7 of 7:**" in last().content
+    await world.call(how, "delete", name="hush")
+    assert "Delete **hush** with its 7 messages" in last().content
+    await person.click(last(), label="Delete")
+    assert "**Session Deleted**" in last().content
+    in_channel = "\n".join(message.content for message in world.channel.history())
+    assert "Deleted**" not in in_channel and "Loading" not in in_channel
+
+
+async def test_who_takes_no_direct_messages_gets_none(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the channel sees no more than before."""
+    await private_session(world)
+    await world.staff.send_dm("hello")
+    direct = world.staff.user.dm_channel
+    world.env.inject_error("POST", f"/channels/{direct.id}/messages", status=403, times=None)
+    answer = await world.say("!record load hush")
+    assert answer == (await world.say("!record load gone")).replace("gone", "hush")
+    assert direct.history()[-1].content == "hello"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_pages_are_not_turned_where_others_may_read_them_no_more(world: World) -> None:
+    """A channel can be closed while an answer about it stands in another one."""
+    other = world.guild.create_text_channel("other")
+    for text in ("!record start open", *map(str, range(7)), "!record stop"):
+        await world.staff.send(other, text)
+    await world.say("!record load open")
+    shown = world.channel.history()[-1]
+    assert "**First 5 messages:**" in shown.content
+    hidden = Overwrite(
+        world.guild.default_role.id,
+        OverwriteType.ROLE,
+        0,
+        discord.Permissions(view_channel=True).value,
+    )
+    world.env.backend.set_overwrite(other.id, hidden)
+    seen = discord.Permissions(view_channel=True).value
+    staff = Overwrite(world.staff.id, OverwriteType.MEMBER, seen, 0)
+    world.env.backend.set_overwrite(other.id, staff)
+    await world.env.settle()
+    result = await world.staff.click(shown, label="Next")
+    assert result.response is not None and result.ephemeral
+    assert "not everybody here may see" in result.response.content
+    assert world.channel.history()[-1].content == shown.content
