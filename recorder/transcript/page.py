@@ -27,7 +27,7 @@ from recorder.transcript.html import day
 _SAME_BREATH = timedelta(minutes=7)
 _LARGEST_GROUP = 50
 _MESSAGES_A_SECTION = 100  # what a browser lays out, or leaves out, at once
-_REMEMBERED = 2_000  # messages that a reply can lead back to
+_REMEMBERED = 1_000  # messages that a reply can lead back to
 _COLOURS = 12
 _LONGEST_EXCERPT = 120
 
