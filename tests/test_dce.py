@@ -393,6 +393,7 @@ def test_a_broken_message_is_named_and_the_rest_comes_in(tmp_path: Path, kind: s
 @example(MANY_BYTES.index(b"messages"), ord("x"))
 @example(MANY_BYTES.index(b"[") - 1, ord("["))
 @example(MANY_BYTES.index(b"[") - 1, ord("0"))
+@example(MANY_BYTES.index(b'},\n  "dateRange"'), ord(" "))
 @example(0, ord("x"))
 def test_a_wrong_byte_costs_a_message_at_most(place: int, byte: int) -> None:
     data = bytearray(MANY_BYTES)

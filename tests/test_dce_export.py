@@ -189,6 +189,12 @@ def test_messages_without_an_id_get_one_that_sorts_by_time() -> None:
     assert ids[3] < ids[2] < ids[0] < ids[1]
 
 
+def test_what_is_withheld_is_told() -> None:
+    message = said(1, "", author="opted out", author_id="0", extra={"opted_out": True})
+    (data,) = json.loads(exported([message], channel_id=CHANNEL.id))["messages"]
+    assert data["content"] == "[opted out]"
+
+
 async def test_what_was_deleted_stays_hidden_and_comes_in_as_deleted(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -312,6 +312,25 @@ def test_new_changes_of_known_messages_are_added(folder: Path, file: Path) -> No
     assert_sound(folder)
 
 
+def test_changes_that_say_the_same_are_told_apart(folder: Path, file: Path) -> None:
+    asked = replace(QUESTION, channel_id=CHANNEL.id, message_id=7)
+    first = f"{jsonl.encode(asked)}\n"
+    changes = [jsonl.encode_change(Edit(NOW, CHANNEL.id, 7, text)) for text in "aba"]
+    file.write_text(first)
+    take_in(folder, file)
+    file.write_text(first + "".join(f"{line}\n" for line in changes))
+    session = take_in(folder, file).session
+    assert (folder / session.file_path).read_bytes() == file.read_bytes()
+
+
+def test_what_was_recorded_is_never_added_to(folder: Path, tmp_path: Path) -> None:
+    asyncio.run(record(folder, "oauth", ["one"]))
+    (session,) = Reader(folder).sessions()
+    path = tmp_path / "oauth.jsonl"
+    path.write_bytes((folder / session.file_path).read_bytes())
+    refused(folder, path, Conflict, "is taken", guild_id=session.guild_id or "")
+
+
 async def test_a_model_that_waits_for_a_live_reply_is_left_to_it(
     folder: Path, tmp_path: Path
 ) -> None:
