@@ -274,7 +274,7 @@ def formats(bench: Bench, messages: int, imported: int) -> None:
         bench_formats.write_jsonl(folder.with_name("exported.jsonl"), base, messages)
         bench_formats.write_jsonl(folder.with_name("imported.jsonl"), base, imported)
         asyncio.run(bench_formats.take_in(folder, folder.with_name("exported.jsonl")))
-        for format in ("json", "dce", "csv"):
+        for format in ("json", "dce", "csv", "html"):
             runs = [bench_formats.export_elsewhere(folder, format) for _ in range(bench.rounds)]
             rows.append(_row(f"export {format}", messages, runs))
         runs = [bench_formats.import_elsewhere(folder.with_name("imported.jsonl"))]

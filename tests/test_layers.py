@@ -50,6 +50,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "import_sources",
             "importing",
             "pictures",
+            "publishing",
             "search",
             "session_activity",
             "session_analyzer",
