@@ -183,3 +183,98 @@ CREATE INDEX attachment_due ON attachments (next_attempt_at) WHERE next_attempt_
 CREATE TABLE file_removals (
     file_path TEXT PRIMARY KEY
 ) WITHOUT ROWID;
+
+-- Messages as people read them: with the name of their session and their place in Discord.
+CREATE VIEW conversation AS
+SELECT
+    s.name AS session,
+    m.message_index,            -- from 1 in its session
+    m.timestamp,
+    m.author,                   -- user name
+    m.type,
+    m.text,                     -- what people saw
+    'https://discord.com/channels/' || coalesce(s.guild_id, iif(s.channel_id IS NULL, NULL, '@me'))
+        || '/' || m.channel_id || '/' || m.message_id AS discord_url,   -- where Discord shows it
+    m.model,                    -- AI model of a bot's answer
+    (SELECT group_concat(t.tag, ', ') FROM session_tags t
+        WHERE t.session_id = m.session_id AND t.message_index = m.message_index) AS tags,
+    m.reactions,                -- JSON object: emoji to how many reacted with it
+    m.edited_at,                -- when it was last edited
+    m.deleted_at,               -- when it was deleted in Discord
+    m.channel_id,               -- of a thread, the thread's own
+    m.author_id,
+    m.message_id,               -- Discord's
+    m.reply_to,                 -- Discord id of the message it answers
+    m.session_id,
+    m.id
+FROM messages m JOIN recording_sessions s ON s.id = m.session_id;
+
+-- Sessions with how long they were recorded and what they hold.
+CREATE VIEW sessions AS
+SELECT
+    s.name,
+    s.status,
+    s.started_at,
+    s.stopped_at,
+    (SELECT round(sum(julianday(coalesce(i.ended_at, 'now')) - julianday(i.started_at)) * 1440, 1)
+        FROM session_intervals i WHERE i.session_id = s.id) AS minutes,    -- without pauses
+    s.message_count,
+    (SELECT count(*) FROM session_tags t WHERE t.session_id = s.id) AS tags,
+    (SELECT count(*) FROM session_gaps g WHERE g.session_id = s.id) AS gaps,  -- times not heard
+    s.is_auto,                  -- begun by auto-recording
+    s.channel_id,               -- where it is recorded, or was last
+    s.guild_id,                 -- NULL for a DM channel
+    s.id
+FROM recording_sessions s;
+
+-- How much was said in each quarter of an hour of a session.
+CREATE VIEW activity AS
+SELECT
+    s.name AS session,
+    a.quarter,                  -- its beginning
+    a.messages,
+    a.authors,                  -- how many different ones wrote, Discord itself aside
+    a.user_messages,
+    a.bot_responses,
+    a.session_id
+FROM (
+    SELECT session_id, count(*) AS messages,
+        strftime('%Y-%m-%dT%H:%M:00+00:00', strftime('%s', timestamp) / 900 * 900, 'unixepoch')
+            AS quarter,
+        count(DISTINCT iif(type = 'system_message', NULL, author_id)) AS authors,
+        sum(type = 'user_message') AS user_messages,
+        sum(type = 'bot_response') AS bot_responses
+    FROM messages GROUP BY session_id, quarter
+) a JOIN recording_sessions s ON s.id = a.session_id;
+
+-- Messages that call a command of a bot: a sign, a letter, and a word up to the first space.
+CREATE VIEW commands AS
+SELECT
+    s.name AS session,
+    m.message_index,            -- from 1 in its session
+    m.timestamp,
+    m.author,                   -- user name
+    m.command,                  -- with its sign
+    m.content,                  -- with its values
+    m.author_id,
+    m.session_id,
+    m.id
+FROM (
+    SELECT *, substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS command
+    FROM messages WHERE type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+) m JOIN recording_sessions s ON s.id = m.session_id
+WHERE substr(m.command, 2) NOT GLOB '*[^A-Za-z0-9_-]*';
+
+-- The moments that somebody marked, with what was said there.
+CREATE VIEW tagged_moments AS
+SELECT
+    t.tag,
+    c.session,
+    c.message_index,            -- from 1 in its session
+    c.timestamp,
+    c.author,                   -- user name
+    c.text,                     -- what people saw
+    c.discord_url,              -- where Discord shows it
+    t.session_id
+FROM session_tags t
+JOIN conversation c ON c.session_id = t.session_id AND c.message_index = t.message_index;

@@ -65,23 +65,38 @@ def schema() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SchemaItem:
-    """A table, index or trigger of ``schema.sql`` with the comment above it."""
+    """A table or view of ``schema.sql`` with the comment above it."""
 
     name: str
     comment: str
     sql: str
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """By name, what is said of those columns of which something is said."""
+        said: dict[str, str] = {}
+        name = ""
+        for line in self.sql.splitlines()[1:]:
+            code, _, comment = line.partition("--")
+            words = re.findall(r"\w+", code)
+            if words:
+                name = words[-1] if self.sql.startswith("CREATE VIEW") else words[0]
+            if comment:
+                said[name] = f"{said[name]} {comment.strip()}" if name in said else comment.strip()
+        return said
+
 
 def describe_schema() -> list[SchemaItem]:
-    """The tables of ``schema.sql``, in its order, with what is said of each."""
+    """The tables and views of ``schema.sql``, in its order, with what is said of each."""
     items = []
     for statement in statements(schema()):
         lines = statement.rpartition("\n\n")[2].splitlines()
         sql = [line for line in lines if not line.startswith("--") and line]
         comment = " ".join(line.removeprefix("--").strip() for line in lines if line[:2] == "--")
         words = sql[0].split()
-        if "TABLE" in words:
-            name = words[words.index("TABLE") + 1]
+        kind = next((word for word in ("TABLE", "VIEW") if word in words[:3]), None)
+        if kind is not None:
+            name = words[words.index(kind) + 1]
             items.append(SchemaItem(name, comment, "\n".join(sql)))
     return items
 

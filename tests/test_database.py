@@ -117,11 +117,22 @@ def test_the_schema_is_described_with_its_comments() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(database.schema())
         tables = connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') "
+            "AND name NOT LIKE 'sqlite_%' "
             "AND name NOT LIKE 'messages_fts_%'"
         )
         assert {name for (name,) in tables} == described.keys()
     assert all(item.comment and item.sql.startswith("CREATE") for item in described.values())
+    assert described["messages"].columns["spaced_text"] == (
+        "the text's parts in scripts that put no spaces between words, "
+        "a space after each character: so they are found word by word"
+    )
+    assert described["conversation"].columns["discord_url"] == "where Discord shows it"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(database.schema())
+        for item in described.values():
+            found = connection.execute(f"SELECT name FROM pragma_table_xinfo('{item.name}')")
+            assert {name for (name,) in found} >= item.columns.keys()
 
 
 # What is refused.

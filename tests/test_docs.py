@@ -9,9 +9,15 @@ from cogapp import Cog  # type: ignore[import-untyped]
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("name", ["cli.md", "commands.md", "schema.md"])
+GENERATED = (
+    *("docs/cli.md", "docs/commands.md", "docs/schema.md", "README.md"),
+    *("recorder/datasette/metadata.yaml", "recorder/datasette/datasette.yaml"),
+)
+
+
+@pytest.mark.parametrize("name", GENERATED)
 def test_generated_documentation_is_current(name: str) -> None:
-    path = ROOT / "docs" / name
+    path = ROOT / name
     assert Cog().main(["cog", "--check", "-p", "import sys", str(path)]) == 0, "run scripts/docs"
 
 

@@ -61,7 +61,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "writer",
         }
     ),
-    frozenset({"bot"}),
+    frozenset({"bot", "datasette"}),
     frozenset({"cli", "__main__"}),
 )
 ROOMS = {
@@ -71,6 +71,8 @@ ROOMS = {
     "rich": {"cli"},
     "PIL": {"pictures"},
     "jinja2": {"transcript"},
+    "datasette": {"datasette"},
+    "uvicorn": {"datasette"},
     "sqlite3": {"database", "store"},
     "sqlite_utils": {"database", "store"},
 }

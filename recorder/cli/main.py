@@ -117,11 +117,22 @@ def _add_commands() -> None:
         reading,
         running,
         searching,
+        serving,
         shaping,
         statistics,
     )
 
-    for module in (running, reading, searching, statistics, querying, shaping, erasing, care):
+    for module in (
+        running,
+        reading,
+        searching,
+        statistics,
+        querying,
+        serving,
+        shaping,
+        erasing,
+        care,
+    ):
         for command in module.COMMANDS:
             main.add_command(command)
 

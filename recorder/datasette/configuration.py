@@ -1,0 +1,176 @@
+"""What Datasette is told of the recordings: titles, facets, what is hidden, canned queries.
+
+One source for Datasette 0.65, whose metadata holds it all, and for 1.0, which wants the
+configuration in a file of its own. What is said of tables and columns comes from ``schema.sql``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from recorder.database import DATABASE_NAME, describe_schema
+from recorder.datasette.questions import QUESTIONS
+
+Tree: TypeAlias = dict[str, Any]
+
+DATABASE = Path(DATABASE_NAME).stem
+"""What Datasette calls the database of a data folder."""
+
+SETTINGS: Tree = {
+    "allow_download": False,
+    "default_cache_ttl": 0,  # what was just said is shown at once
+    "facet_time_limit_ms": 1_000,
+    "sql_time_limit_ms": 5_000,
+    "suggest_facets": False,
+    "truncate_cells_html": 500,
+}
+
+_SHADOWS = tuple(f"messages_fts_{part}" for part in ("config", "data", "docsize", "idx"))
+# Keys, hashes and what is only for the recorder itself.
+_INTERNAL = (
+    "lines",
+    "erased_lines",
+    "file_removals",
+    "opted_out",
+    "messages_fts",
+    "sqlite_sequence",
+    *_SHADOWS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """How a table or view is shown; `newest` is the column that it is sorted by, downwards."""
+
+    title: str
+    newest: str
+    facets: tuple[str, ...] = ()
+    label: str | None = None
+    is_searched: bool = False
+    is_hidden: bool = False
+
+    def tree(self) -> Tree:
+        """As Datasette wants it, without the title."""
+        found: Tree = {"sort_desc": self.newest}
+        if self.facets:
+            found["facets"] = list(self.facets)
+        if self.label:
+            found["label_column"] = self.label
+        if self.is_searched:
+            found |= {"fts_table": "messages_fts", "fts_pk": "id"}
+        if self.is_hidden:
+            found["hidden"] = True
+        return found
+
+
+_PAGES = {
+    "conversation": _Page(
+        "Messages with their session", "id", ("type", "author", "channel_id", "session"),
+        is_searched=True,
+    ),
+    "sessions": _Page(
+        "Sessions with their durations", "started_at", ("status", "guild_id", "channel_id")
+    ),
+    "activity": _Page("Activity by quarter of an hour", "quarter", ("session",)),
+    "commands": _Page("Commands of bots", "id", ("command", "author", "session")),
+    "tagged_moments": _Page("Tagged moments", "timestamp", ("session",)),
+    "messages": _Page("Messages", "id", ("type", "author", "channel_id", "session_id")),
+    "recording_sessions": _Page(
+        "Sessions", "started_at", ("status", "guild_id", "channel_id"), label="name"
+    ),
+    "session_tags": _Page("Tags", "timestamp", ("tag",)),
+    "session_gaps": _Page("Gaps", "started_at", ("reason",)),
+    "session_intervals": _Page("Recorded intervals", "started_at", is_hidden=True),
+    "session_channels": _Page("Recorded channels", "session_id", ("channel_id",), is_hidden=True),
+    "attachments": _Page("Attached files", "message_id", ("problem",), is_hidden=True),
+    "auto_recording": _Page("Auto-recording", "place_id", is_hidden=True),
+    "erasures": _Page("Erasures", "erased_at", ("reason",), is_hidden=True),
+}  # fmt: skip
+
+VIEWS = ("conversation", "sessions", "activity", "commands", "tagged_moments")
+
+_SEARCH: Tree = {
+    "title": "Search as in Discord",
+    "description": (
+        'Words that must all occur, "a phrase", prefix*, -not, a OR b, and the filters from: in: '
+        "mentions: before: after: during: has: is: type: tag:. The newest come first."
+    ),
+    "sql": (
+        "SELECT c.session, c.message_index, c.timestamp, c.author, c.text, c.tags, c.discord_url, "
+        "c.session_id\n"
+        "FROM json_each(recorder_search(:query)) found "
+        "CROSS JOIN conversation c ON c.id = found.value\n"
+        "ORDER BY found.key"
+    ),
+    "params": ["query"],
+}
+
+
+def metadata(database: str = DATABASE, *, public: bool = False) -> Tree:
+    """All of it, as metadata of Datasette 0.65.
+
+    Parameters
+    ----------
+    database
+        What Datasette calls the database: its file's name without the ending.
+    public
+        For a public copy: without what it does not hold and what needs our plugin.
+    """
+    shown = _tables()
+    tables: Tree = {}
+    for item in describe_schema():
+        if public and item.name not in PUBLIC:
+            continue
+        about: Tree = {"description": item.comment}
+        if item.name in _PAGES:
+            about["title"] = _PAGES[item.name].title
+        if item.columns:
+            about["columns"] = item.columns
+        tables[item.name] = about | shown.pop(item.name, {})
+    if not public:
+        tables |= shown
+    links = [(name, _PAGES[name].title) for name in VIEWS]
+    if not public:
+        links.insert(0, ("search", str(_SEARCH["title"])))
+    about = {
+        "description_html": " · ".join(
+            f'<a href="{database}/{name}">{title}</a>' for name, title in links
+        )
+    }
+    return {
+        "title": "Recorded sessions",
+        **about,
+        "databases": {
+            database: {**about, "queries": _queries(public=public), "tables": tables},
+        },
+    }
+
+
+def configuration() -> Tree:
+    """What Datasette 1.0 reads from ``datasette.yaml``; the descriptions come from `metadata`."""
+    tables = _tables()
+    return {
+        "settings": SETTINGS,
+        "databases": {DATABASE: {"queries": _queries(public=False), "tables": tables}},
+    }
+
+
+PUBLIC = frozenset(
+    "recording_sessions session_tags session_intervals session_gaps messages messages_fts "
+    "conversation sessions activity commands tagged_moments".split()
+)
+"""The tables and views that a public copy has."""
+
+
+def _tables() -> Tree:
+    internal: Tree = {"hidden": True, "allow": False}
+    return {name: page.tree() for name, page in _PAGES.items()} | dict.fromkeys(_INTERNAL, internal)
+
+
+def _queries(*, public: bool) -> Tree:
+    queries: Tree = {} if public else {"search": _SEARCH}
+    for question in QUESTIONS:
+        queries[question.name] = {"title": question.title, "sql": question.sql.rstrip(";")}
+    return queries

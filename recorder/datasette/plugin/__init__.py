@@ -1,0 +1,144 @@
+"""A plugin of Datasette: the bot's search in SQL, links to Discord, and pages of transcripts.
+
+Datasette finds it by itself where the recorder is installed. In databases that are not the
+recorder's it does nothing but offer its SQL function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from datasette import Forbidden, NotFound, Response
+from markupsafe import Markup
+from pluggy import HookimplMarker
+
+from recorder.database import DATABASE_NAME, Connection
+from recorder.datasette.transcript import TranscriptPage, read_page
+from recorder.errors import RecorderError
+from recorder.search_query import parse
+from recorder.store import searching
+from recorder.store.reading import Reader
+
+hookimpl = HookimplMarker("datasette")
+
+NAME = "recorder"
+"""Under which Datasette knows it, and looks for its settings."""
+DISTRIBUTION = "discord-session-recorder"
+"""The package that Datasette finds it in; so are its files called."""
+MOST_HITS = 2_000
+
+_TRANSCRIPT = "/-/recorder/transcript"
+
+
+@hookimpl
+def prepare_connection(conn: Connection, datasette: Any) -> None:
+    """Add the function ``recorder_search``."""
+    settings = datasette.plugin_config(NAME) or {}
+    timezone = ZoneInfo(settings.get("timezone", "UTC"))
+
+    def search(query: str | None) -> str:
+        """The ids of the newest messages that the bot would find, as a JSON array."""
+        parts = parse(query or "", datetime.now(UTC), timezone).parts
+        made = searching.plan(parts, None) if parts else None
+        return json.dumps(searching.find(conn, made, "newest", MOST_HITS) if made else [])
+
+    conn.create_function("recorder_search", 1, search)
+
+
+@hookimpl
+def render_cell(
+    row: Any, value: object, column: str, table: str | None, database: str, datasette: Any
+) -> Markup | Callable[[], Coroutine[Any, Any, Markup | None]] | None:
+    """Link a message to its place in the transcript and in Discord, and a session to the former."""
+    if value is None or _folder(datasette, database) is None:
+        return None
+    keys = row.keys()
+    if column == "message_index" and "session_id" in keys:
+        return _link(_transcript(datasette, _plain(row["session_id"]), value), str(value))
+    if column == "name" and table in ("sessions", "recording_sessions"):
+        return _link(_transcript(datasette, _plain(row["id"])), str(value))
+    if column == "discord_url":
+        return _link(str(value), "in Discord")
+    if column == "message_id" and table == "messages":
+        return lambda: _in_discord(datasette, database, row)
+    return None
+
+
+@hookimpl
+def extra_css_urls(datasette: Any) -> list[str]:
+    """The style of messages."""
+    return [datasette.urls.static_plugins(DISTRIBUTION, "recorder.css")]
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Callable[..., Coroutine[Any, Any, Response]]]]:
+    """The pages of transcripts."""
+    return [(rf"^{_TRANSCRIPT}/(?P<session_id>[^/]+)$", transcript)]
+
+
+async def transcript(request: Any, datasette: Any) -> Response:
+    """A page of a session; ``?message=`` says which message it is to show."""
+    database = next((name for name in datasette.databases if _folder(datasette, name)), None)
+    folder = database and _folder(datasette, database)
+    if folder is None:
+        raise NotFound("There is no recorder.db here.")
+    if not await _may_view(datasette, request.actor, database):
+        raise Forbidden("This is not for you.")
+    wanted = request.args.get("message") or "1"
+    index = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
+    try:
+        page: TranscriptPage = await asyncio.to_thread(
+            read_page, Reader(folder), request.url_vars["session_id"], index
+        )
+    except RecorderError as error:
+        raise NotFound(str(error)) from error
+    html = await datasette.render_template(
+        "recorder_transcript.html", {"page": page, "database": database}, request=request
+    )
+    return Response.html(html)
+
+
+async def _may_view(datasette: Any, actor: object, database: str | None) -> bool:
+    try:
+        from datasette.resources import DatabaseResource  # noqa: PLC0415  # of 1.0 alone
+    except ImportError:
+        wanted: dict[str, Any] = {"permissions": [("view-database", database), "view-instance"]}
+    else:
+        wanted = {"action": "view-database", "resource": DatabaseResource(database=database)}
+    visible, _ = await datasette.check_visibility(actor, **wanted)
+    return bool(visible)
+
+
+def _folder(datasette: Any, database: str) -> Path | None:
+    """The data folder of a database of ours; ``None`` of any other."""
+    path = datasette.databases[database].path
+    return Path(path).parent if path and Path(path).name == DATABASE_NAME else None
+
+
+def _plain(value: object) -> object:
+    """A cell's value; of a foreign key Datasette may give its label, too."""
+    return value["value"] if isinstance(value, dict) else value
+
+
+def _link(url: str, text: str) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(url, text)
+
+
+def _transcript(datasette: Any, session_id: object, index: object = None) -> str:
+    place = "" if index is None else f"?message={index}#m{index}"
+    return str(datasette.urls.path(f"{_TRANSCRIPT}/{quote(str(session_id))}{place}"))
+
+
+async def _in_discord(datasette: Any, database: str, row: Any) -> Markup | None:
+    sql = "SELECT discord_url FROM conversation WHERE id = ?"
+    found = (await datasette.get_database(database).execute(sql, [_plain(row["id"])])).first()
+    if found is None or found[0] is None:
+        return None
+    return _link(found[0], str(row["message_id"]))

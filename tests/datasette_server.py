@@ -1,0 +1,74 @@
+"""A real Datasette over a data folder, started as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+
+@dataclass(frozen=True)
+class Site:
+    """What answers at an address."""
+
+    url: str
+
+    def get(self, path: str, **parameters: str) -> str:
+        """A page."""
+        status, text = self.ask(f"{path}?{urlencode(parameters)}" if parameters else path)
+        assert status == 200, text
+        return text
+
+    def rows(self, path: str, **parameters: str) -> list[dict[str, Any]]:
+        """The rows of a table or query."""
+        rows = json.loads(self.get(f"{path}.json", _shape="array", **parameters))
+        assert isinstance(rows, list)
+        return rows
+
+    def ask(self, path: str, body: bytes | None = None, host: str | None = None) -> tuple[int, str]:
+        """The status and the text of an answer."""
+        request = Request(f"{self.url}{path}", body, {"Host": host} if host else {})
+        try:
+            with urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def ask_sql(self, sql: str, **parameters: str) -> tuple[int, str]:
+        """What comes of a statement."""
+        return self.ask(f"/recorder.json?{urlencode({'sql': sql, **parameters})}")
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Site]:
+    """`recorder serve` as a process of its own; ends with Ctrl+C, and quietly."""
+    command = (sys.executable, "-m", "recorder", "--data", str(folder), "serve", "--port", "0")
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            url = re.search(r" at (http://\S+) ", line)
+            assert url, line
+            yield Site(url[1].rstrip("/"))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+        errors.seek(0)
+        # Datasette notes statements that fail, which some tests ask for.
+        said = [line for line in errors if not line.startswith("ERROR: conn=") or "locked" in line]
+    assert (process.returncode, said) == (0, [])
