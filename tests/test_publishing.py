@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from recordings import record
 from secretive import SECRETS, record_secrets
 from soundness import CHANNEL, NOW, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
+from recorder.cli import main
 from recorder.errors import Conflict, StorageError
 from recorder.publishing import publish
 from recorder.store.reading import Reader
@@ -71,3 +73,15 @@ def test_what_is_there_is_not_written_over(published: Path, folder: Path) -> Non
     assert published.read_bytes() == before
     with pytest.raises(StorageError, match="cannot be written"):
         publish(reader, [reader.find("first")], folder / "no" / "such.db")
+
+
+def test_the_command_line_writes_it(published: Path, folder: Path, tmp_path: Path) -> None:
+    def serve(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--data", str(folder), "serve", *arguments])
+
+    copy = tmp_path / "copy.db"
+    done = serve("--public-copy", str(copy), "--session", "first", "--session", "public")
+    assert (done.exit_code, done.stdout.partition(",")[0]) == (0, f"{copy}: 2 sessions")
+    assert rows(copy, "SELECT count(*) FROM messages") == [(4,)]
+    assert serve("--public-copy", str(tmp_path / "x.db")).exit_code == 2
+    assert serve("--session", "first").exit_code == 2
