@@ -80,6 +80,8 @@ _SCRIPT: tuple[tuple[int, str | None, str], ...] = (
     (0, "jonas", "!record goto oauth-implementation found-solution"),
     (0, "mira", "!record export oauth-implementation md"),
     (0, "STRYK", "!record save oauth-notes.txt"),
+    (0, "STRYK", "!record save oauth-transcript.html"),
+    (0, "jonas", "!record privacy"),
     (5, None, "Somebody goes on talking; that turns out to be worth keeping, too."),
     (1, "jonas", "One more thing: the clocks of both servers differ by a minute"),
     (2, "mira", "Then the token expires before we refresh it"),
@@ -177,7 +179,7 @@ class _Demo:
             report = verify(reader, session, recording=True)
             sound = "; ".join(report.faults) or "file and database say the same"
             self._say(f"  {session.file_path}: {session.message_count} messages, {sound}")
-        for path in sorted((self._folder / "exports").iterdir()):
+        for path in sorted((self._folder / "exports").glob("[!.]*")):
             self._say(f"  exports/{path.name}: {path.stat().st_size} bytes")
         self._say("  recorder.db: ask it anything in SQL\n\nThe first lines of the file:")
         session = reader.sessions()[-1]
