@@ -60,7 +60,7 @@ def test_nothing_is_damaged_in_a_sound_database(sound: Path) -> None:
         ("DROP TABLE messages", "show oauth, search words, stats, verify"),
         ("DROP TABLE messages_fts", "search words, verify"),
         ("DROP TABLE file_removals", "init"),
-        ("ALTER TABLE messages DROP COLUMN deleted_at", "verify"),
+        ("ALTER TABLE messages RENAME COLUMN deleted_at TO gone", "verify"),
         ("UPDATE recording_sessions SET started_at = 'yesterday'", "list, show oauth, stats"),
         ("UPDATE recording_sessions SET started_at = '2025-01-01'", "list"),
         ("UPDATE recording_sessions SET started_at = NULL", "list, show oauth"),
