@@ -18,7 +18,7 @@ from recorder.formatting import plural
 from recorder.models import Change, Erased, Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import checks
-from recorder.store.journal import MESSAGE_COLUMNS, message_row, withheld
+from recorder.store.message_rows import MESSAGE_COLUMNS, message_row, withheld
 from recorder.store.reading import Line, Reader, lines_from
 
 _SHOWN = 60

@@ -31,7 +31,8 @@ from recorder import Channel, Message, SessionManager, SessionRecorder, jsonl
 from recorder.changes import Current
 from recorder.database import DATABASE_NAME, open_for_writing, prepare_folder
 from recorder.session_exporter import FORMATS
-from recorder.store.journal import LINE_COLUMNS, MESSAGE_COLUMNS, message_row
+from recorder.store.journal import LINE_COLUMNS
+from recorder.store.message_rows import MESSAGE_COLUMNS, message_row
 from recorder.verification import verify
 from scripts import bench_formats, bench_search
 from scripts.burst import Burst, measure

@@ -23,7 +23,7 @@ from recorder.database import open_for_writing, prepare_folder
 from recorder.errors import AlreadyRunning, StorageError
 from recorder.jsonl import clean_text
 from recorder.models import Annotation, Edit
-from recorder.store.journal import changes_of
+from recorder.store.message_rows import changes_of
 from recorder.store.reading import Reader
 
 # Everything that a str can hold, and more often what breaks lines, JSON, C strings or UTF-8.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.database import DATABASE_NAME, sqlite_errors
-from recorder.store.journal import MESSAGE_COLUMNS
+from recorder.store.message_rows import MESSAGE_COLUMNS
 from recorder.store.reading import LINE_SQL, PAGE, Line, Reader
 
 COPY_PREFIX = ".verify-"
@@ -74,7 +74,7 @@ def lines_with_messages(
 ) -> Iterator[tuple[Line, tuple[Any, ...] | None]]:
     """Each line of a session with the row of the message that was made from it, if any.
 
-    The row has the columns of :data:`recorder.store.journal.MESSAGE_COLUMNS` after the id.
+    The row has the columns of :data:`recorder.store.message_rows.MESSAGE_COLUMNS` after the id.
     """
     columns = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS)
     last, width = 0, len(MESSAGE_COLUMNS)

@@ -19,9 +19,9 @@ from recorder import chain, jsonl
 from recorder.changes import current
 from recorder.models import Deletion, Erased, Message
 from recorder.store import attachments, lifecycle
-from recorder.store.journal import (
+from recorder.store.journal import Journal
+from recorder.store.message_rows import (
     UPDATE_MESSAGE,
-    Journal,
     changes_of,
     message_in,
     message_row,

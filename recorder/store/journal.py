@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from recorder import chain, jsonl
-from recorder.changes import Current, current
-from recorder.errors import DamagedRow, InvalidInput, InvalidLine, NotFound
-from recorder.models import Annotation, Change, Edit, Json, Message, Reaction
-from recorder.scripts_without_spaces import spaced
+from recorder.changes import current
+from recorder.errors import InvalidInput, NotFound
+from recorder.models import Annotation, Change, Edit, Message, Reaction
+from recorder.store.message_rows import (
+    MESSAGE_COLUMNS,
+    UPDATE_MESSAGE,
+    Row,
+    changes_of,
+    message_in,
+    message_row,
+    withheld,
+)
 
 LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about", "key", "hash")
-MESSAGE_COLUMNS = (
-    "id",
-    "session_id",
-    "message_index",
-    "message_id",
-    "channel_id",
-    "timestamp",
-    "author",
-    "author_id",
-    "type",
-    "content",
-    "shown_text",
-    "model",
-    "attachments",
-    "reply_to",
-    "edited_at",
-    "deleted_at",
-    "pinned",
-    "spaced_text",
-    "reactions",
-)
 # Rows go in by statements of 256, 64, 16, 4 and 1 of them: twice as quick as one a row, and
 # few enough texts for the connection's statement cache.
 _ROWS_A_STATEMENT = (256, 64, 16, 4, 1)
 _REMEMBERED_MODELS = 1_000
-_DIGITS = re.compile("[0-9]{1,20}")
 
 
 def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
@@ -57,12 +40,6 @@ def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
 
 _INSERT_LINES = _insert_statements("lines", LINE_COLUMNS)
 _INSERT_MESSAGES = _insert_statements("messages", MESSAGE_COLUMNS)
-UPDATE_MESSAGE = (
-    f"UPDATE messages SET {', '.join(f'{column} = ?' for column in MESSAGE_COLUMNS[1:])} "
-    "WHERE id = ?"
-)
-
-Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -444,81 +421,3 @@ class Journal:
             if session.id == session_id:
                 return session
         return self._changed.get(session_id) or self.open_session(session_id)
-
-
-def changes_of(connection: sqlite3.Connection, session_id: str, message_id: int) -> list[Change]:
-    """What happened to a message of a session, in order."""
-    rows = connection.execute(
-        "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY id",
-        (session_id, message_id),
-    )
-    found = [_decoded(line) for (line,) in rows]
-    return [change for change in found if not isinstance(change, Message)]
-
-
-def withheld(message: Message, why: dict[str, Json]) -> Message:
-    """What is left of a message without its author and content."""
-    (reason,) = why
-    return replace(
-        message,
-        author=reason.removesuffix("_at").replace("_", " "),
-        author_id="0",
-        content="",
-        model=None,
-        attachments=(),
-        extra=why,
-    )
-
-
-def message_in(line: str) -> Message:
-    """The message in a line of the record.
-
-    Raises
-    ------
-    DamagedRow
-        The line holds none.
-    """
-    found = _decoded(line)
-    if not isinstance(found, Message):
-        raise DamagedRow(f"the line {line!r:.60} is not a message")
-    return found
-
-
-def _decoded(line: str) -> Message | Change:
-    try:
-        return jsonl.decode(line)
-    except (InvalidLine, TypeError) as error:  # a blob stands where a text should
-        raise DamagedRow(f"the line {line!r:.60} {error}") from error
-
-
-def message_row(session_id: str, message_index: int, now: Current) -> Row:
-    """What ``messages`` holds of a message: :data:`MESSAGE_COLUMNS` after the id."""
-    message = now.message
-    text = message.text
-    extra = message.extra
-    reply_to = extra.get("reply_to") if extra else None
-    return (
-        session_id,
-        message_index,
-        message.message_id,
-        message.channel_id,
-        message.timestamp.isoformat(),
-        message.author,
-        message.author_id,
-        message.type,
-        message.content,
-        None if text == message.content else text,
-        message.model,
-        json.dumps(message.attachments, ensure_ascii=False) if message.attachments else None,
-        _id(reply_to),
-        now.edited_at.isoformat() if now.edited_at else None,
-        now.deleted_at.isoformat() if now.deleted_at else None,
-        1 if extra and extra.get("pinned") is True else 0,
-        spaced(text),
-        json.dumps(now.reactions, ensure_ascii=False) if now.reactions else None,
-    )
-
-
-def _id(value: Json) -> int | None:
-    number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else -1
-    return number if jsonl.is_id(number) else None

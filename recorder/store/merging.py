@@ -9,7 +9,8 @@ from recorder.changes import current
 from recorder.database import stored_time
 from recorder.models import Deletion, Json, Session
 from recorder.store import tags
-from recorder.store.journal import Journal, OpenSession, changes_of, message_in
+from recorder.store.journal import Journal, OpenSession
+from recorder.store.message_rows import changes_of, message_in
 from recorder.store.reading import tags_of
 
 _MESSAGES_AT_ONCE = 1_000

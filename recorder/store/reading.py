@@ -25,7 +25,7 @@ from recorder.models import (
     Tag,
 )
 from recorder.names import name_key
-from recorder.store.journal import changes_of, message_in
+from recorder.store.message_rows import changes_of, message_in
 
 PAGE = 1_000
 """Rows read at a time: a page's read transaction is over before its rows are used."""
