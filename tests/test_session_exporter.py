@@ -63,6 +63,11 @@ class Conversation(Reader):
         numbered = enumerate(self._source(), 1)
         return (RecordedMessage(i, message) for i, message in islice(numbered, first - 1, last))
 
+    def message(
+        self, session_id: str, message_id: int, as_of: datetime | None = None
+    ) -> RecordedMessage | None:
+        return None
+
     def gaps(self, session: Session) -> list[Gap]:
         return []
 

@@ -1,4 +1,4 @@
-"""The wheel alone is enough: schema.sql travels in it."""
+"""The wheel alone is enough: schema.sql and the templates travel in it."""
 
 import subprocess
 import sys
@@ -36,3 +36,7 @@ def test_a_wheel_records_outside_the_checkout(tmp_path: Path) -> None:
     (tmp_path / "said.jsonl").write_text(line)
     for arguments in (["import", "said.jsonl"], ["verify"]):
         call(python, "-m", "recorder", "--data", tmp_path / "data", *arguments)
+    page = call(
+        python, "-m", "recorder", "--data", tmp_path / "data", "export", "said", "html", "-o", "-"
+    )
+    assert "hello" in page and "<style>:root" in page, "templates travel in it"

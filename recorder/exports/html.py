@@ -34,6 +34,7 @@ def render(recording: Recording) -> Iterator[str]:
             facts=facts(recording),
             messages=recording.messages(),
             timezone=recording.timezone,
+            find=recording.message,
             tags=reader.tags(session),
             intervals=reader.intervals(session),
             gaps=recording.gaps(),

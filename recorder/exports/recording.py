@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from recorder.formatting import local_time
+from recorder.jsonl import is_id
 from recorder.models import Gap, RecordedMessage, Session
 from recorder.store.reading import Reader
 
@@ -52,6 +53,15 @@ class Recording:
             self.session.id, last=self.session.message_count, as_of=self.as_of
         ):
             yield recorded if recorded.deleted_at is None else _without_text(recorded)
+
+    def message(self, message_id: str) -> RecordedMessage | None:
+        """The message of :meth:`messages` that has this Discord id."""
+        if not message_id.isdecimal() or len(message_id) > 19 or not is_id(int(message_id)):
+            return None
+        found = self.reader.message(self.session.id, int(message_id), as_of=self.as_of)
+        if found is None or found.message_index > self.session.message_count:
+            return None
+        return found if found.deleted_at is None else _without_text(found)
 
     def gaps(self) -> list[Gap]:
         """When the session was not heard though it was recording."""

@@ -421,6 +421,19 @@ class Reader:
                 return
             first += limit
 
+    def message(
+        self, session_id: str, message_id: int, as_of: datetime | None = None
+    ) -> RecordedMessage | None:
+        """The message of a session that has this Discord id; `as_of` as in :meth:`messages`."""
+        with self.connect() as connection:
+            index = _one(
+                connection,
+                "SELECT message_index FROM messages WHERE session_id = ? AND message_id = ?",
+                session_id,
+                message_id,
+            )
+        return next(self.messages(session_id, index, index, as_of), None) if index else None
+
     def lines(self, session_id: str) -> Iterator[str]:
         """The lines of a session's file, without newlines."""
         with self.connect() as connection:

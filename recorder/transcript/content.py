@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from recorder.data_folder import open_to_read, path_inside
+from recorder.errors import DataFolderError
 from recorder.formatting import date_and_clock, size
 from recorder.jsonl import parse_time
 from recorder.models import Json, Message, further_text
@@ -130,17 +132,17 @@ class KeptFiles:
 
     def link(self, url: str) -> str | None:
         """Where the kept file lies, as seen from the folder ``exports``."""
-        path = self._files.get(url.partition("?")[0])
-        return None if path is None else quote(f"../{path.as_posix()}")
+        path = self._path(url)
+        return None if path is None else quote(f"../{path.relative_to(self._folder).as_posix()}")
 
     def image(self, url: str) -> str | None:
         """The picture as a ``data:`` URI; ``None`` if it is none, not kept or too large."""
-        path = self._files.get(url.partition("?")[0])
+        path = self._path(url)
         if path is None:
             return None
         most = min(LARGEST_IMAGE, self._room)
         try:
-            with (self._folder / path).open("rb") as file:
+            with open_to_read(path) as file:
                 data = file.read(most + 1)
         except OSError:  # it is gone: then the link has to do
             return None
@@ -149,6 +151,16 @@ class KeptFiles:
             return None
         self._room -= len(data)
         return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+    def _path(self, url: str) -> Path | None:
+        """Where the file lies; ``None`` as well for what the database says to lie elsewhere."""
+        path = self._files.get(url.partition("?")[0])
+        if path is None:
+            return None
+        try:
+            return path_inside(self._folder, str(path), "attachments")
+        except DataFolderError:
+            return None
 
 
 class Contents:

@@ -28,6 +28,7 @@ from recorder.transcript.markdown import (
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BLOCK = re.compile(r"</?(?:h\d|li|ul|ol|pre|blockquote|small)\b[^>]*>")
 _WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 _TAGS = {"bold": "b", "italic": "i", "underline": "u", "strike": "s"}
 _UNKNOWN = {"@&": "@unknown-role", "@": "@unknown-user", "#": "#unknown-channel"}
@@ -48,6 +49,11 @@ def markdown(text: str, timezone: ZoneInfo, names: Mapping[str, object] | None =
         By raw token, such as ``<@42>``, the name that people saw.
     """
     return Markup(_Writer(timezone, names or {}).nodes(parse(text)))
+
+
+def excerpt(text: str, timezone: ZoneInfo) -> str:
+    """A text in Discord's Markdown as it reads on one line, without its styles."""
+    return Markup(_BLOCK.sub(" ", markdown(text, timezone))).striptags()
 
 
 def web_url(url: object) -> str | None:
@@ -101,7 +107,10 @@ class _Writer:
                 return f"<pre{label}><code>{escape(text)}</code></pre>"
             case Link(url, children):
                 shown = self.nodes(children)
-                return link(url, Markup(shown), title=url) if web_url(url) else shown
+                if not web_url(url):
+                    return shown
+                masked = {} if children == (url,) else {"title": url}
+                return link(url, Markup(shown), **masked)
             case Heading(0, children):
                 return f"<small>{self.nodes(children)}</small>"
             case Heading(level, children):

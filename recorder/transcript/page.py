@@ -7,8 +7,8 @@ import hashlib
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -22,14 +22,14 @@ from markupsafe import Markup
 from recorder.formatting import clock, date_and_clock, duration, local_time, plural
 from recorder.models import Gap, Interval, Message, RecordedMessage, Tag
 from recorder.transcript.content import Content, Contents, KeptFiles
-from recorder.transcript.html import day
+from recorder.transcript.html import day, excerpt
 
 _SAME_BREATH = timedelta(minutes=7)
 _LARGEST_GROUP = 50
 _MESSAGES_A_SECTION = 100  # what a browser lays out, or leaves out, at once
-_REMEMBERED = 1_000  # messages that a reply can lead back to
+_REMEMBERED = 1_000  # messages that need not be looked up when they are answered
 _COLOURS = 12
-_LONGEST_EXCERPT = 120
+_LONGEST_EXCERPT = 240  # of what a reply answers; the page cuts it where its line ends
 
 # Control characters that are no white space, and halves of surrogate pairs.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -48,6 +48,8 @@ class Transcript:
         In their order, without the text of deleted ones.
     timezone
         For all times, and for where a day ends.
+    find
+        Gives the message with a Discord id, if `messages` has it and it was long ago.
     intervals
         When it was recorded; what lies between them is shown as a pause.
     kept_files
@@ -60,6 +62,7 @@ class Transcript:
     facts: Sequence[tuple[str, str]]
     messages: Iterable[RecordedMessage]
     timezone: ZoneInfo
+    find: Callable[[str], RecordedMessage | None] = lambda message_id: None
     tags: Sequence[Tag] = ()
     intervals: Sequence[Interval] = ()
     gaps: Sequence[Gap] = ()
@@ -190,12 +193,13 @@ class _Timeline:
     def __init__(self, transcript: Transcript) -> None:
         self._messages = transcript.messages
         self._timezone = transcript.timezone
+        self._find = transcript.find
         self._contents = Contents(
             transcript.timezone, KeptFiles(transcript.kept_files, transcript.folder)
         )
         marks = [*_pauses(transcript), *_gaps(transcript)]
         self._marks = deque(sorted(marks, key=lambda mark: mark[0]))
-        self._seen: dict[str, Answered] = {}
+        self._seen: dict[str, Answered] = {}  # the excerpts as they were written
 
     def items(self) -> Iterator[Divider | Group]:
         """Everything in its order; a group comes once it is complete."""
@@ -248,19 +252,26 @@ class _Timeline:
         )
 
     def _answered(self, message_id: str) -> Answered:
-        return self._seen.get(message_id) or Answered("", "a message that is not shown here", None)
+        answered = self._seen.get(message_id)
+        if answered is None:
+            recorded = self._find(message_id)
+            if recorded is None:
+                return Answered("", "a message that is not in this recording", None)
+            answered = _as_answered(recorded)
+        # What was cut off may be the end of a spoiler.
+        shown = excerpt(_SPOILER.sub("▇▇▇", answered.excerpt), self._timezone)
+        return replace(answered, excerpt=shown)
 
     def _remember(self, recorded: RecordedMessage) -> None:
-        message = recorded.message
-        if message.message_id is None:
-            return
-        # Cut before and after: what is hidden stays hidden, and long texts cost nothing.
-        excerpt = _SPOILER.sub("▇▇▇", message.text[: 2 * _LONGEST_EXCERPT])[:_LONGEST_EXCERPT]
-        self._seen[str(message.message_id)] = Answered(
-            message.speaker, " ".join(excerpt.split()), recorded.message_index
-        )
-        if len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
+        if recorded.message.message_id is not None:
+            self._seen[str(recorded.message.message_id)] = _as_answered(recorded)
+            if len(self._seen) > _REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+
+
+def _as_answered(recorded: RecordedMessage) -> Answered:
+    message = recorded.message
+    return Answered(message.speaker, message.text[:_LONGEST_EXCERPT], recorded.message_index)
 
 
 def _goes_on(group: Group, before: RecordedMessage, message: Message) -> bool:
