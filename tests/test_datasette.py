@@ -18,7 +18,6 @@ from recordings import NOW, message
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.database import DATABASE_NAME
-from recorder.datasette.configuration import PUBLIC
 from recorder.datasette.questions import QUESTIONS
 from recorder.datasette.server import is_loopback
 from recorder.search import Searcher
@@ -286,7 +285,3 @@ def test_without_datasette_a_sentence_says_what_to_install(
     result = CliRunner().invoke(main, ["--data", str(world), "serve"])
     assert result.exit_code == 2
     assert "pip install 'discord-session-recorder[datasette]'" in result.output
-
-
-def test_only_what_is_described_is_public() -> None:
-    assert not PUBLIC & (REFUSED - {"messages_fts"})

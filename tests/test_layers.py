@@ -50,7 +50,6 @@ LAYERS: tuple[frozenset[str], ...] = (
             "import_sources",
             "importing",
             "pictures",
-            "publishing",
             "search",
             "session_activity",
             "session_analyzer",

@@ -1,9 +1,10 @@
-"""The wheel alone is enough: schema.sql and the templates travel in it."""
+"""The wheel alone is enough: schema.sql, the templates and what Datasette needs travel in it."""
 
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from zipfile import ZipFile
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,6 +18,13 @@ def test_a_wheel_records_outside_the_checkout(tmp_path: Path) -> None:
     build = ("-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index")
     call(sys.executable, *build, "--wheel-dir", tmp_path, ROOT)
     (wheel,) = tmp_path.glob("*.whl")
+    datasette = "recorder/datasette"
+    assert {
+        f"{datasette}/metadata.yaml",
+        f"{datasette}/datasette.yaml",
+        f"{datasette}/plugin/static/recorder.css",
+        f"{datasette}/plugin/templates/recorder_transcript.html",
+    } <= set(ZipFile(wheel).namelist())
     call(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     packages = Path(

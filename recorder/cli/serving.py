@@ -10,7 +10,6 @@ import click
 from recorder.cli.output import SessionName, pass_settings, say
 from recorder.errors import InvalidInput
 from recorder.formatting import plural, size
-from recorder.publishing import publish
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
@@ -29,9 +28,15 @@ from recorder.store.reading import Reader
     "--public-copy",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Serve nothing, but write a database for publishing, with these sessions alone:",
+    help="Serve nothing; write a database to publish.",
 )
-@click.option("--session", "names", multiple=True, type=SessionName(), help="One of them.")
+@click.option(
+    "--session",
+    "names",
+    type=SessionName(),
+    multiple=True,
+    help="One that the public copy holds; may be given several times.",
+)
 @pass_settings
 def serve(
     settings: Settings,
@@ -45,14 +50,15 @@ def serve(
 
     Nothing can be written. Whoever can use this machine can read what is served, deleted text
     too; at an address that other machines reach, one has to sign in by the link that is shown.
-    A public copy holds no text of deleted messages, and nothing of other sessions.
+
+    A public copy holds the named sessions alone, as people see them now: without what was deleted
+    or edited away, without the messages of people who opted out, without attached files, and
+    without Discord's ids of people, channels and servers.
     """
-    if bool(names) != (public_copy is not None):
-        raise click.UsageError("--public-copy FILE and --session NAME go together.")
+    if (public_copy is None) != (not names):
+        raise click.UsageError("--public-copy and --session go together.")
     if public_copy is not None:
-        reader = Reader(settings.data)
-        written = publish(reader, [reader.find(name) for name in names], public_copy)
-        say(f"{public_copy}: {plural(len(names), 'session')}, {size(written)}")
+        _publish(settings, public_copy, names)
         return
     if importlib.util.find_spec("datasette") is None:
         raise InvalidInput(
@@ -71,6 +77,15 @@ def serve(
         announce=announce,
         open_browser=open_browser,
     )
+
+
+def _publish(settings: Settings, path: Path, names: tuple[str, ...]) -> None:
+    from recorder.datasette.publishing import publish
+
+    reader = Reader(settings.data)
+    published = publish(reader, [reader.find(name) for name in names], path)
+    say(f"{path}: {plural(published.messages, 'message')}, {size(published.bytes)}")
+    say(f"Look at it with: datasette {path} --metadata {published.metadata}")
 
 
 COMMANDS = (serve,)

@@ -6,12 +6,14 @@ configuration in a file of its own. What is said of tables and columns comes fro
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from recorder.database import DATABASE_NAME, describe_schema
 from recorder.datasette.questions import QUESTIONS
+from recorder.store.public_copy import TABLES
 
 Tree: TypeAlias = dict[str, Any]
 
@@ -121,7 +123,7 @@ def metadata(database: str = DATABASE, *, public: bool = False) -> Tree:
     shown = _tables()
     tables: Tree = {}
     for item in describe_schema():
-        if public and item.name not in PUBLIC:
+        if public and item.name not in (*TABLES, *VIEWS):
             continue
         about: Tree = {"description": item.comment}
         if item.name in _PAGES:
@@ -136,7 +138,7 @@ def metadata(database: str = DATABASE, *, public: bool = False) -> Tree:
         links.insert(0, ("search", str(_SEARCH["title"])))
     about = {
         "description_html": " · ".join(
-            f'<a href="{database}/{name}">{title}</a>' for name, title in links
+            f'<a href="{_encoded(database)}/{name}">{title}</a>' for name, title in links
         )
     }
     return {
@@ -157,11 +159,12 @@ def configuration() -> Tree:
     }
 
 
-PUBLIC = frozenset(
-    "recording_sessions session_tags session_intervals session_gaps messages messages_fts "
-    "conversation sessions activity commands tagged_moments".split()
-)
-"""The tables and views that a public copy has."""
+def _encoded(database: str) -> str:
+    """A database's name as Datasette writes it in addresses."""
+    return "".join(
+        chr(byte) if re.match(rb"[\w-]", bytes([byte])) else "+" if byte == 32 else f"~{byte:02X}"
+        for byte in database.encode()
+    )
 
 
 def _tables() -> Tree:

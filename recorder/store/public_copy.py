@@ -1,0 +1,156 @@
+"""A database to publish: chosen sessions alone, without what is not for everybody.
+
+It is made row by row in a new file, so that no byte of anything else can be in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from recorder.database import describe_schema, schema, sqlite_errors, statements
+from recorder.errors import Conflict, NotFound, StorageError
+from recorder.models import MENTION
+from recorder.store.reading import Reader
+
+TABLES = (
+    *("recording_sessions", "session_tags", "session_intervals", "session_gaps"),
+    *("messages", "messages_fts"),
+)
+"""The tables that it has, beside all views."""
+
+_COPIED = {
+    "recording_sessions": (
+        "id, name, started_at, stopped_at, status, name_key, is_auto, message_count, head",
+        "SELECT id, name, started_at, stopped_at, status, name_key, is_auto, 0, x'' "
+        "FROM recording_sessions WHERE id = :session",
+    ),
+    "session_intervals": (
+        "session_id, started_at, ended_at",
+        "SELECT session_id, started_at, ended_at FROM session_intervals "
+        "WHERE session_id = :session ORDER BY started_at, id",
+    ),
+    "session_gaps": (
+        "session_id, started_at, ended_at, reason, fetched",
+        "SELECT session_id, started_at, ended_at, reason, fetched FROM session_gaps "
+        "WHERE session_id = :session ORDER BY started_at, id",
+    ),
+    "session_tags": (
+        "session_id, tag, timestamp, message_index",
+        "SELECT session_id, tag, timestamp, message_index FROM session_tags "
+        "WHERE session_id = :session ORDER BY message_index",
+    ),
+}
+# Nobody who opted out, whenever they did; 0 is whose name was withheld or erased.
+_MESSAGES = """
+SELECT session_id, message_index, message_id, timestamp, author, author_id, type, text, model,
+    reply_to, edited_at, pinned, spaced_text, reactions
+FROM messages m WHERE session_id = :session AND deleted_at IS NULL AND author_id <> '0'
+    AND NOT EXISTS (
+        SELECT 1 FROM opted_out o JOIN recording_sessions s ON s.id = m.session_id
+        WHERE o.user_id = m.author_id AND o.place_id = coalesce(s.guild_id, s.channel_id)
+    )
+ORDER BY message_index
+"""
+_INSERT = """
+INSERT INTO messages (session_id, message_index, message_id, timestamp, author, author_id, type,
+    content, model, reply_to, edited_at, pinned, spaced_text, reactions)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# What speaks of messages that are left out.
+_CLEAN = (
+    "DELETE FROM session_tags WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE "
+    "m.session_id = session_tags.session_id AND m.message_index = session_tags.message_index)",
+    "UPDATE messages SET reply_to = NULL WHERE reply_to IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "
+    "messages m WHERE m.session_id = messages.session_id AND m.message_id = messages.reply_to)",
+    "UPDATE recording_sessions SET message_count = "
+    "(SELECT count(*) FROM messages WHERE session_id = recording_sessions.id)",
+)
+_AUTHOR_ID, _TEXT = 5, 7
+
+
+def make_public_copy(reader: Reader, session_ids: Sequence[str], path: Path) -> int:
+    """Copy sessions to a new database, and give how many messages it holds.
+
+    It has the texts as people see them now, and neither what was deleted, edited away, or said
+    by people who opted out, nor keys, hashes, raw lines and Discord's ids of people, channels and
+    servers.
+
+    Raises
+    ------
+    Conflict
+        There is such a file.
+    NotFound
+        A session is gone.
+    StorageError
+        The database cannot be read, or the copy cannot be written; none is left behind then.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise Conflict(f"{path} exists already. Name another file.") from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written ({error.strerror}).") from error
+    try:
+        with reader.connect() as source, sqlite_errors(path):
+            source.execute("BEGIN")
+            with closing(sqlite3.connect(path, isolation_level=None)) as target:
+                return _copy(source, target, session_ids)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _copy(
+    source: sqlite3.Connection, target: sqlite3.Connection, session_ids: Sequence[str]
+) -> int:
+    target.execute("BEGIN")
+    for statement in _schema():
+        target.execute(statement)
+    authors: dict[str, str] = {}
+    for session_id in session_ids:
+        chosen = {"session": session_id}
+        for table, (columns, sql) in _COPIED.items():
+            rows = source.execute(sql, chosen).fetchall()
+            if table == "recording_sessions" and not rows:
+                raise NotFound("A session was deleted in the meantime. Name the others alone.")
+            places = ", ".join("?" * (columns.count(",") + 1))
+            target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", rows)
+        said = source.execute(_MESSAGES, chosen)
+        target.executemany(_INSERT, (_published(row, authors) for row in said))
+    for statement in _CLEAN:
+        target.execute(statement)
+    target.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
+    target.execute("COMMIT")
+    return int(target.execute("SELECT count(*) FROM messages").fetchone()[0])
+
+
+def _published(row: tuple[Any, ...], authors: dict[str, str]) -> list[Any]:
+    """A message with a number instead of its author's id, and none in its mentions."""
+    values = list(row)
+    values[_AUTHOR_ID] = authors.setdefault(row[_AUTHOR_ID], str(len(authors) + 1))
+    values[_TEXT] = MENTION.sub(lambda token: f"{token[1][0]}unknown", row[_TEXT])
+    return values
+
+
+def _schema() -> Iterator[str]:
+    """Those statements of ``schema.sql`` that are about its tables and views."""
+    views = [item.name for item in describe_schema() if item.sql.startswith("CREATE VIEW")]
+    about = "|".join((*TABLES, *views))
+    # Names are unique in a server, and several may be chosen.
+    wanted = re.compile(
+        rf"^CREATE (?:(?:VIRTUAL )?TABLE|VIEW) (?:{about})\b"
+        rf"|^CREATE (?:UNIQUE )?INDEX (?!session_name\b)\w+ ON (?:{about})\b"
+        rf"|^CREATE TRIGGER \w+ AFTER [\w ,]+ ON messages\b",
+        re.MULTILINE,
+    )
+    for statement in statements(schema()):
+        if found := wanted.search(statement):
+            yield statement[found.start() :].replace(
+                "INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE", "INTEGER PRIMARY KEY"
+            )
