@@ -29,7 +29,7 @@ SHOWN = {
     *("conversation", "sessions", "activity", "commands", "tagged_moments"),
 }
 REFUSED = {
-    *("lines", "erased_lines", "file_removals", "opted_out", "sqlite_sequence", "messages_fts"),
+    *("lines", "erased_lines", "file_removals", "opted_out", "sqlite_sequence"),
     *(f"messages_fts_{part}" for part in ("config", "data", "docsize", "idx")),
 }
 HOSTILE = "<script>alert(1)</script> \"quoted\" & 'so'"
@@ -129,6 +129,16 @@ def test_a_message_leads_to_its_place_in_the_transcript_and_in_discord(
     assert html.escape(search_world.WORLD["apostrophe"]) in page
     for wrong in ("nothing", "%2e%2e", "x' OR 1=1 --".replace(" ", "%20")):
         assert site.ask(f"/-/recorder/transcript/{wrong}")[0] == 404
+
+
+def test_a_query_of_somebody_else_makes_no_harmful_link(site: Site) -> None:
+    sql = (
+        "SELECT 'javascript:alert(1)' AS discord_url, '\"><script>' AS message_index, "
+        "'javascript:alert(2)//' AS session_id"
+    )
+    page = site.get("/recorder", sql=sql)
+    harmful = {link for link in links(page) if link.startswith("javascript:")}
+    assert not harmful and '"><script>' not in page
 
 
 def test_nothing_can_be_written_downloaded_or_attached(site: Site, world: Path) -> None:

@@ -29,16 +29,10 @@ SETTINGS: Tree = {
     "truncate_cells_html": 500,
 }
 
-_SHADOWS = tuple(f"messages_fts_{part}" for part in ("config", "data", "docsize", "idx"))
 # Keys, hashes and what is only for the recorder itself.
 _INTERNAL = (
-    "lines",
-    "erased_lines",
-    "file_removals",
-    "opted_out",
-    "messages_fts",
-    "sqlite_sequence",
-    *_SHADOWS,
+    *("lines", "erased_lines", "file_removals", "opted_out", "sqlite_sequence"),
+    *(f"messages_fts_{part}" for part in ("config", "data", "docsize", "idx")),
 )
 
 
@@ -168,8 +162,9 @@ def _encoded(database: str) -> str:
 
 
 def _tables() -> Tree:
-    internal: Tree = {"hidden": True, "allow": False}
-    return {name: page.tree() for name, page in _PAGES.items()} | dict.fromkeys(_INTERNAL, internal)
+    tables: Tree = {name: page.tree() for name, page in _PAGES.items()}
+    tables["messages_fts"] = {"hidden": True}  # Datasette 1.0 searches for who may see it alone
+    return tables | {name: {"hidden": True, "allow": False} for name in _INTERNAL}
 
 
 def _queries(*, public: bool) -> Tree:

@@ -35,6 +35,7 @@ DISTRIBUTION = "discord-session-recorder"
 MOST_HITS = 2_000
 
 _TRANSCRIPT = "/-/recorder/transcript"
+_DISCORD = "https://discord.com/channels/"
 
 
 @hookimpl
@@ -64,7 +65,7 @@ def render_cell(
         return _link(_transcript(datasette, _plain(row["session_id"]), value), str(value))
     if column == "name" and table in ("sessions", "recording_sessions"):
         return _link(_transcript(datasette, _plain(row["id"])), str(value))
-    if column == "discord_url":
+    if column == "discord_url" and str(value).startswith(_DISCORD):
         return _link(str(value), "in Discord")
     if column == "message_id" and table == "messages":
         return lambda: _in_discord(datasette, database, row)
