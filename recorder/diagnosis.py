@@ -150,7 +150,9 @@ def _gaps(reader: Reader) -> Finding:
 
 def _attachments(reader: Reader) -> Finding:
     found = attachments.counts(reader)
-    value = f"{found.kept} kept, {found.waiting} waiting, {found.failed} not kept"
+    value = (
+        f"{found.kept} kept ({size(found.bytes)}), {found.waiting} waiting, {found.failed} not kept"
+    )
     if not found.failed:
         return Finding("attachments", "good", value)
     hint = "recorder sql 'SELECT url, problem FROM attachments WHERE file_path IS NULL' says why."

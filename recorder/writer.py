@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from recorder import attached_files
 from recorder.database import (
     DATABASE_NAME,
     checkpoint,
@@ -29,7 +30,7 @@ from recorder.errors import DamagedRow, RecorderError, RecordingFailed, StorageE
 from recorder.lock import WriterLock
 from recorder.models import Change, Message
 from recorder.projection import Projection
-from recorder.store import erasure, lifecycle
+from recorder.store import attachments, erasure, lifecycle
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.journal import Journal
@@ -193,7 +194,9 @@ class Writer(threading.Thread):
     def _recover(self) -> None:
         """Bring every file to what the database says, from its last synced offset on."""
         self._finish_erasures()
-        for state in file_states(self._journal.connection):
+        connection = self._journal.connection
+        attached_files.recover(self._folder, lambda path: attachments.is_known(connection, path))
+        for state in file_states(connection):
             size = self._projection.size(state.file_path)
             if not size == state.byte_size == state.synced_bytes:
                 sound = min(max(size, 0), state.synced_bytes)

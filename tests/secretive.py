@@ -26,7 +26,7 @@ async def record_secrets(folder: Path) -> None:
         attachments=(SECRETS[4],),
         extra={"display_name": SECRETS[3]},
     )
-    async with SessionRecorder(folder) as recorder:
+    async with SessionRecorder(folder, attachment_limit=1_000) as recorder:
         manager = SessionManager(recorder, UTC_ZONE)
         for name, first in (("first", 0), ("second", 10)):
             await manager.start(name, CHANNEL, user_id="666", now=NOW)

@@ -39,7 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"database", "lock"}),
-    frozenset({"store", "projection"}),
+    frozenset({"attached_files", "store", "projection"}),
     frozenset(
         {
             "",  # recorder/__init__.py

@@ -54,7 +54,7 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
             self.bot.remove_listener(hear, event)
         self.auto_recorder.close()
         await self.gap_filler.close()
-        self.downloader.close()
+        await self.downloader.close()
         self.deletion_eraser.close()
         self.searcher.close()
         await self.recorder.close()

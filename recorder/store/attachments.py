@@ -18,6 +18,8 @@ from recorder.store.reading import Reader
 # How long to wait after each failed attempt; then it is given up.
 _WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 2 * 60, 12 * 60, 24 * 60))
 
+TOO_LARGE = "larger than the limit"
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -32,11 +34,15 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many files are kept, wait, and could not be kept."""
+    """How many files are kept, wait, and could not be kept.
+
+    ``bytes`` is what the kept ones take; one that was sent several times counts once.
+    """
 
     kept: int
     waiting: int
     failed: int
+    bytes: int
 
 
 def key_of(url: str) -> str:
@@ -73,7 +79,7 @@ def expect(journal: Journal, message: Message, limit: int) -> None:
                 message.message_id,
                 size,
                 None if too_large else message.timestamp.isoformat(),
-                "larger than the limit" if too_large else None,
+                TOO_LARGE if too_large else None,
             ),
         )
 
@@ -101,6 +107,18 @@ def kept(journal: Journal, key: str, file_path: str, byte_size: int) -> None:
     )
 
 
+def is_kept(connection: sqlite3.Connection, key: str, file_path: str) -> bool:
+    """Whether the file of a message is kept under this path."""
+    row = connection.execute("SELECT file_path FROM attachments WHERE url = ?", (key,)).fetchone()
+    return row is not None and row[0] == file_path
+
+
+def is_known(connection: sqlite3.Connection, file_path: str) -> bool:
+    """Whether the file of any message is kept under this path."""
+    query = "SELECT 1 FROM attachments WHERE file_path = ?"
+    return connection.execute(query, (file_path,)).fetchone() is not None
+
+
 def failed(journal: Journal, key: str, problem: str, now: datetime, *, for_good: bool) -> None:
     """Note that a download failed, and when it is tried again, if at all."""
     (attempts,) = journal.connection.execute(
@@ -123,22 +141,21 @@ def forget(connection: sqlite3.Connection, urls: Collection[str]) -> list[str]:
         ).fetchone()
         if row and row[0]:
             paths.append(row[0])
-    return [
-        path
-        for path in dict.fromkeys(paths)
-        if not connection.execute(
-            "SELECT 1 FROM attachments WHERE file_path = ?", (path,)
-        ).fetchone()
-    ]
+    return [path for path in dict.fromkeys(paths) if not is_known(connection, path)]
 
 
 def urls_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
-    """The files of a session's messages that no message of another session has."""
+    """The files of a session's messages that no other session holds.
+
+    From its lines, since a message may have lost a file when it was edited.
+    """
     rows = connection.execute(
-        "SELECT attachments FROM messages m WHERE session_id = ? AND attachments IS NOT NULL "
+        "SELECT json_extract(l.line, '$.attachments') AS attached FROM lines l "
+        "WHERE l.session_id = ? AND l.line LIKE '%\"attachments\"%' AND attached IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM recording_sessions s CROSS JOIN messages other "
-        "ON other.session_id = s.id AND other.message_id = m.message_id "
-        "WHERE s.id <> m.session_id AND other.attachments IS NOT NULL)",
+        "ON other.session_id = s.id "
+        "AND other.message_id = coalesce(l.about, json_extract(l.line, '$.message_id')) "
+        "WHERE s.id <> l.session_id)",
         (session_id,),
     )
     return [str(url) for (attached,) in rows for url in json.loads(attached)]
@@ -149,7 +166,10 @@ def counts(reader: Reader) -> Counts:
     with reader.connect() as connection:
         row = connection.execute(
             "SELECT count(file_path), count(next_attempt_at), "
-            "coalesce(sum(file_path IS NULL AND next_attempt_at IS NULL), 0) FROM attachments"
+            "coalesce(sum(file_path IS NULL AND next_attempt_at IS NULL), 0), "
+            "(SELECT coalesce(sum(byte_size), 0) FROM "
+            "(SELECT DISTINCT file_path, byte_size FROM attachments WHERE file_path IS NOT NULL)) "
+            "FROM attachments"
         ).fetchone()
     return Counts(*row)
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from recorder import chain, jsonl
 from recorder.changes import current
-from recorder.models import Deletion, Erased, Message
+from recorder.models import Change, Deletion, Edit, Erased, Message
 from recorder.store import attachments, lifecycle
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
@@ -33,7 +33,8 @@ Reason = Literal["user", "message", "session", "retention", "deletion"]
 
 _NOT_YET = "NOT EXISTS (SELECT 1 FROM erased_lines e WHERE e.line_id = {0}.id)"
 _MESSAGES = (
-    "SELECT m.id, m.session_id, m.message_id, m.attachments FROM recording_sessions s "
+    "SELECT m.id, m.session_id, m.message_id, (SELECT json_extract(line, '$.attachments') "
+    "FROM lines WHERE id = m.id) FROM recording_sessions s "
     f"CROSS JOIN messages m ON m.session_id = s.id WHERE {_NOT_YET.format('m')} AND "
 )
 _REACTIONS = (
@@ -84,13 +85,16 @@ def plan(connection: sqlite3.Connection, selection: Selection) -> Plan:
     whole = _whole_sessions(connection, selection)
     messages = list(_messages(connection, selection, whole))
     lines = dict.fromkeys(line_id for line_id, *_ in messages)
+    urls = [url for *_, attached in messages if attached for url in _urls(attached)]
     for _, session_id, message_id, _ in messages:
-        lines |= dict.fromkeys(_lines_about(connection, session_id, message_id))
+        for line_id, change in _lines_about(connection, session_id, message_id):
+            lines[line_id] = None
+            if isinstance(change, Edit):
+                urls += change.attachments
     reactions = []
     if selection.user_id is not None:
         reactions = connection.execute(_REACTIONS, (selection.user_id,)).fetchall()
     lines |= dict.fromkeys(line_id for line_id, *_ in reactions)
-    urls = [url for *_, attached in messages if attached for url in _urls(attached)]
     sessions = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *reactions))
     for session_id in whole:
         (count,) = connection.execute(
@@ -203,7 +207,7 @@ def _messages(
 
 def _lines_about(
     connection: sqlite3.Connection, session_id: str, message_id: int | None
-) -> Iterator[int]:
+) -> Iterator[tuple[int, Change]]:
     """What is known of a message beside itself; only its deletion has no content."""
     if message_id is None:
         return
@@ -212,8 +216,9 @@ def _lines_about(
         f"AND {_NOT_YET.format('l')}",
         (session_id, message_id),
     ):
-        if not isinstance(jsonl.decode(line), Deletion):
-            yield line_id
+        change = jsonl.decode(line)
+        if not isinstance(change, Message | Deletion):
+            yield line_id, change
 
 
 def _erase_line(

@@ -171,4 +171,4 @@ def _compare(journal: Journal, session: OpenSession, message: Message) -> None:
         (session.id, message.message_id),
     ).fetchone()
     if known is None or known < edited:
-        journal.append_change(session, edit_of(message, datetime.fromisoformat(edited)))
+        journal.change_live(session, edit_of(message, datetime.fromisoformat(edited)))

@@ -271,16 +271,23 @@ class Journal:
             (change.message_id, change.channel_id),
         ).fetchall()
         for (session_id,) in found:
-            self.append_change(self.session(session_id), change)
+            self.change_live(self.session(session_id), change)
         if not found and isinstance(change, Annotation):
             self._models[change.channel_id, change.message_id] = change.model
             if len(self._models) > _REMEMBERED_MODELS:
                 self._models.popitem(last=False)
 
-    def append_change(self, session: OpenSession, change: Change) -> None:
+    def change_live(self, session: OpenSession, change: Change) -> None:
+        """As :meth:`append_change`, for what comes from Discord itself."""
+        message = self.append_change(session, change)
+        if message and isinstance(change, Edit) and change.attachments and self.on_attachments:
+            self.on_attachments(message)
+
+    def append_change(self, session: OpenSession, change: Change) -> Message | None:
         """Append the line of a change, and bring the message it speaks of up to date.
 
-        Nothing is appended when it changes nothing, or when the session lacks the message.
+        Gives the message as it is then; ``None``, and nothing is appended, when it changes
+        nothing, or when the session lacks the message.
 
         Raises
         ------
@@ -294,10 +301,10 @@ class Journal:
             (session.id, change.message_id),
         ).fetchone()
         if row is None:
-            return
+            return None
         message = message_in(row[0])
         if self._is_withheld(session, message, change):
-            return
+            return None
         before = changes_of(self.connection, session.id, change.message_id)
         line = jsonl.encode_change(change)
         try:
@@ -308,11 +315,12 @@ class Journal:
             data = line.encode()
         after = current(message, [*before, change])
         if after == current(message, before):
-            return
+            return None
         values = message_row(session.id, row[2], after)
         self._append_line(session, line, data, about=change.message_id)
         self.flush()
         self.connection.execute(UPDATE_MESSAGE, (*values, row[1]))
+        return after.message
 
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
         """Whether a change would tell of somebody who does not want it."""

@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
             "attachments",
             "INSERT INTO attachments (url, channel_id, message_id, problem) "
             "VALUES ('https://x.example', '1', 2, 'larger than the limit')",
-            "0 kept, 0 waiting, 1 not kept",
+            "0 kept (0B), 0 waiting, 1 not kept",
             "says why",
         ),
         (
