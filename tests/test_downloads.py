@@ -101,7 +101,7 @@ async def test_what_was_recorded_before_a_restart_is_downloaded_after_it(
         downloader.wake()
         await cdn.stalled.wait()
         await downloader.close()
-    assert files(folder) == []
+        assert files(folder) == [], "it has ended, and not only been told to"
     cdn.works()
     async with SessionRecorder(folder, attachment_limit=1 << 20) as recorder:
         await Downloader(bot, recorder, 1 << 20).download_due()
