@@ -64,6 +64,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
 )
 ROOMS = {
+    "aiohttp": {"bot"},
     "discord": {"bot"},
     "simcord": {"bot"},
     "click": {"cli"},
