@@ -13,14 +13,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import aiohttp
 import discord
 from discord.ext import commands
 
 from recorder.bot import replies
 from recorder.bot.history import from_history
 from recorder.bot.listener import Listener
-from recorder.errors import StorageError
-from recorder.formatting import plural
+from recorder.errors import NotFound, StorageError
+from recorder.formatting import gap_outcome
 from recorder.models import Interval, Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import gaps
@@ -110,6 +111,8 @@ class GapFiller:
             for session in await asyncio.to_thread(self._reader.running_sessions):
                 try:
                     await self._fill(session, overlap)
+                except NotFound:  # it was deleted meanwhile
+                    continue
                 except StorageError as error:
                     log.error("What was missed was not recorded: %s", error)
                     return
@@ -131,10 +134,14 @@ class GapFiller:
 
     async def _fill(self, session: Session, overlap: timedelta) -> None:
         """Fetch what a session lacks from its channel and the channel's public threads."""
-        told = set(self._reader.gaps(session))
-        intervals = self._reader.intervals(session)
-        watermarks = self._reader.watermarks(session)
-        before, outside, problem = session.message_count, list[datetime](), None
+        told, intervals, watermarks = await asyncio.to_thread(
+            lambda: (
+                self._reader.gaps(session),
+                self._reader.intervals(session),
+                self._reader.watermarks(session),
+            )
+        )
+        outside, problem = list[datetime](), None
         try:
             channel = await self._channel(session)
             if not _may_read_history(channel):  # Discord would answer that there is nothing
@@ -149,16 +156,16 @@ class GapFiller:
             problem = "the channel's history may not be read"
         except discord.NotFound:
             problem = "the channel is gone"
-        except (TimeoutError, discord.HTTPException, OSError) as error:
-            problem = f"Discord could not be asked ({error})"
+        except (TimeoutError, aiohttp.ClientError, discord.HTTPException, OSError) as error:
+            problem = f"Discord could not be asked ({error or 'too slow'})"
         await self._recorder.call(
             lambda journal, _: gaps.close(journal, session.id, outside, problem)
         )
-        fetched = self._reader.session(session.id).message_count - before
-        log.info("%s: %s fetched from the history", session.name, plural(fetched, "message"))
-        if problem:
-            log.warning("%s: what was missed could not be fetched: %s", session.name, problem)
-        news = [gap for gap in self._reader.gaps(session) if gap not in told]
+        gaps_now = await asyncio.to_thread(self._reader.gaps, session)
+        news = [gap for gap in gaps_now if gap not in told]
+        for gap in news:
+            level = logging.WARNING if gap.problem else logging.INFO
+            log.log(level, "%s: a gap %s", session.name, gap_outcome(gap))
         if any(gap.fetched or gap.problem for gap in news):
             place_to_tell = self._bot.get_channel(int(session.channel_id or 0))
             if isinstance(place_to_tell, discord.abc.Messageable):

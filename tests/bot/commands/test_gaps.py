@@ -1,14 +1,18 @@
 """What is said while nobody listens: fetched from the history, once, and written down as a gap."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
+import aiohttp
 import discord
 import pytest
+from discord.ext import commands
 from world import World
 
+from recorder.bot import Recorder
 from recorder.models import Gap, RecordedMessage
 from recorder.store.reading import Reader
 
@@ -223,6 +227,82 @@ async def test_a_history_that_may_not_be_read_is_written_down_and_tried_again(
         1,
         ["said behind closed doors"],
     )
+
+
+async def test_a_connection_that_breaks_holds_up_no_other_session(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = world.guild.create_text_channel("elsewhere")
+    await world.say("!record start broken")
+    await world.staff.send(other, "!record start whole")
+    await world.env.settle()
+    await world.bot.remove_cog("Recorder")
+    said(world, "missed here")
+    said(world, "missed there", channel_id=other.id)
+    history = discord.TextChannel.history
+
+    def breaking(channel: discord.TextChannel, **options: Any) -> AsyncIterator[discord.Message]:
+        if channel.id == world.channel.id:
+            raise aiohttp.ServerDisconnectedError
+        return history(channel, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discord.TextChannel, "history", breaking)
+        await world.load()
+    assert await texts(world, "whole") == ["missed there"]
+    (gap,) = gaps(world, "broken")
+    assert gap.problem is not None and gap.problem.startswith("Discord could not be asked")
+    world.bot.dispatch("resumed")
+    await world.settle()
+    assert await texts(world, "broken") == ["missed here"]
+
+
+async def test_a_session_that_is_deleted_meanwhile_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = world.guild.create_text_channel("elsewhere")
+    await world.say("!record start doomed")
+    await world.staff.send(other, "!record start whole")
+    await world.env.settle()
+    await world.bot.remove_cog("Recorder")
+    said(world, "missed here")
+    said(world, "missed there", channel_id=other.id)
+    history = discord.TextChannel.history
+
+    async def deleting(
+        channel: discord.TextChannel, **options: Any
+    ) -> AsyncIterator[discord.Message]:
+        if channel.id == world.channel.id:
+            manager = world.cog.manager
+            await manager.stop(str(channel.id), now=discord.utils.utcnow())
+            await manager.delete(manager.reader.find("doomed"))
+        async for message in history(channel, **options):
+            yield message
+
+    monkeypatch.setattr(discord.TextChannel, "history", deleting)
+    await world.load()
+    assert await texts(world, "whole") == ["missed there"]
+
+
+async def test_our_own_answers_are_not_taken_for_something_missed(world: World) -> None:
+    """In the history they are known by how they begin: each command's answer, and refusals."""
+    await world.say("!record start answers")
+    await world.say("a word to find")
+    values = {"name": "answers", "tag": "here", "query": "word", "filename": "copy.txt"}
+    values |= {"sessions": "answers other", "output": "both", "format": "txt", "switch": "status"}
+    known = cast("set[commands.Command[Any, ..., Any]]", Recorder.record.commands)
+    for command in sorted(known, key=lambda each: each.name):
+        given = " ".join(values.get(name, "") for name in command.clean_params).strip()
+        for text in (f"!record {command.name} {given}", f"!record {command.name} no such thing"):
+            if command.name not in ("stop", "pause"):
+                await world.say(text)
+    await world.say("!record pause")
+    await world.say("!record resume")
+    heard = await texts(world, "answers")
+    world.bot.dispatch("resumed")
+    await world.settle()
+    assert await texts(world, "answers") == heard
+    assert len(world.channel.history()) > 3 * len(heard)
 
 
 async def test_every_hour_the_history_is_compared(
