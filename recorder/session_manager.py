@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from recorder import export_index
 from recorder.errors import Conflict, InvalidInput
-from recorder.models import AutoRecording, Channel, RecordedMessage, Session, Tag
+from recorder.models import AutoRecording, Channel, Deletion, RecordedMessage, Session, Tag
 from recorder.names import check_file_name, check_name, export_name, file_stem
 from recorder.projection import Projection, damaged_copies
 from recorder.session_exporter import FORMATS, SessionExporter
@@ -272,7 +272,7 @@ class SessionManager:
         return await self._recorder.call(work)
 
     async def erase(self, selection: Selection, *, now: datetime) -> ErasurePlan:
-        """Destroy what is selected: in the database, in the JSONL files, in the exports.
+        """Destroy what is selected: in the database, the JSONL files, exports and attachments.
 
         Copies elsewhere, such as backups, are not reached.
 
@@ -281,15 +281,23 @@ class SessionManager:
         Conflict
             A session that is to go as a whole is still running.
         """
+        return await self._recorder.call(
+            lambda journal, _: _erase(journal, self.reader, selection, now)
+        )
 
-        def work(journal: Journal, _: Projection) -> ErasurePlan:
-            journal.flush()
-            found = erasure.plan(journal.connection, selection)
-            planned = ErasurePlan(found, _files_with(self.reader, found))
-            erasure.erase(journal, selection, now, planned.files)
-            return planned
+    def erase_deleted(self, deletions: Sequence[Deletion], *, now: datetime) -> Awaitable[object]:
+        """Record that messages were deleted in Discord, and erase them in the same commit.
 
-        return await self._recorder.call(work)
+        It has its place among the messages before it is awaited.
+        """
+
+        def work(journal: Journal, _: Projection) -> None:
+            for deletion in deletions:
+                journal.change(deletion)
+            ids = tuple(deletion.message_id for deletion in deletions)
+            _erase(journal, self.reader, Selection("deletion", message_ids=ids), now)
+
+        return self._recorder.submit(work)
 
     def save(self, session: Session, filename: str, *, now: datetime) -> Path:
         """Save a session under a file name of one's own, in the folder ``exports``.
@@ -348,6 +356,14 @@ def plan_erasure(reader: Reader, selection: Selection) -> ErasurePlan:
     with reader.connect() as connection:
         found = erasure.plan(connection, selection)
     return ErasurePlan(found, _files_with(reader, found))
+
+
+def _erase(journal: Journal, reader: Reader, selection: Selection, now: datetime) -> ErasurePlan:
+    journal.flush()
+    found = erasure.plan(journal.connection, selection)
+    planned = ErasurePlan(found, _files_with(reader, found))
+    erasure.erase(journal, found, now, planned.files)
+    return planned
 
 
 def _files_with(reader: Reader, found: Plan) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from secretive import SECRETS, found_in, record_secrets
 from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import SessionExporter, SessionManager, SessionRecorder
+from recorder.models import Deletion
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 from recorder.verification import verify
@@ -209,3 +210,27 @@ def test_deletion_waits_for_the_scrubbing(secretive: Path) -> None:
 
     asyncio.run(run(files_are_clean))
     assert rows(secretive, "SELECT finished FROM erasures") == [(1,)]
+
+
+async def test_a_deletion_and_its_erasure_are_one(
+    secretive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between them would leave what was to be erased, and nobody to do it."""
+    deletion = Deletion(NOW, CHANNEL.id, 1001)
+    lines = rows(secretive, "SELECT * FROM lines")
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with SessionRecorder(secretive) as recorder:
+        manager = SessionManager(recorder, UTC_ZONE)
+        with monkeypatch.context() as patch:
+            patch.setattr("recorder.store.erasure.erase", fail)
+            with pytest.raises(ZeroDivisionError):
+                await manager.erase_deleted([deletion], now=NOW)
+        assert rows(secretive, "SELECT * FROM lines") == lines
+        await manager.erase_deleted([deletion], now=NOW)
+    first = Reader(secretive).find("first")
+    before, *_ = Reader(secretive).messages(first.id)
+    assert (before.message.withheld, before.deleted_at) == ("erased", NOW)
+    assert_sound(secretive)

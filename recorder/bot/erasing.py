@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Sequence
 
 import discord
 
-from recorder.errors import StorageError
+from recorder.errors import RecorderError, StorageError
+from recorder.models import Deletion
 from recorder.session_manager import SessionManager
 from recorder.session_recorder import SessionRecorder
-from recorder.store.erasure import Selection, unfinished
-from recorder.store.reading import Reader
+from recorder.store.erasure import unfinished
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,7 @@ class DeletionEraser:
     def __init__(self, recorder: SessionRecorder, manager: SessionManager) -> None:
         self._recorder = recorder
         self._manager = manager
-        self._waiting: list[int] = []
-        self._erasing: asyncio.Task[None] | None = None
+        self._erasing: set[asyncio.Task[None]] = set()
         self._scrubbing: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -38,20 +37,22 @@ class DeletionEraser:
         if self._scrubbing is not None:
             self._scrubbing.cancel()
 
-    def erase(self, message_ids: Iterable[int]) -> None:
-        """Erase messages whose deletion has been recorded."""
-        self._waiting += message_ids
-        if self._erasing is None or self._erasing.done():
-            self._erasing = asyncio.create_task(self._erase_waiting())
+    def erase(self, deletions: Sequence[Deletion]) -> None:
+        """Record deletions and erase the messages; it takes its place among them at once."""
+        try:
+            erasing = self._manager.erase_deleted(deletions, now=discord.utils.utcnow())
+        except StorageError:
+            log.error("A deletion was not recorded: recording has stopped.")
+            return
+        task = asyncio.create_task(self._finish(erasing))
+        self._erasing.add(task)
+        task.add_done_callback(self._erasing.discard)
 
-    async def _erase_waiting(self) -> None:
-        while self._waiting:
-            selection = Selection("deletion", message_ids=tuple(self._waiting))
-            self._waiting.clear()
-            try:
-                await self._manager.erase(selection, now=discord.utils.utcnow())
-            except StorageError as error:
-                log.error("Deleted messages were not erased: %s", error)
+    async def _finish(self, erasing: Awaitable[object]) -> None:
+        try:
+            await erasing
+        except RecorderError as error:
+            log.error("Deleted messages were not erased: %s", error)
 
     async def _scrub_every_hour(self) -> None:
         while True:
@@ -63,5 +64,5 @@ class DeletionEraser:
                 log.error("What was erased may be left in the database's free space: %s", error)
 
     def _is_due(self) -> bool:
-        with Reader(self._recorder.folder).connect() as connection:
+        with self._manager.reader.connect() as connection:
             return bool(unfinished(connection))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
 import discord
@@ -55,7 +55,7 @@ class Listener:
     on_attachments
         Told when a message with files was recorded.
     on_deletion
-        Given the ids of messages after their deletion was recorded.
+        Given deletions in place of their being recorded alone.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Listener:
         auto_recorder: AutoRecorder,
         *,
         on_attachments: Callable[[], None],
-        on_deletion: Callable[[Collection[int]], None] | None,
+        on_deletion: Callable[[Sequence[Deletion]], None] | None,
     ) -> None:
         self._bot = bot
         self._cog = cog
@@ -128,12 +128,15 @@ class Listener:
         self._deleted(payload.channel_id, sorted(payload.message_ids))
 
     def _deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
-        if self._recorder.holds(str(channel_id)):
-            now = discord.utils.utcnow()
-            for message_id in message_ids:
-                self._change(Deletion(now, str(channel_id), message_id))
-            if self._on_deletion is not None:
-                self._on_deletion(message_ids)
+        if not self._recorder.holds(str(channel_id)):
+            return
+        now = discord.utils.utcnow()
+        deletions = [Deletion(now, str(channel_id), message_id) for message_id in message_ids]
+        if self._on_deletion is not None:
+            self._on_deletion(deletions)
+            return
+        for deletion in deletions:
+            self._change(deletion)
 
     async def hear_reaction(self, payload: discord.RawReactionActionEvent) -> None:
         """Record that somebody reacted to a message, or took it back."""

@@ -20,6 +20,7 @@ from recorder.errors import InvalidInput
 from recorder.formatting import plural
 from recorder.session_manager import ErasurePlan, plan_erasure
 from recorder.settings import Settings
+from recorder.store.attachments import key_of
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 
@@ -48,10 +49,10 @@ def erase(
     """Destroy what was recorded, for good, and put on record that it was done.
 
     Name one of --user, --message, --session and --retention. No byte of the content stays in
-    the database, its index, the JSONL files and the exports, and the record still verifies.
-    Exports of the sessions concerned, and files in exports/ of which it is not known where they
-    come from, are removed. Copies elsewhere, such as backups, are not reached. No recorder may
-    be running.
+    the database, its index, the JSONL files, exports and attachments, and the record still
+    verifies. Exports of the sessions concerned, and files in exports/ of which it is not known
+    where they come from, are removed. Copies elsewhere, such as backups, are not reached. No
+    recorder may be running.
     """
     reader, at = Reader(settings.data), now()
     if sum(map(bool, (user, messages, name, retention))) != 1:
@@ -86,6 +87,8 @@ def _print(planned: ErasurePlan, reader: Reader) -> None:
         say("There is nothing to erase.")
         return
     say(f"{plural(found.messages, 'message')}, {plural(len(found.line_ids), 'line')} of content")
+    if files := {key_of(url) for url in found.urls}:
+        say(f"  with {plural(len(files), 'attached file')}, where kept")
     for session_id in found.session_ids:
         say(f"  in {reader.session(session_id).name}")
     for session_id in found.whole_session_ids:

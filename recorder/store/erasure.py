@@ -65,6 +65,7 @@ class Selection:
 class Plan:
     """What an erasure destroys."""
 
+    selection: Selection
     messages: int
     line_ids: tuple[int, ...]
     session_ids: tuple[str, ...]
@@ -96,19 +97,28 @@ def plan(connection: sqlite3.Connection, selection: Selection) -> Plan:
         reactions = connection.execute(_REACTIONS, (selection.user_id,)).fetchall()
     lines |= dict.fromkeys(line_id for line_id, *_ in reactions)
     sessions = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *reactions))
-    for session_id in whole:
-        (count,) = connection.execute(
-            "SELECT message_count FROM recording_sessions WHERE id = ?", (session_id,)
-        ).fetchone()
-        messages += [(0, session_id, None, None)] * count
-    return Plan(len(messages), tuple(lines), tuple(sessions), tuple(whole), tuple(urls))
+    (in_whole,) = connection.execute(
+        "SELECT coalesce(sum(message_count), 0) FROM recording_sessions "
+        f"WHERE id IN ({', '.join('?' * len(whole))})",
+        whole,
+    ).fetchone()
+    return Plan(
+        selection=selection,
+        messages=len(messages) + in_whole,
+        line_ids=tuple(lines),
+        session_ids=tuple(sessions),
+        whole_session_ids=tuple(whole),
+        urls=tuple(urls),
+    )
 
 
-def erase(journal: Journal, selection: Selection, now: datetime, files: Iterable[str]) -> Plan:
-    """Destroy what is selected, in the transaction that the writer holds, and put it on record.
+def erase(journal: Journal, found: Plan, now: datetime, files: Iterable[str]) -> None:
+    """Destroy what was found, in the transaction that the writer holds, and put it on record.
 
     Parameters
     ----------
+    found
+        Planned in the same transaction.
     files
         Further files that may hold some of it, to be removed: relative to the data folder.
 
@@ -117,11 +127,9 @@ def erase(journal: Journal, selection: Selection, now: datetime, files: Iterable
     Conflict
         A session that is to go as a whole still runs.
     """
-    journal.flush()
-    connection = journal.connection
-    found = plan(connection, selection)
     if found.nothing:
-        return found
+        return
+    connection, selection = journal.connection, found.selection
     lines = len(found.line_ids)
     for session_id in found.whole_session_ids:
         lines += connection.execute(
@@ -142,12 +150,14 @@ def erase(journal: Journal, selection: Selection, now: datetime, files: Iterable
         connection.execute(
             "UPDATE recording_sessions SET user_id = NULL WHERE user_id = ?", (selection.user_id,)
         )
+        connection.execute(
+            "UPDATE auto_recording SET user_id = '0' WHERE user_id = ?", (selection.user_id,)
+        )
     files = [*files, *attachments.forget(connection, found.urls)]
     connection.executemany(
         "INSERT OR IGNORE INTO file_removals VALUES (?)", [(path,) for path in files]
     )
     journal.reload(found.session_ids)
-    return found
 
 
 def unfinished(connection: sqlite3.Connection) -> set[Reason]:
