@@ -19,7 +19,8 @@ from recorder.last_verification import last_verification
 from recorder.lock import is_locked
 from recorder.settings import Settings
 from recorder.store import attachments, checks, erasure, gaps
-from recorder.store.reading import FileState, Reader
+from recorder.store.lines import FileState
+from recorder.store.reading import Reader
 
 _LOW_DISK_BYTES = 1 << 30
 _LARGE_WAL_BYTES = 64 << 20

@@ -17,7 +17,7 @@ from pathlib import Path
 from recorder.data_folder import NO_LINK, path_inside
 from recorder.database import sync_folder
 from recorder.store.journal import WrittenLines
-from recorder.store.reading import FileState, Line
+from recorder.store.lines import FileState, Line
 
 _OPEN_FILES = 64
 _FOLDERS = ("sessions", "exports", "attachments")

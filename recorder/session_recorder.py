@@ -15,7 +15,7 @@ from recorder.models import Annotation, Change, Message
 from recorder.projection import Projection
 from recorder.store import attachments
 from recorder.store.journal import Journal, Recorded
-from recorder.store.reading import file_state
+from recorder.store.lines import file_state
 from recorder.writer import Call, Writer, rewrite_file
 
 T = TypeVar("T")

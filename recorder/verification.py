@@ -18,8 +18,9 @@ from recorder.formatting import plural
 from recorder.models import Change, Erased, Message, Session
 from recorder.session_recorder import SessionRecorder
 from recorder.store import checks
+from recorder.store.lines import Line, lines_from
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row, withheld
-from recorder.store.reading import Line, Reader, lines_from
+from recorder.store.reading import Reader
 
 _SHOWN = 60
 

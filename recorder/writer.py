@@ -34,7 +34,7 @@ from recorder.store import attachments, erasure, lifecycle
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.journal import Journal
-from recorder.store.reading import FileState, file_states, line_at, lines_from
+from recorder.store.lines import FileState, file_states, line_at, lines_from
 
 T = TypeVar("T")
 
@@ -284,8 +284,9 @@ class Writer(threading.Thread):
                 raise error
         except StorageError:
             raise
-        except Exception:
-            return
+        except Exception as unchanged:
+            if unchanged is not error:
+                raise
 
     def _finish_erasures(self) -> None:
         """Bring files and database to where nothing of what was erased is left in them.

@@ -174,7 +174,10 @@ def read_only(folder: Path) -> Iterator[None]:
             part.chmod(modes[part])
 
 
-@pytest.mark.skipif(not CAN_MOUNT and os.name == "posix" and os.geteuid() == 0, reason="is root")
+@pytest.mark.skipif(
+    not CAN_MOUNT and os.name == "posix" and os.geteuid() == 0,
+    reason="root may write everywhere, and nothing can be mounted here",
+)
 def test_a_read_only_folder_is_refused_and_left_as_it_is(folder: Path) -> None:
     with read_only(folder):
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -209,7 +209,7 @@ class _Demo:
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
-                with contextlib.suppress(NotImplementedError):
+                with contextlib.suppress(NotImplementedError):  # Windows has none; Ctrl+C does
                     loop.add_signal_handler(number, stop.set)
             await stop.wait()
 

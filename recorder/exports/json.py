@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 
 from recorder.exports.recording import Recording
+from recorder.jsonl import as_json
 from recorder.models import Json, RecordedMessage
 from recorder.store.attachments import key_of
 
+_FIRST = ("timestamp", "author", "content", "type", "author_id")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -48,31 +50,16 @@ def _gaps(recording: Recording) -> str:
 
 def _message(recorded: RecordedMessage, recording: Recording, kept: Mapping[str, str]) -> str:
     message = recorded.message
-    # The indentation is laid around values from the C encoder: json's own is slow.
-    data: dict[str, Json] = {
-        "timestamp": recording.local(message.timestamp).isoformat(),
-        "author": message.author,
-        "content": message.content,
-        "type": message.type,
-        "author_id": message.author_id,
-    }
-    if message.model is not None:
-        data["model"] = message.model
-    if message.attachments:
-        data["attachments"] = list(message.attachments)
-        if kept:
-            data["kept_files"] = [kept.get(key_of(url)) for url in message.attachments]
-    if message.message_id is not None:
-        data["message_id"] = str(message.message_id)
-    if message.channel_id is not None:
-        data["channel_id"] = message.channel_id
-    if message.extra:
-        data.update(message.extra)
+    data = {**dict.fromkeys(_FIRST), **as_json(message)}  # in the specification's order here
+    data["timestamp"] = recording.local(message.timestamp).isoformat()
+    if message.attachments and kept:
+        data["kept_files"] = [kept.get(key_of(url)) for url in message.attachments]
     if recorded.reactions:
         data["reactions"] = {**recorded.reactions}
     if recorded.deleted_at is not None:
         data["deleted_at"] = recording.local(recorded.deleted_at).isoformat()
     if recorded.tags:
         data["tags"] = list(recorded.tags)
+    # The indentation is laid around values from the C encoder: json's own is slow.
     fields = ",\n".join([f"      {_encode(key)}: {_encode(value)}" for key, value in data.items()])
     return f"    {{\n{fields}\n    }}"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from recorder.database import DATABASE_NAME, sqlite_errors
+from recorder.store.lines import LINE_SQL, PAGE, Line
 from recorder.store.message_rows import MESSAGE_COLUMNS
-from recorder.store.reading import LINE_SQL, PAGE, Line, Reader
+from recorder.store.reading import Reader
 
 COPY_PREFIX = ".verify-"
 """Of the folder with the copy that is verified."""

@@ -141,7 +141,7 @@ class Journal:
         try:
             yield
             self.flush()
-        except Exception:
+        except Exception:  # whatever it was: it goes on to who began, and nothing of it stays
             if self.connection.in_transaction:  # a full disk ends it by itself
                 self.connection.execute("ROLLBACK TO begun")
                 self.connection.execute("RELEASE begun")

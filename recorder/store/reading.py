@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,8 @@ from recorder.models import (
     Tag,
 )
 from recorder.names import name_key
+from recorder.store.lines import PAGE, FileState, file_states, lines_from
 from recorder.store.message_rows import changes_of, message_in
-
-PAGE = 1_000
-"""Rows read at a time: a page's read transaction is over before its rows are used."""
 
 SESSION_SQL = """
 SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stopped_at, s.status,
@@ -39,35 +36,6 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
     s.line_count || ':' || lower(hex(s.head)), s.is_auto
 FROM recording_sessions s
 """
-
-LINE_SQL = (
-    "l.line_number, l.byte_offset, l.line, l.key, l.hash, "
-    "(SELECT digest FROM erased_lines WHERE line_id = l.id) FROM lines l "
-)
-_FILE_STATES = "SELECT id, file_path, byte_size, synced_bytes FROM recording_sessions"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the record as the database has it."""
-
-    line_number: int
-    byte_offset: int
-    line: str
-    key: bytes
-    hash: bytes
-    erased_digest: bytes | None = None
-    """Of an erased line: the digest of what stood there."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What the database knows of a session's file: its size, and how much is surely on disk."""
-
-    session_id: str
-    file_path: str
-    byte_size: int
-    synced_bytes: int
 
 
 def session_of(row: tuple[Any, ...]) -> Session:
@@ -95,68 +63,6 @@ def session_of(row: tuple[Any, ...]) -> Session:
         head=row[13],
         is_auto=bool(row[14]),
     )
-
-
-def line_at(connection: sqlite3.Connection, session_id: str, byte_offset: int) -> Line | None:
-    """The line that a byte of the file belongs to; ``None`` behind the last one.
-
-    Offsets grow with line numbers, so it is found by halving: there is no index on them.
-    """
-    low = 1
-    high = _one(
-        connection,
-        "SELECT line_count FROM recording_sessions WHERE id = ? AND byte_size > ?",
-        session_id,
-        byte_offset,
-    )
-    if not high:
-        return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        start = _one(
-            connection,
-            "SELECT byte_offset FROM lines WHERE session_id = ? AND line_number = ?",
-            session_id,
-            middle,
-        )
-        low, high = (middle, high) if start <= byte_offset else (low, middle - 1)
-    return next(lines_from(connection, session_id, low))
-
-
-def lines_from(
-    connection: sqlite3.Connection, session_id: str, line_number: int = 1
-) -> Iterator[Line]:
-    """The lines of a session from `line_number` on, page by page."""
-    last = line_number - 1
-    while True:
-        page = connection.execute(
-            f"SELECT {LINE_SQL} WHERE l.session_id = ? AND l.line_number > ? "
-            "ORDER BY l.line_number LIMIT ?",
-            (session_id, last, PAGE),
-        ).fetchall()
-        yield from (Line(*row) for row in page)
-        if len(page) < PAGE:
-            return
-        last = page[-1][0]
-
-
-def file_states(connection: sqlite3.Connection) -> list[FileState]:
-    """The files of all sessions as they should be."""
-    return [FileState(*row) for row in connection.execute(_FILE_STATES)]
-
-
-def file_state(connection: sqlite3.Connection, session_id: str) -> FileState:
-    """The file of one session as it should be.
-
-    Raises
-    ------
-    NotFound
-        The session is gone.
-    """
-    row = connection.execute(f"{_FILE_STATES} WHERE id = ?", (session_id,)).fetchone()
-    if row is None:
-        raise NotFound("This session was deleted in the meantime.")
-    return FileState(*row)
 
 
 def tags_of(connection: sqlite3.Connection, session_id: str) -> list[Tag]:
@@ -426,13 +332,13 @@ class Reader:
     ) -> RecordedMessage | None:
         """The message of a session that has this Discord id; `as_of` as in :meth:`messages`."""
         with self.connect() as connection:
-            index = _one(
-                connection,
+            row = connection.execute(
                 "SELECT message_index FROM messages WHERE session_id = ? AND message_id = ?",
-                session_id,
-                message_id,
-            )
-        return next(self.messages(session_id, index, index, as_of), None) if index else None
+                (session_id, message_id),
+            ).fetchone()
+        if row is None:
+            return None
+        return next(self.messages(session_id, row[0], row[0], as_of), None)
 
     def lines(self, session_id: str) -> Iterator[str]:
         """The lines of a session's file, without newlines."""
@@ -468,12 +374,6 @@ def _recorded(
     now = current(message, changes)
     names = tuple(tags.split("\n")) if tags else ()
     return RecordedMessage(index, now.message, names, now.edited_at, now.deleted_at, now.reactions)
-
-
-def _one(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> int:
-    """The number that a query gives, 0 when it gives none."""
-    row = connection.execute(sql, parameters).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _time(text: str | None) -> datetime | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from command_line import call, unprivileged
 from recordings import Run, record
 from soundness import assert_sound
 
@@ -29,12 +29,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asyncio.run(record(folder, "oauth", ["!ai first words", "second words"]))
     assert call(folder, "tag", "oauth", "here").exit_code == 0
     return folder
-
-
-def call(folder: Path, *arguments: str | Path) -> Result:
-    result = CliRunner().invoke(main, ["--data", str(folder), *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def changed(sound: Path, folder: Path, statement: str) -> Path:
@@ -97,17 +91,6 @@ def test_a_bug_of_ours_is_no_damage(sound: Path, monkeypatch: pytest.MonkeyPatch
 
 
 # Folders that cannot be written.
-
-
-def unprivileged(folder: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command that may not write where the mode says so, also for root."""
-    command = [sys.executable, "-m", "recorder", "--data", str(folder), *map(str, arguments)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root may write everywhere, and there is no setpriv")
-        rights = "-dac_override,-dac_read_search"
-        command = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", *command]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Bad input and bad places: a sentence on standard error, the documented exit code, no change."""
 
 import asyncio
-import hashlib
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from command_line import call, state, unprivileged
 from recordings import Run, record
 
 from recorder.cli import main
@@ -28,21 +27,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asyncio.run(record(folder, "Deploy", ["in another server"], guild="2"))
     (folder / "taken.md").write_text("mine")
     return folder
-
-
-def call(folder: Path, *arguments: str, typed: str = "") -> Result:
-    result = CliRunner().invoke(main, ["--data", str(folder), *arguments], input=typed)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def state(folder: Path) -> dict[str, str]:
-    """The files of a data folder, without what SQLite and the lock leave behind."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith(("-shm", "-wal", ".lock"))
-    }
 
 
 @pytest.mark.parametrize(
@@ -204,17 +188,6 @@ def test_what_cannot_be_repaired_is_1(recorded: Path, tmp_path: Path) -> None:
     assert call(folder, "verify").exit_code == 1
 
 
-def unprivileged(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command that may not write where the mode says so, also for root."""
-    command = [sys.executable, "-m", "recorder", *map(str, arguments)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root may write everywhere, and there is no setpriv")
-        rights = "-dac_override,-dac_read_search"
-        command = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", *command]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns("*-shm", "*-wal"))
@@ -225,19 +198,19 @@ def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path:
     try:
         readings = [("list",), ("show", "oauth"), ("search", "words"), ("backup", tmp_path / "b")]
         for reading in readings:
-            result = unprivileged("--data", folder, *reading)
+            result = unprivileged(folder, *reading)
             assert result.returncode == 0 or (
                 result.returncode == 3 and result.stderr.startswith("Error: ")
             )
         for writing in (("init",), ("tag", "oauth", "x"), ("rename", "oauth", "y"), ("repair",)):
-            result = unprivileged("--data", folder, *writing)
+            result = unprivileged(folder, *writing)
             assert result.returncode == 3
             assert result.stderr.startswith("Error: ") and "access" in result.stderr
         (folder / "recorder.db").chmod(0)
-        assert unprivileged("--data", folder, "list").returncode == 3
+        assert unprivileged(folder, "list").returncode == 3
         folder.chmod(0)
         for command in ("list", "init"):
-            result = unprivileged("--data", folder, command)
+            result = unprivileged(folder, command)
             assert result.returncode == 3 and "Traceback" not in result.stderr
     finally:
         for path in paths:

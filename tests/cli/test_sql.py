@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import hashlib
 import io
 import json
 import subprocess
@@ -10,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from command_line import call, state
 from recordings import record
 
 from recorder import SessionRecorder
-from recorder.cli import main
 from recorder.store import querying
 
 ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT "
@@ -34,21 +32,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a file would appear if one were written without a folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def ask(folder: Path, *arguments: str, typed: bytes = b"") -> Result:
-    result = CliRunner().invoke(main, ["--data", str(folder), "sql", *arguments], input=typed)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def state(folder: Path) -> dict[str, str]:
-    """The files of a data folder, without what SQLite's readers leave behind."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith(("-shm", "-wal", ".lock"))
-    }
 
 
 @pytest.mark.parametrize(
@@ -83,13 +66,13 @@ def test_what_reads_is_answered(
     recorded: Path, query: str, rows: list[list[object]] | None
 ) -> None:
     before = state(recorded)
-    result = ask(recorded, query, "--json")
+    result = call(recorded, "sql", query, "--json")
     assert result.exit_code == 0, result.stderr
     found = [list(row.values()) for row in json.loads(result.stdout)]
     assert found if rows is None else found == rows
     assert result.stderr == ""
     assert state(recorded) == before
-    assert ask(recorded, "-", "--json", typed=query.encode()).stdout == result.stdout
+    assert call(recorded, "sql", "-", "--json", typed=query.encode()).stdout == result.stdout
 
 
 REFUSED = {
@@ -193,7 +176,7 @@ REFUSED = {
 def test_what_does_more_is_refused(recorded: Path, place: Path, kind: str) -> None:
     before = state(recorded)
     for query in REFUSED[kind]:
-        result = ask(recorded, query)
+        result = call(recorded, "sql", query)
         assert result.exit_code == 2, (query, result.stdout)
         assert result.stderr.startswith("Error: "), query
         assert result.stdout == ""
@@ -217,7 +200,7 @@ def test_what_does_more_is_refused(recorded: Path, place: Path, kind: str) -> No
     ],
 )
 def test_a_refusal_says_why(recorded: Path, query: str, says: str) -> None:
-    assert says in ask(recorded, "--", query).stderr
+    assert says in call(recorded, "sql", "--", query).stderr
 
 
 @pytest.mark.parametrize(
@@ -235,7 +218,7 @@ def test_a_refusal_says_why(recorded: Path, query: str, says: str) -> None:
 def test_what_takes_too_long_or_is_too_large_is_ended(
     recorded: Path, query: str, says: str
 ) -> None:
-    result = ask(recorded, query, "--seconds", "0.2")
+    result = call(recorded, "sql", query, "--seconds", "0.2")
     assert result.exit_code == 2 and says in result.stderr
 
 
@@ -257,32 +240,32 @@ def test_a_single_endless_call_inside_sqlite_is_left(recorded: Path) -> None:
 
 
 def test_rows_are_limited_and_it_says_so(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = ask(recorded, f"{ENDLESS} x FROM c", "--json")
+    result = call(recorded, "sql", f"{ENDLESS} x FROM c", "--json")
     assert len(json.loads(result.stdout)) == 1_000
     assert "Cut off after 1,000 rows" in result.stderr and "--limit" in result.stderr
     assert result.exit_code == 0
-    assert ask(recorded, "SELECT * FROM messages", "--limit", "3", "--json").stderr == ""
-    assert "after 2 rows" in ask(recorded, "SELECT * FROM messages", "--limit", "2").stderr
+    assert call(recorded, "sql", "SELECT * FROM messages", "--limit", "3", "--json").stderr == ""
+    assert "after 2 rows" in call(recorded, "sql", "SELECT * FROM messages", "--limit", "2").stderr
     monkeypatch.setattr(querying, "_MOST_BYTES", 5_000_000)
-    large = ask(recorded, f"{HOG} x FROM c", "--json")
+    large = call(recorded, "sql", f"{HOG} x FROM c", "--json")
     assert len(json.loads(large.stdout)) == 4 and "It is too much" in large.stderr
 
 
 def test_a_table_json_and_csv(recorded: Path) -> None:
     query = "SELECT message_index AS n, content, NULL AS n, -1 AS x FROM messages"
-    table = ask(recorded, query).stdout
+    table = call(recorded, "sql", query).stdout
     assert table.splitlines()[0].split() == ["n", "content", "n", "x"]
     assert "second words" in table and table.endswith("\n3 rows\n")
-    rows = json.loads(ask(recorded, query, "--json").stdout)
+    rows = json.loads(call(recorded, "sql", query, "--json").stdout)
     assert rows[1] == {"n": 2, "content": "second words", "n:1": None, "x": -1}
-    found = list(csv.reader(io.StringIO(ask(recorded, query, "--csv").stdout)))
+    found = list(csv.reader(io.StringIO(call(recorded, "sql", query, "--csv").stdout)))
     assert found[0] == ["n", "content", "n", "x"]
     assert found[3] == ["3", "'=1+1", "", "-1"], "a text is no formula, a number is a number"
-    assert ask(recorded, "SELECT 1 WHERE 0", "--json").stdout == "[]\n"
-    assert ask(recorded, "SELECT 1 AS x WHERE 0", "--csv").stdout.splitlines() == ["x"]
-    assert "0 rows" in ask(recorded, "SELECT 1 WHERE 0").stdout
-    assert ask(recorded, query, "--csv", "--json").exit_code == 2
-    escape = ask(recorded, "SELECT char(27) || '[31m' AS x, 1 AS \"\x1b[0m\"").stdout
+    assert call(recorded, "sql", "SELECT 1 WHERE 0", "--json").stdout == "[]\n"
+    assert call(recorded, "sql", "SELECT 1 AS x WHERE 0", "--csv").stdout.splitlines() == ["x"]
+    assert "0 rows" in call(recorded, "sql", "SELECT 1 WHERE 0").stdout
+    assert call(recorded, "sql", query, "--csv", "--json").exit_code == 2
+    escape = call(recorded, "sql", "SELECT char(27) || '[31m' AS x, 1 AS \"\x1b[0m\"").stdout
     assert "\x1b" not in escape
 
 
@@ -291,16 +274,16 @@ def test_a_table_json_and_csv(recorded: Path) -> None:
     ["SELECT 1 --limit 0", "SELECT 1 --seconds 0", "SELECT 1 --seconds nan", "", "SELECT 1"],
 )
 def test_wrong_use(recorded: Path, arguments: str) -> None:
-    assert ask(recorded, *arguments.split()).exit_code == 2
-    assert ask(recorded, "-", typed=b"\xff").exit_code == 2
+    assert call(recorded, "sql", *arguments.split()).exit_code == 2
+    assert call(recorded, "sql", "-", typed=b"\xff").exit_code == 2
 
 
 def test_without_a_database(place: Path) -> None:
-    assert ask(place / "nothing", "SELECT 1").exit_code == 3
+    assert call(place / "nothing", "sql", "SELECT 1").exit_code == 3
 
 
 async def test_it_reads_while_a_recorder_records(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     async with SessionRecorder(folder):
-        result = await asyncio.to_thread(ask, folder, "SELECT count(*) FROM messages")
+        result = await asyncio.to_thread(call, folder, "sql", "SELECT count(*) FROM messages")
     assert result.exit_code == 0
