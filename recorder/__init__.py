@@ -1,11 +1,11 @@
 """Record Discord conversations into SQLite and JSONL, and find them again."""
 
 from recorder.errors import RecorderError
+from recorder.formats.session_exporter import SessionExporter
 from recorder.models import Channel, Message, RecordedMessage, Session
-from recorder.session_analyzer import SessionAnalyzer
-from recorder.session_exporter import SessionExporter
-from recorder.session_manager import SessionManager
-from recorder.session_recorder import SessionRecorder
+from recorder.recording.session_manager import SessionManager
+from recorder.recording.session_recorder import SessionRecorder
+from recorder.stats.session_analyzer import SessionAnalyzer
 
 __version__ = "0.1.0"
 

@@ -219,7 +219,7 @@ class Session:
 
     ``recorded_seconds`` sums the finished intervals; ``running_since`` is the start of
     the one that runs, so that :meth:`duration` leaves pauses out. ``head`` is the head of
-    its chain of lines, as :class:`recorder.chain.Head` writes it.
+    its chain of lines, as :class:`recorder.record.chain.Head` writes it.
     """
 
     id: str

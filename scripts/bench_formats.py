@@ -16,8 +16,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from recorder import Message, SessionExporter, SessionRecorder, jsonl
-from recorder.importing import import_file
+from recorder import Message, SessionExporter, SessionRecorder
+from recorder.record import jsonl
+from recorder.recording.importing import import_file
 from recorder.store.reading import Reader
 
 _FIRST_ID = 1_300_000_000_000_000_000

@@ -13,9 +13,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
-from recorder.search import Searcher
+from recorder.search.search_sql import Sort
+from recorder.search.searcher import Searcher
 from recorder.store.reading import Reader
-from recorder.store.searching import Sort
 
 PAGE = 20
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)

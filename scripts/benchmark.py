@@ -27,13 +27,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from recorder import Channel, Message, SessionManager, SessionRecorder, jsonl
-from recorder.changes import Current
-from recorder.database import DATABASE_NAME, open_for_writing, prepare_folder
-from recorder.session_exporter import FORMATS
+from recorder import Channel, Message, SessionManager, SessionRecorder
+from recorder.care.verification import verify
+from recorder.formats.session_exporter import FORMATS
+from recorder.record import jsonl
+from recorder.record.changes import Current
+from recorder.store.database import DATABASE_NAME, open_for_writing, prepare_folder
 from recorder.store.journal import LINE_COLUMNS
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row
-from recorder.verification import verify
 from scripts import bench_formats, bench_search
 from scripts.burst import Burst, measure
 

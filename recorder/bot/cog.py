@@ -10,12 +10,12 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from recorder.bot import replies
-from recorder.bot.consent_commands import ConsentCommands
-from recorder.bot.finding_commands import FindingCommands
-from recorder.bot.gaps import GapFiller
-from recorder.bot.recording_commands import RecordingCommands
-from recorder.bot.shaping_commands import ShapingCommands
+from recorder.bot.commands.editing import ShapingCommands
+from recorder.bot.commands.finding import FindingCommands
+from recorder.bot.commands.privacy import ConsentCommands
+from recorder.bot.commands.recording import RecordingCommands
+from recorder.bot.listening.gap_filling import GapFiller
+from recorder.bot.replies import replies
 from recorder.errors import StorageError
 from recorder.models import Annotation
 from recorder.settings import Settings

@@ -21,11 +21,11 @@ import simcord
 from discord.ext import commands
 
 from recorder.bot.cog import Recorder
+from recorder.care.verification import verify
 from recorder.errors import InvalidInput
 from recorder.formatting import clock, date_and_clock
 from recorder.settings import Settings
 from recorder.store.reading import Reader
-from recorder.verification import verify
 
 Say = Callable[[str], object]
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import discord
 
-from recorder.diagnosis import Finding, Place
+from recorder.care.diagnosis import Finding, Place
 
 _SECONDS = 30
 _NEEDED = ("view_channel", "read_message_history", "send_messages", "attach_files")

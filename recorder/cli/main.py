@@ -12,22 +12,11 @@ import click
 
 from recorder import __version__
 from recorder.cli.environment import settings_from
+from recorder.cli.exit_codes import BAD_INPUT, EXIT_CODES, INTERRUPTED, UNUSABLE
 from recorder.cli.output import printable
 from recorder.errors import RecorderError, StorageError
 from recorder.settings import Settings
 from recorder.store.damage import damage_in
-
-EXIT_CODES = """\b
-Exit codes:
-  0    done
-  1    done, and something is wrong: verify, repair or doctor found faults;
-       search found nothing
-  2    wrong use or bad input; nothing was changed
-  3    the data folder, the database or an output file cannot be used
-  130  interrupted
-"""
-
-FOUND_FAULTS = 1
 
 
 def _failed(message: str, exit_code: int) -> click.ClickException:
@@ -51,18 +40,18 @@ class _Commands(click.Group):
                 what = "Output is cut off"
                 _leave_output()
             click.echo(printable(f"Error: {what} ({error.strerror})."), err=True)
-            raise SystemExit(3) from error
+            raise SystemExit(UNUSABLE) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what goes wrong ends in a sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except StorageError as error:
-            raise _failed(str(error), 3) from error
+            raise _failed(str(error), UNUSABLE) from error
         except RecorderError as error:
-            raise _failed(str(error), 2) from error
+            raise _failed(str(error), BAD_INPUT) from error
         except (KeyboardInterrupt, click.Abort) as error:
-            raise _failed("Interrupted.", 130) from error
+            raise _failed("Interrupted.", INTERRUPTED) from error
         except BrokenPipeError:
             # The reader of our output has seen enough, as in `recorder show x | head`.
             _leave_output()
@@ -75,7 +64,7 @@ class _Commands(click.Group):
             damage = damage_in(settings.data) if settings else None
             if damage is None:
                 raise
-            raise _failed(str(damage), 3) from error
+            raise _failed(str(damage), UNUSABLE) from error
 
 
 def _leave_output() -> None:
@@ -111,27 +100,35 @@ def main(context: click.Context, data: str | None, timezone: str | None) -> None
 
 def _add_commands() -> None:
     from recorder.cli import (
-        care,
-        erasing,
-        querying,
-        reading,
-        running,
-        searching,
-        serving,
-        shaping,
-        statistics,
+        data_folder,
+        erase,
+        export,
+        import_files,
+        run,
+        search,
+        serve,
+        session,
+        show,
+        sql,
+        stats,
+        tag,
+        verify,
     )
 
     for module in (
-        running,
-        reading,
-        searching,
-        statistics,
-        querying,
-        serving,
-        shaping,
-        erasing,
-        care,
+        run,
+        show,
+        export,
+        search,
+        stats,
+        sql,
+        serve,
+        tag,
+        session,
+        erase,
+        verify,
+        import_files,
+        data_folder,
     ):
         for command in module.COMMANDS:
             main.add_command(command)

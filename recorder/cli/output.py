@@ -22,7 +22,7 @@ from rich.text import Text
 from recorder.cli.environment import settings_from
 from recorder.errors import RecorderError
 from recorder.models import Json, Session
-from recorder.names import name_key
+from recorder.record.names import name_key
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import click
 
-from recorder.session_manager import SessionManager
-from recorder.session_recorder import SessionRecorder
+from recorder.recording.session_manager import SessionManager
+from recorder.recording.session_recorder import SessionRecorder
 from recorder.settings import Settings
 
 T = TypeVar("T")

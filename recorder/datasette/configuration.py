@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recorder.database import DATABASE_NAME, describe_schema
 from recorder.datasette.questions import QUESTIONS
+from recorder.store.database import DATABASE_NAME, describe_schema
 from recorder.store.public_copy import TABLES
 
 Tree: TypeAlias = dict[str, Any]

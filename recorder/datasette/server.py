@@ -16,10 +16,10 @@ import uvicorn
 from datasette.app import Datasette
 from datasette.plugins import pm
 
-from recorder.database import DATABASE_NAME
 from recorder.datasette.configuration import SETTINGS, metadata
 from recorder.datasette.plugin import NAME
 from recorder.errors import InvalidInput
+from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
 
 _Scope: TypeAlias = MutableMapping[str, Any]

@@ -1,5 +1,5 @@
 """Reading and writing of rows: all SQL on sessions, lines and messages.
 
-``journal`` appends lines, ``lifecycle`` creates and changes sessions (both in the one
+``journal`` appends lines, ``sessions`` creates and changes sessions (both in the one
 writing process), ``reading`` is for everybody else.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recorder.database import DATABASE_NAME, sqlite_errors
+from recorder.store.database import DATABASE_NAME, sqlite_errors
 from recorder.store.lines import LINE_SQL, PAGE, Line
 from recorder.store.message_rows import MESSAGE_COLUMNS
 from recorder.store.reading import Reader

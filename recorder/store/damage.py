@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from recorder.database import schema, statements
 from recorder.errors import DamagedDatabase, DamagedRow, RecorderError
+from recorder.store.database import schema, statements
 from recorder.store.reading import Reader
 
 _WRONG = {

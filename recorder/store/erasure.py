@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from recorder import chain, jsonl
-from recorder.changes import current
 from recorder.models import Change, Deletion, Edit, Erased, Message
-from recorder.store import attachments, lifecycle
+from recorder.record import chain, jsonl
+from recorder.record.changes import current
+from recorder.store import attachments, sessions
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
     UPDATE_MESSAGE,
@@ -136,7 +136,7 @@ def erase(journal: Journal, found: Plan, now: datetime, files: Iterable[str]) ->
             "SELECT line_count FROM recording_sessions WHERE id = ?", (session_id,)
         ).fetchone()[0]
         gone = attachments.forget(connection, attachments.urls_of(connection, session_id))
-        lifecycle.delete(journal, session_id, gone)
+        sessions.delete(journal, session_id, gone)
     erasure_id = connection.execute(
         "INSERT INTO erasures (erased_at, reason, line_count) VALUES (?, ?, ?)",
         (now.isoformat(), selection.reason, lines),

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recorder.changes import edit_of
 from recorder.models import Message
+from recorder.record.changes import edit_of
 from recorder.store.journal import Journal, OpenSession
 from recorder.store.reading import Reader
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from recorder import chain, jsonl
-from recorder.changes import current
 from recorder.errors import InvalidInput, NotFound
 from recorder.models import Annotation, Change, Edit, Message, Reaction
+from recorder.record import chain, jsonl
+from recorder.record.changes import current
 from recorder.store.message_rows import (
     MESSAGE_COLUMNS,
     UPDATE_MESSAGE,
@@ -80,7 +80,7 @@ class Journal:
     Parameters
     ----------
     connection
-        From :func:`recorder.database.open_for_writing`.
+        From :func:`recorder.store.database.open_for_writing`.
 
     Attributes
     ----------

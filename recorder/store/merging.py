@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from recorder.changes import current
-from recorder.database import stored_time
 from recorder.models import Deletion, Json, Session
+from recorder.record.changes import current
 from recorder.store import tags
+from recorder.store.database import stored_time
 from recorder.store.journal import Journal, OpenSession
 from recorder.store.message_rows import changes_of, message_in
 from recorder.store.reading import tags_of

@@ -8,11 +8,11 @@ import sqlite3
 from dataclasses import replace
 from typing import Any
 
-from recorder import jsonl
-from recorder.changes import Current
 from recorder.errors import DamagedRow, InvalidLine
 from recorder.models import Change, Json, Message
-from recorder.scripts_without_spaces import spaced
+from recorder.record import jsonl
+from recorder.record.changes import Current
+from recorder.record.spaced_words import spaced
 
 MESSAGE_COLUMNS = (
     "id",

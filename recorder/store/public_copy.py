@@ -13,9 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from recorder.database import describe_schema, schema, sqlite_errors, statements
 from recorder.errors import Conflict, NotFound, StorageError
 from recorder.models import MENTION
+from recorder.store.database import describe_schema, schema, sqlite_errors, statements
 from recorder.store.reading import Reader
 
 TABLES = (

@@ -10,20 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from recorder.changes import current
-from recorder.database import DATABASE_NAME, open_for_reading, sqlite_errors, stored_time
 from recorder.errors import InvalidInput, NotFound, StorageError
-from recorder.jsonl import clean_text
-from recorder.models import (
-    Annotation,
-    AutoRecording,
-    Gap,
-    Interval,
-    RecordedMessage,
-    Session,
-    Tag,
-)
-from recorder.names import name_key
+from recorder.models import Annotation, AutoRecording, Gap, Interval, RecordedMessage, Session, Tag
+from recorder.record.changes import current
+from recorder.record.jsonl import clean_text
+from recorder.record.names import name_key
+from recorder.store.database import DATABASE_NAME, open_for_reading, sqlite_errors, stored_time
 from recorder.store.lines import PAGE, FileState, file_states, lines_from
 from recorder.store.message_rows import changes_of, message_in
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-from recorder.database import stored_time
 from recorder.errors import NotFound
-from recorder.jsonl import clean_text
 from recorder.models import Tag
+from recorder.record.jsonl import clean_text
+from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.reading import tags_of
 

@@ -25,9 +25,9 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 from recorder import Channel, Message, SessionManager, SessionRecorder
-from recorder.database import open_for_writing
 from recorder.errors import StorageError
 from recorder.models import Edit
+from recorder.store.database import open_for_writing
 from scripts.torture_runs.soundness import FIRST_ID
 
 CHANNEL = Channel("77", "development", "1")
@@ -195,7 +195,9 @@ def main() -> None:
     """Do what the one argument, the orders as JSON, says."""
     logging.disable(logging.CRITICAL)  # it says what failed by itself
     orders = Orders(**json.loads(sys.argv[1]))
-    control = mock.patch("recorder.writer.open_for_writing", _open_with_synchronous_normal)
+    control = mock.patch(
+        "recorder.recording.writer.open_for_writing", _open_with_synchronous_normal
+    )
     with control if orders.synchronous_normal else nullcontext():
         asyncio.run(_run(orders))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from recorder import SessionRecorder
-from recorder.database import DATABASE_NAME
+from recorder.care.verification import verify
+from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
-from recorder.verification import verify
 from scripts.torture_runs.child import SESSION_FILE, Orders, running
 from scripts.torture_runs.soundness import Result, start
 

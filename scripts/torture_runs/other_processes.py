@@ -15,7 +15,7 @@ from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
 
-from recorder.database import DATABASE_NAME
+from recorder.store.database import DATABASE_NAME
 from scripts.torture_runs.child import Orders, read_said, running
 from scripts.torture_runs.soundness import Result
 

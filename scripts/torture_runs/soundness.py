@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorder import SessionRecorder
-from recorder.database import open_for_reading
+from recorder.care.verification import verify, verify_database
 from recorder.errors import RecorderError
+from recorder.store.database import open_for_reading
 from recorder.store.reading import Reader
-from recorder.verification import verify, verify_database
 
 FIRST_ID = 1_000_000
 _FAULTS_SHOWN = 5

@@ -9,7 +9,7 @@ from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
-from recorder.bot.access import Person, Reader, may_control
+from recorder.bot.access.viewer import Person, Reader, may_control
 
 
 def as_member(actor: MemberActor) -> discord.Member:

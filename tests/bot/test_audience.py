@@ -13,8 +13,8 @@ from discord.utils import SnowflakeList
 from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.enums import ChannelType
 
-from recorder.bot.access import Channels
-from recorder.bot.audience import Audience
+from recorder.bot.access.audience import Audience
+from recorder.bot.access.viewer import Channels
 
 SEEN = discord.PermissionOverwrite(view_channel=True)
 RIGHTS = ("view_channel", "read_message_history", "connect")

@@ -14,9 +14,9 @@ from simcord.backend import serializers
 from simcord.backend.models import MessageSticker, Poll, PollAnswer
 from simcord.enums import ChannelType
 
-from recorder import jsonl
-from recorder.bot.capture import capture, channel_of
+from recorder.bot.listening.capture import capture, channel_of
 from recorder.models import Channel, Message
+from recorder.record import jsonl
 
 ORDINARY = {
     "default",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recorder.bot.escaping import one_line, plain
+from recorder.bot.replies.escaping import one_line, plain
 
 # The rules of Discord's client, each of them tried where the text before it has been read.
 AT_LINE_START = {

@@ -10,16 +10,16 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner
 from discord.ext import commands
-from recordings import NOW
 from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
-from soundness import UTC_ZONE
+from support.recordings import NOW
+from support.soundness import UTC_ZONE
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.bot.inspection import inspect, look
+from recorder.care.diagnosis import Finding, Place, recorded_places
 from recorder.cli import main
-from recorder.diagnosis import Finding, Place, recorded_places
 from recorder.models import AutoRecording
 
 

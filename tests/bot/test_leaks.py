@@ -25,7 +25,7 @@ from simcord.interactions import base_payload
 from simcord.results import InteractionResult
 
 from recorder.bot import Recorder
-from recorder.bot.answering import Answering
+from recorder.bot.commands.base import Answering
 from recorder.settings import Settings
 
 WAYS = ("prefix", "slash")

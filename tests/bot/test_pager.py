@@ -12,7 +12,7 @@ from simcord import ChannelHandle, Env, MemberActor, SetupError
 from simcord.backend import serializers
 from simcord.interactions import base_payload
 
-from recorder.bot.pager import Pager
+from recorder.bot.replies.pager import Pager
 from recorder.errors import NotFound
 
 

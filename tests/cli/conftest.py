@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from recordings import Run, record
+from support.recordings import Run, record
 
 from recorder.cli import main
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from recordings import NOW, Run
-from soundness import CHANNEL, UTC_ZONE, said
+from support.recordings import NOW, Run
+from support.soundness import CHANNEL, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.models import Deletion, Edit, Json, Reaction

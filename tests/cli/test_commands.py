@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from recordings import NOW, Run, message, record
+from support.recordings import NOW, Run, message, record
 
 from recorder import Channel, SessionManager, SessionRecorder
 

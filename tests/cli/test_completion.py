@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recordings import record
+from support.recordings import record
 
 from recorder.store.reading import Reader
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from command_line import call, unprivileged
-from recordings import Run, record
-from soundness import assert_sound
+from support.command_line import call, unprivileged
+from support.recordings import Run, record
+from support.soundness import assert_sound
 
 from recorder.cli import main
 from recorder.errors import StorageError
@@ -195,7 +195,7 @@ def test_a_backup_that_fails_leaves_nothing(
         assert names == {"recorder.db.part", "attachments", "exports"}
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recorder.backup.copy_faults", interrupted)
+    monkeypatch.setattr("recorder.care.backup.copy_faults", interrupted)
     assert call(sound, "backup", copy).exit_code == 130
     assert copy.exists() is there and (not there or not list(copy.iterdir()))
 
@@ -232,7 +232,7 @@ def test_a_backup_that_the_disk_does_not_take_names_the_copy(
         pytest.skip("has no limit on the size of files")
     script = (
         "import resource, signal, sys; from pathlib import Path; "
-        "from recorder.backup import back_up; "
+        "from recorder.care.backup import back_up; "
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
         "back_up(Path(sys.argv[1]), Path(sys.argv[2]))"

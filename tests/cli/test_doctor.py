@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from recordings import NOW, Run, record
-from soundness import UTC_ZONE, said
+from support.recordings import NOW, Run, record
+from support.soundness import UTC_ZONE, said
 
 from recorder import Channel, SessionManager, SessionRecorder
-from recorder.diagnosis import Finding, examine
-from recorder.last_verification import FILE_NAME, LastVerification, last_verification, remember
+from recorder.care.diagnosis import Finding, examine
+from recorder.care.last_verification import FILE_NAME, LastVerification, last_verification, remember
 from recorder.settings import Settings
 
 

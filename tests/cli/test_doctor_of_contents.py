@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from recordings import Run, record
+from support.recordings import Run, record
 
 
 @pytest.fixture

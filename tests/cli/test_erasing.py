@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from recordings import Run
-from secretive import found_in, record_secrets
+from support.recordings import Run
+from support.secretive import found_in, record_secrets
 
 from recorder.store.reading import Reader
 

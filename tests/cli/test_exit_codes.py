@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from command_line import call, state, unprivileged
-from recordings import Run, record
+from support.command_line import call, state, unprivileged
+from support.recordings import Run, record
 
 from recorder.cli import main
 

@@ -6,17 +6,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from recordings import Run
-from soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.recordings import Run
+from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 
-from recorder import SessionManager, SessionRecorder, chain, jsonl
-from recorder.chain import Head
-from recorder.database import open_for_writing
+from recorder import SessionManager, SessionRecorder
+from recorder.care.verification import verify
 from recorder.errors import InvalidInput
 from recorder.models import Annotation, Edit, Message
+from recorder.record import chain, jsonl
+from recorder.record.chain import Head
+from recorder.store.database import open_for_writing
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
-from recorder.verification import verify
 
 LINES = 22
 NOTED = (5, 10, 15, LINES)

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import call, state
-from recordings import record
+from support.command_line import call, state
+from support.recordings import record
 
 from recorder import SessionRecorder
-from recorder.store import querying
+from recorder.store import read_only_sql
 
 ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT "
 LARGE = "printf('%.1000000c', 'a') || random()"
@@ -246,7 +246,7 @@ def test_rows_are_limited_and_it_says_so(recorded: Path, monkeypatch: pytest.Mon
     assert result.exit_code == 0
     assert call(recorded, "sql", "SELECT * FROM messages", "--limit", "3", "--json").stderr == ""
     assert "after 2 rows" in call(recorded, "sql", "SELECT * FROM messages", "--limit", "2").stderr
-    monkeypatch.setattr(querying, "_MOST_BYTES", 5_000_000)
+    monkeypatch.setattr(read_only_sql, "_MOST_BYTES", 5_000_000)
     large = call(recorded, "sql", f"{HOG} x FROM c", "--json")
     assert len(json.loads(large.stdout)) == 4 and "It is too much" in large.stderr
 

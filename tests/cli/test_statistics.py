@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from recordings import Run, record
+from support.recordings import Run, record
 
 Terminal = Callable[..., tuple[int, str]]
 

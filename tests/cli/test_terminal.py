@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recordings import NOW, Run, record
+from support.recordings import NOW, Run, record
 
 Terminal = Callable[..., tuple[int, str]]
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import discord
 import pytest
 from click.testing import CliRunner
-from recordings import record
+from support.recordings import record
 
 from recorder.cli import main
 from recorder.settings import Settings

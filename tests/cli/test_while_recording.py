@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recordings import Run
+from support.recordings import Run
 
 RECORD = """
 import asyncio, itertools, sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
-from recordings import NOW, message
+from support.recordings import NOW, message
 from recorder import Channel, SessionManager, SessionRecorder
 
 async def main() -> None:

@@ -19,11 +19,11 @@ from datasette import Forbidden, NotFound, Response
 from markupsafe import Markup
 from pluggy import HookimplMarker
 
-from recorder.database import DATABASE_NAME, Connection
 from recorder.datasette.transcript import TranscriptPage, read_page
 from recorder.errors import RecorderError
-from recorder.search_query import parse
-from recorder.store import searching
+from recorder.search import search_sql
+from recorder.search.query import parse
+from recorder.store.database import DATABASE_NAME, Connection
 from recorder.store.reading import Reader
 
 hookimpl = HookimplMarker("datasette")
@@ -47,8 +47,8 @@ def prepare_connection(conn: Connection, datasette: Any) -> None:
     def search(query: str | None) -> str:
         """The ids of the newest messages that the bot would find, as a JSON array."""
         parts = parse(query or "", datetime.now(UTC), timezone).parts
-        made = searching.plan(parts, None) if parts else None
-        return json.dumps(searching.find(conn, made, "newest", MOST_HITS) if made else [])
+        made = search_sql.plan(parts, None) if parts else None
+        return json.dumps(search_sql.find(conn, made, "newest", MOST_HITS) if made else [])
 
     conn.create_function("recorder_search", 1, search)
 

@@ -9,7 +9,7 @@ import discord
 import pytest
 import simcord
 from discord.ext import commands
-from world import World
+from support.world import World
 
 from recorder.bot import Recorder
 from recorder.settings import Settings

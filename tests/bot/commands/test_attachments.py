@@ -7,8 +7,8 @@ from io import BytesIO
 
 import discord
 import pytest
-from cdn import Cdn, serving
-from world import World
+from support.cdn import Cdn, serving
+from support.world import World
 
 from recorder.store import attachments
 from recorder.store.attachments import Counts

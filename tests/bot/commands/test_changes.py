@@ -3,7 +3,7 @@
 import discord
 import pytest
 from simcord.backend import serializers
-from world import World
+from support.world import World
 
 from recorder.store.reading import Reader
 

@@ -1,7 +1,7 @@
 """Opting out and in, and what is kept of somebody."""
 
 import pytest
-from world import World, both
+from support.world import World, both
 
 from recorder.store.reading import Reader
 

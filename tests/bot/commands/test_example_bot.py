@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from discord.ext import commands
-from world import World
+from support.world import World
 
 from scripts.example_bot import MODEL, ExampleBot
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
-from world import World, both, staff_room
+from support.world import World, both, staff_room
 
-from recorder.bot import replies
+from recorder.bot.replies import replies
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 

@@ -13,11 +13,11 @@ import discord
 import pytest
 from discord import app_commands
 from discord.ext import commands
-from harmless import is_harmless
-from world import World
+from support.harmless import is_harmless
+from support.world import World
 
-from recorder.bot import replies
-from recorder.bot.answering import Answering
+from recorder.bot.commands.base import Answering
+from recorder.bot.replies import replies
 from recorder.errors import RecorderError, StorageError
 
 pytestmark = pytest.mark.simcord(check_errors=False)

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 import pytest
 from discord.ext import commands
-from world import World
+from support.world import World
 
 from recorder.bot import Recorder
 from recorder.models import Gap, RecordedMessage

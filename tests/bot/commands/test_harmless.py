@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import simcord
 from bot.test_escaping import shown
-from harmless import is_harmless
 from simcord.backend import serializers
-from world import World
+from support.harmless import is_harmless
+from support.world import World
 
-from recorder.bot import Recorder, replies
+from recorder.bot import Recorder
+from recorder.bot.replies import replies
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 

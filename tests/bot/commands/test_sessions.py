@@ -5,10 +5,11 @@ import zipfile
 
 import discord
 import pytest
-from world import World, both
+from support.world import World, both
 
-from recorder.bot import Recorder, replies
-from recorder.session_exporter import FORMATS
+from recorder.bot import Recorder
+from recorder.bot.replies import replies
+from recorder.formats.session_exporter import FORMATS
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)  # what users do wrong is an error to it

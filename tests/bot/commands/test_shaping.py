@@ -6,9 +6,9 @@ from typing import Any
 
 import discord
 import pytest
-from world import World, both
+from support.world import World, both
 
-from recorder.bot import replies
+from recorder.bot.replies import replies
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)

@@ -1,0 +1,1 @@
+"""Permissions: who may read, control and see recordings."""

@@ -1,0 +1,81 @@
+"""What was said in a channel before its recording began."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import discord
+
+from recorder.bot.listening.capture import capture
+from recorder.errors import InvalidInput
+from recorder.models import Message
+from recorder.record.snowflake import parse_snowflake, snowflake_at
+
+_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
+_SPAN = re.compile(r"(?:\d{1,4}\s*[wdhm]\s*)+", re.IGNORECASE)
+_PART = re.compile(r"(\d{1,4})\s*([wdhm])", re.IGNORECASE)
+_LINK = re.compile(r"<?https?://(?:\w+\.)?discord(?:app)?\.com/channels/[\d@me]+/(\d+)/(\d+)>?")
+_MOST = 20_000
+
+
+async def earlier_messages(
+    channel: discord.abc.MessageableChannel,
+    since: str,
+    before: discord.abc.Snowflake,
+    leave_out: Callable[[discord.Message], Awaitable[bool]],
+    now: datetime,
+) -> list[Message]:
+    """The messages from `since` on, each marked as taken from the history.
+
+    Parameters
+    ----------
+    since
+        A span such as ``2h`` or ``1d 12h``, a message's link, or its id.
+    leave_out
+        Whether a message is not to be recorded.
+
+    Raises
+    ------
+    InvalidInput
+        `since` is not understood, of another channel, or too long ago.
+    """
+    after = _start(since, channel.id, now)
+    found: list[Message] = []
+    async for message in channel.history(
+        limit=_MOST, after=after, before=before, oldest_first=True
+    ):
+        if not await leave_out(message):
+            found.append(from_history(message))
+    if len(found) >= _MOST:
+        raise InvalidInput(
+            f"There are more than {_MOST:,} messages since then. Choose a later moment."
+        )
+    return found
+
+
+def from_history(message: discord.Message) -> Message:
+    """A message that was not heard when it was said."""
+    captured = capture(message)
+    return replace(captured, extra={**captured.extra, "source": "history"})
+
+
+def _start(since: str, channel_id: int, now: datetime) -> discord.Object:
+    """What the history is asked for after."""
+    since = since.strip()
+    if link := _LINK.fullmatch(since):
+        if int(link[1]) != channel_id:
+            raise InvalidInput("That message is in another channel. Take a link from this one.")
+        return discord.Object(int(link[2]) - 1)
+    if (message_id := parse_snowflake(since)) is not None:
+        return discord.Object(message_id - 1)
+    if _SPAN.fullmatch(since):
+        parts = {_UNITS[unit.lower()]: float(count) for count, unit in _PART.findall(since)}
+        moment = max(now - timedelta(**parts), datetime(2015, 1, 2, tzinfo=now.tzinfo))
+        return discord.Object(snowflake_at(moment))
+    raise InvalidInput(
+        "I do not understand since when. Write a span such as since:2h, since:3d or since:90m, "
+        "or the link of the first message: since:https://discord.com/channels/…"
+    )

@@ -1,0 +1,201 @@
+"""What is recorded: every message of a channel with a running session, but not our own talk."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from typing import Generic, TypeVar
+
+import discord
+from discord.ext import commands
+
+from recorder.bot.listening.auto_sessions import AutoRecorder
+from recorder.bot.listening.capture import capture, emoji_name
+from recorder.bot.replies import replies
+from recorder.errors import StorageError
+from recorder.models import Deletion, Edit, Reaction
+from recorder.record.changes import edit_of
+from recorder.recording.session_recorder import SessionRecorder
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED = 1_000
+
+
+class Recent(Generic[T]):
+    """The last thousand of something."""
+
+    def __init__(self) -> None:
+        self._items: OrderedDict[T, None] = OrderedDict()
+
+    def add(self, item: T) -> None:
+        """Remember `item`, and forget the oldest when there are too many."""
+        self._items[item] = None
+        if len(self._items) > _REMEMBERED:
+            self._items.popitem(last=False)
+
+    def take(self, item: T) -> bool:
+        """Whether `item` is remembered; it is no more."""
+        return self._items.pop(item, self) is None
+
+    def __contains__(self, item: T) -> bool:
+        return item in self._items
+
+
+class Listener:
+    """Gives messages to the recorder, and knows which ones are commands and their answers.
+
+    Parameters
+    ----------
+    cog
+        Whose commands are left out.
+    on_attachments
+        Told when a message with files was recorded.
+    on_deletion
+        Given deletions in place of their being recorded alone.
+    """
+
+    def __init__(
+        self,
+        bot: commands.Bot,
+        cog: commands.Cog,
+        recorder: SessionRecorder,
+        auto_recorder: AutoRecorder,
+        *,
+        on_attachments: Callable[[], None],
+        on_deletion: Callable[[Sequence[Deletion]], None] | None,
+    ) -> None:
+        self._bot = bot
+        self._cog = cog
+        self._recorder = recorder
+        self._auto_recorder = auto_recorder
+        self._on_attachments = on_attachments
+        self._on_deletion = on_deletion
+        self._interactions = Recent[int]()
+        self._replies = Recent[tuple[int, str]]()
+        self._thinking = Recent[int]()
+
+    def leave_out_interaction(self, interaction: discord.Interaction) -> None:
+        """Leave out what answers this call of one of our commands."""
+        self._interactions.add(interaction.id)
+
+    def leave_out_reply(self, channel_id: int, content: str) -> None:
+        """Leave out a message that we are about to send."""
+        self._replies.add((channel_id, content.strip()))
+
+    async def hear(self, message: discord.Message) -> None:
+        """Record a message, unless it is one of our commands or an answer to one."""
+        heard = self._listens_to(message.channel)
+        if not heard and self._auto_recorder.place_of(message.channel) is None:
+            return
+        if self._is_own_talk(message):
+            return
+        if message.flags.loading:  # "is thinking…": the answer comes as an edit
+            self._thinking.add(message.id)
+        # Only what may be a command is looked at closer: a host's prefix may have to be waited for.
+        elif "record" not in message.content.lower() or not await self._is_command(message):
+            if not heard:
+                self._auto_recorder.begin(message.channel, message.created_at)
+            await self._record(message)
+
+    async def is_left_out(self, message: discord.Message) -> bool:
+        """Whether a message of the history is one of our commands or an answer to one."""
+        own = self._bot.user is not None and message.author.id == self._bot.user.id
+        if own and message.content.startswith(replies.OPENINGS):
+            return True
+        return "record" in message.content.lower() and await self._is_command(message)
+
+    async def hear_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Record the answer of a bot that was thinking, or that a message was edited."""
+        message = payload.message
+        if payload.message_id in self._thinking:
+            if not message.flags.loading:
+                self._thinking.take(payload.message_id)
+                await self._record(message)
+        elif self._recorder.holds(str(payload.channel_id)):
+            edited_at = message.edited_at or discord.utils.utcnow()
+            self._change(edit_of(capture(message), edited_at))
+
+    async def hear_deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Record that a message was deleted."""
+        self._deleted(payload.channel_id, (payload.message_id,))
+
+    async def hear_deletions(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Record that messages were deleted together."""
+        self._deleted(payload.channel_id, sorted(payload.message_ids))
+
+    def _deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
+        if not self._recorder.holds(str(channel_id)):
+            return
+        now = discord.utils.utcnow()
+        deletions = [Deletion(now, str(channel_id), message_id) for message_id in message_ids]
+        if self._on_deletion is not None:
+            self._on_deletion(deletions)
+            return
+        for deletion in deletions:
+            self._change(deletion)
+
+    async def hear_reaction(self, payload: discord.RawReactionActionEvent) -> None:
+        """Record that somebody reacted to a message, or took it back."""
+        if self._recorder.holds(str(payload.channel_id)):
+            self._change(
+                Reaction(
+                    timestamp=discord.utils.utcnow(),
+                    channel_id=str(payload.channel_id),
+                    message_id=payload.message_id,
+                    action="add" if payload.event_type == "REACTION_ADD" else "remove",
+                    emoji=emoji_name(payload.emoji),
+                    user_id=str(payload.user_id),
+                )
+            )
+
+    async def hear_clearing(
+        self, payload: discord.RawReactionClearEvent | discord.RawReactionClearEmojiEvent
+    ) -> None:
+        """Record that the reactions to a message were removed: all, or those with an emoji."""
+        if self._recorder.holds(str(payload.channel_id)):
+            emoji = getattr(payload, "emoji", None)
+            self._change(
+                Reaction(
+                    timestamp=discord.utils.utcnow(),
+                    channel_id=str(payload.channel_id),
+                    message_id=payload.message_id,
+                    action="clear",
+                    emoji=emoji_name(emoji) if emoji else None,
+                )
+            )
+
+    def _change(self, change: Edit | Deletion | Reaction) -> None:
+        try:
+            self._recorder.change(change)
+        except StorageError:
+            log.error("A change was not recorded: recording has stopped.")
+
+    async def _record(self, message: discord.Message) -> None:
+        try:
+            await self._recorder.enqueue(capture(message))
+            if message.attachments:
+                self._on_attachments()
+        except StorageError:
+            log.error("Message %d was not recorded: recording has stopped.", message.id)
+
+    async def _is_command(self, message: discord.Message) -> bool:
+        context = await self._bot.get_context(message)
+        return context.command is not None and context.command.cog is self._cog
+
+    def _listens_to(self, channel: discord.abc.MessageableChannel) -> bool:
+        parent = None
+        if isinstance(channel, discord.Thread) and not channel.is_private():
+            parent = str(channel.parent_id)
+        return self._recorder.listens_to(str(channel.id), parent)
+
+    def _is_own_talk(self, message: discord.Message) -> bool:
+        if self._bot.user is None or message.author.id != self._bot.user.id:
+            return False
+        interaction = message.interaction_metadata
+        if interaction is not None and interaction.id in self._interactions:
+            return True
+        return self._replies.take((message.channel.id, message.content))

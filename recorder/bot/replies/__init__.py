@@ -1,0 +1,1 @@
+"""The bot's messages: texts, pages and questions."""

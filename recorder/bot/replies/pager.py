@@ -1,0 +1,128 @@
+"""Pages of text with buttons to turn them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import discord
+
+from recorder.bot.replies.escaping import plain
+from recorder.errors import RecorderError
+
+_SECONDS = 600.0
+_FEW_PAGES = 5
+_REFUSED = "You cannot turn these pages: not everybody here may see what is on them."
+
+
+class Pager(discord.ui.View):
+    """Turns the pages of a message; each page is fetched when somebody asks for it.
+
+    Ten minutes after the last press the buttons go away.
+
+    Parameters
+    ----------
+    page
+        Gives the text of a page, counted from 0, of at most 2,000 characters. A
+        :class:`~recorder.errors.RecorderError` from it is shown to who pressed alone.
+    page_count
+        How many pages there are, 1 or more.
+    allowed
+        Whether who pressed may see the pages, asked anew at each press.
+    index
+        The page that is shown first.
+
+    Attributes
+    ----------
+    message
+        The message with the buttons; to be set after it was sent with the first page.
+
+    Examples
+    --------
+    ::
+
+        pager = Pager(page, page_count, allowed)
+        pager.message = await context.send(await page(0), view=pager)
+    """
+
+    def __init__(
+        self,
+        page: Callable[[int], Awaitable[str]],
+        page_count: int,
+        allowed: Callable[[discord.Interaction], Awaitable[bool]],
+        index: int = 0,
+    ) -> None:
+        super().__init__(timeout=_SECONDS)
+        self.message: discord.Message | None = None
+        self._page = page
+        self._page_count = page_count
+        self._allowed = allowed
+        self._index = index
+        self._turning = asyncio.Lock()  # two quick presses are two pages
+        self._last_press: discord.Interaction | None = None
+        if page_count <= _FEW_PAGES:
+            self.remove_item(self.first)
+            self.remove_item(self.last)
+        self._show_position()
+
+    @discord.ui.button(label="First")
+    async def first(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
+        """Turn to the first page."""
+        await self._turn(interaction, -self._page_count)
+
+    @discord.ui.button(label="Previous")
+    async def previous(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
+        """Turn one page back."""
+        await self._turn(interaction, -1)
+
+    @discord.ui.button(disabled=True)
+    async def position(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
+        """Show which page this is; cannot be pressed."""
+
+    @discord.ui.button(label="Next")
+    async def next(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
+        """Turn one page on."""
+        await self._turn(interaction, 1)
+
+    @discord.ui.button(label="Last")
+    async def last(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
+        """Turn to the last page."""
+        await self._turn(interaction, self._page_count)
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        """Refuse whoever may not see the pages."""
+        if await self._allowed(interaction):
+            return True
+        await interaction.response.send_message(_REFUSED, ephemeral=True)
+        return False
+
+    async def on_timeout(self) -> None:
+        """Remove the buttons."""
+        # The message may be gone, or closed to the bot; and what answers a slash command can
+        # be edited for a quarter of an hour only, but through the last press still.
+        with contextlib.suppress(discord.NotFound, discord.Forbidden):
+            if self._last_press is not None:
+                await self._last_press.edit_original_response(view=None)
+            elif self.message is not None:
+                await self.message.edit(view=None)
+
+    async def _turn(self, interaction: discord.Interaction, pages: int) -> None:
+        async with self._turning:
+            index = min(max(self._index + pages, 0), self._page_count - 1)
+            try:
+                text = await self._page(index)
+            except RecorderError as error:
+                sentence = f"❌ {plain(str(error))}"
+                await interaction.response.send_message(sentence, ephemeral=True)
+                return
+            self._index, self._last_press = index, interaction
+            self._show_position()
+            await interaction.response.edit_message(
+                content=text, view=self, allowed_mentions=discord.AllowedMentions.none()
+            )
+
+    def _show_position(self) -> None:
+        self.position.label = f"{self._index + 1} / {self._page_count}"
+        self.first.disabled = self.previous.disabled = self._index == 0
+        self.last.disabled = self.next.disabled = self._index == self._page_count - 1

@@ -1,0 +1,1 @@
+"""Verify, back up and diagnose a data folder."""

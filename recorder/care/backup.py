@@ -1,0 +1,124 @@
+"""Copying the recordings while they are being recorded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.errors import Conflict, StorageError
+from recorder.store.checks import copy_faults
+from recorder.store.database import DATABASE_NAME, sync_folder
+from recorder.store.reading import Reader
+
+_PART = f"{DATABASE_NAME}.part"
+_FOLDERS = ("attachments", "exports")
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was copied: the database and `files` further files, `bytes` in all."""
+
+    bytes: int
+    files: int
+
+
+def back_up(folder: Path, target: Path) -> Backup:
+    """Copy a data folder to a new one, and check the copy.
+
+    The database comes first, so that no attachment is missing that it knows of; its name it
+    gets last, so that what was interrupted is no data folder. The JSONL files are not copied:
+    the recorder writes them from the database when it first opens the copy.
+
+    Raises
+    ------
+    Conflict
+        The target is not empty, or lies in the data folder.
+    StorageError
+        Something cannot be read or written, or the copy is damaged; none is left behind.
+    """
+    with Reader(folder).connect():
+        pass  # there is something to copy
+    if folder.resolve() in (target.resolve(), *target.resolve().parents):
+        raise Conflict(f"{target} lies in the data folder itself. Name a folder outside of it.")
+    try:
+        is_new = not target.exists()
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = {path.name for path in target.iterdir()}
+    except OSError as error:
+        raise StorageError(
+            f"The folder {target} cannot be used for a backup ({error.strerror}). "
+            "Name one that this user may make or write to."
+        ) from error
+    if _PART in there:
+        raise Conflict(
+            f"{target} holds a backup that was interrupted. Remove it, or name a new folder."
+        )
+    if there:
+        raise Conflict(f"{target} is not empty. Name a new folder.")
+    try:
+        return _copy(folder, target)
+    except OSError as error:
+        _clear(target, is_new)
+        raise StorageError(
+            f"{error.filename or target} cannot be copied to {target} ({error.strerror})."
+        ) from error
+    except BaseException:
+        _clear(target, is_new)
+        raise
+
+
+def _copy(folder: Path, target: Path) -> Backup:
+    part = target / _PART
+    Reader(folder).copy_to(part)
+    sizes = [size for name in _FOLDERS for size in _copy_folder(folder / name, target / name)]
+    faults = copy_faults(part)
+    if faults:
+        raise StorageError(f"No backup was made: the copy is damaged ({faults[0]}).")
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.rename(target / DATABASE_NAME)
+    for changed in {path.parent for path in target.rglob("*")} | {target.parent}:
+        sync_folder(changed)
+    return Backup((target / DATABASE_NAME).stat().st_size + sum(sizes), len(sizes))
+
+
+def _copy_folder(folder: Path, target: Path) -> Iterator[int]:
+    """Copy the files of a folder and give their sizes; links in it are left out."""
+    for place, _, files in os.walk(folder):
+        copies = target / Path(place).relative_to(folder)
+        copies.mkdir(mode=0o700)
+        for file in files:
+            size = _copy_file(Path(place, file), copies / file)
+            if size is not None:
+                yield size
+
+
+def _copy_file(path: Path, copy: Path) -> int | None:
+    """Copy a file and give its size; ``None`` for one that is gone by now, or is no file."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        source = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        return None
+    target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(source, "rb") as original, open(target, "wb") as written:
+        shutil.copyfileobj(original, written)
+        written.flush()
+        os.fsync(target)
+        return written.tell()
+
+
+def _clear(target: Path, is_new: bool) -> None:
+    """Remove what was copied so far, and the folder too if it was made for it."""
+    for path in target.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if is_new:
+        target.rmdir()

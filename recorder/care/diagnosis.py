@@ -1,0 +1,203 @@
+"""What a sysadmin wants to know of an installation, each with a hint."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from recorder import __version__
+from recorder.care.last_verification import last_verification
+from recorder.errors import RecorderError
+from recorder.formatting import date_and_clock, plural, size
+from recorder.settings import Settings
+from recorder.store import attachments, checks, erasure, gaps
+from recorder.store.database import DATABASE_NAME, SCHEMA_VERSION
+from recorder.store.lines import FileState
+from recorder.store.lock import is_locked
+from recorder.store.reading import Reader
+
+_LOW_DISK_BYTES = 1 << 30
+_LARGE_WAL_BYTES = 64 << 20
+_LONG_AGO = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `hint` says what to do about it."""
+
+    what: str
+    state: Literal["good", "note", "bad"]
+    value: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is recorded: a channel, or without its id a whole guild."""
+
+    name: str
+    guild_id: str | None
+    channel_id: str | None
+
+
+def recorded_places(folder: Path) -> list[Place]:
+    """Where a session runs, and where auto-recording is on.
+
+    Raises
+    ------
+    StorageError
+        The database cannot be read.
+    """
+    reader = Reader(folder)
+    running = [session for session in reader.sessions() if session.status != "stopped"]
+    places = [Place(f'"{s.name}"', s.guild_id, s.channel_id) for s in running]
+    for auto in reader.auto_places():
+        channel_id = None if auto.place_id == auto.guild_id else auto.place_id
+        places.append(Place("auto-recording", auto.guild_id, channel_id))
+    return places
+
+
+def examine(settings: Settings, now: datetime) -> list[Finding]:
+    """Look at versions, settings, disk, database and files; changes nothing."""
+    findings = [
+        Finding("recorder", "good", __version__),
+        Finding("Python", "good", platform.python_version()),
+        Finding("SQLite", "good", checks.sqlite_version()),
+        Finding("discord.py", "good", version("discord.py")),
+        Finding("time zone", "good", settings.timezone.key),
+        Finding("token", "good", "is set")
+        if settings.token
+        else Finding(
+            "token",
+            "note",
+            "is not set",
+            "`recorder bot` needs DISCORD_TOKEN, and so does this command to ask Discord for the "
+            "bot's intents and permissions.",
+        ),
+    ]
+    if not settings.data.is_dir():
+        fault = "is a file" if settings.data.exists() else "is missing"
+        hint = "Run `recorder init`, or name the right folder with --data or RECORDER_DATA."
+        return [*findings, Finding("data folder", "bad", f"{settings.data} {fault}", hint)]
+    free = shutil.disk_usage(settings.data).free
+    findings += [
+        Finding("data folder", "good", str(settings.data.absolute())),
+        Finding("disk", "good", f"{size(free)} free")
+        if free > _LOW_DISK_BYTES
+        else Finding(
+            "disk", "bad", f"{size(free)} free", "Make room: a full disk stops recording."
+        ),
+    ]
+    try:
+        return [*findings, *_database(settings), _verified(settings, now)]
+    except RecorderError as error:
+        value, _, hint = str(error).partition(". ")
+        return [*findings, Finding("database", "bad", value, hint)]
+
+
+def _database(settings: Settings) -> list[Finding]:
+    reader, recording = Reader(settings.data), is_locked(settings.data)
+    sessions = reader.sessions()
+    running = [session for session in sessions if session.status != "stopped"]
+    path = settings.data / DATABASE_NAME
+    wal = path.with_name(f"{DATABASE_NAME}-wal")
+    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    unsynced = reader.unsynced()
+    faults = checks.database_faults(settings.data)
+    return [
+        Finding("database", "good", f"{size(path.stat().st_size)}, version {SCHEMA_VERSION}"),
+        Finding("integrity", "bad", faults[0], "Put back a backup, or run `recorder repair`.")
+        if faults
+        else Finding("integrity", "good", "database and full-text index are sound"),
+        Finding("write-ahead log", "good", size(wal_bytes))
+        if wal_bytes < _LARGE_WAL_BYTES
+        else Finding(
+            "write-ahead log", "note", size(wal_bytes), "A reader stays open: close what reads."
+        ),
+        Finding("sessions", "good", f"{len(sessions)}, {len(running)} of them running"),
+        Finding("recording process", "good", "is running")
+        if recording
+        else Finding(
+            "recording process",
+            "note" if running else "good",
+            "is not running",
+            "Sessions wait for it: start the bot." if running else "",
+        ),
+        _files(unsynced, recording),
+        _gaps(reader),
+        _attachments(reader),
+        _erasures(reader),
+    ]
+
+
+def _gaps(reader: Reader) -> Finding:
+    found = gaps.counts(reader)
+    if not found.unread:
+        return Finding("gaps", "good", f"{found.gaps}, read from the history as far as it went")
+    return Finding(
+        "gaps",
+        "note",
+        f"{found.gaps}, of {found.unread} something is missing"
+        + (f" ({found.problem})" if found.problem else ""),
+        "Give the bot the right to read the history there and start it: it tries again.",
+    )
+
+
+def _attachments(reader: Reader) -> Finding:
+    found = attachments.counts(reader)
+    value = (
+        f"{found.kept} kept ({size(found.bytes)}), {found.waiting} waiting, {found.failed} not kept"
+    )
+    if not found.failed:
+        return Finding("attachments", "good", value)
+    hint = "recorder sql 'SELECT url, problem FROM attachments WHERE file_path IS NULL' says why."
+    return Finding("attachments", "note", value, hint)
+
+
+def _erasures(reader: Reader) -> Finding:
+    total, unfinished = erasure.counts(reader)
+    if not unfinished:
+        return Finding("erasures", "good", str(total))
+    return Finding(
+        "erasures",
+        "note",
+        f"{total}, {unfinished} not finished",
+        "What was erased may still be in the database's free space: start the recorder, and "
+        "close what reads the database.",
+    )
+
+
+def _files(unsynced: Sequence[FileState], recording: bool) -> Finding:
+    if not unsynced:
+        return Finding("files", "good", "all synced")
+    most = max(unsynced, key=lambda state: state.byte_size - state.synced_bytes)
+    value = (
+        f"{plural(len(unsynced), 'file')} not synced yet, most of {most.file_path}: "
+        f"{size(most.byte_size - most.synced_bytes)} from byte {most.synced_bytes} on"
+    )
+    if recording:
+        return Finding("files", "good", value)
+    hint = "The next start of the recorder writes them from the database."
+    return Finding("files", "note", value, hint)
+
+
+def _verified(settings: Settings, now: datetime) -> Finding:
+    last = last_verification(settings.data)
+    if last is None:
+        hint = "Run `recorder verify`, best every day: from cron or a systemd timer."
+        return Finding("last verification", "note", "none of all sessions yet", hint)
+    value = (
+        f"{date_and_clock(last.at, settings.timezone)}, {plural(last.sessions, 'session')}, "
+        f"{plural(last.lines, 'line')}, {plural(last.faults, 'fault')}"
+    )
+    if last.faults:
+        return Finding("last verification", "bad", value, "Run `recorder verify` to see them.")
+    if now - last.at > _LONG_AGO:
+        return Finding("last verification", "note", value, "Run `recorder verify` again.")
+    return Finding("last verification", "good", value)

@@ -1,0 +1,70 @@
+"""Commands that change whole sessions: ``merge``, ``rename`` and ``delete``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from recorder.cli.output import (
+    SessionName,
+    now,
+    pass_settings,
+    say,
+)
+from recorder.cli.writing import change, confirmed
+from recorder.errors import InvalidInput
+from recorder.formatting import plural
+from recorder.models import Channel, Session
+from recorder.recording.session_manager import SessionManager
+from recorder.settings import Settings
+from recorder.store.reading import Reader
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, type=SessionName(), metavar="NAME NAME...")
+@click.option("--output", required=True, help="The new session's name.")
+@pass_settings
+def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
+    """Put sessions together into a new one: by time, each message once."""
+    reader = Reader(settings.data)
+    sources = [reader.find(name) for name in names]
+    if len({source.guild_id for source in sources}) > 1:
+        raise InvalidInput("These sessions are of different servers; they cannot be merged.")
+    place = Channel(sources[0].channel_id or "", "", sources[0].guild_id)
+    at: datetime = now()
+
+    async def put_together(manager: SessionManager) -> Session:
+        user_id = sources[0].user_id or ""
+        return await manager.merge(sources, output, place, user_id=user_id, now=at)
+
+    merged = change(settings, put_together)
+    say(f"{merged.name}: {plural(merged.message_count, 'message')}")
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.argument("new_name")
+@pass_settings
+def rename(settings: Settings, name: str, new_name: str) -> None:
+    """Give a session another name; its file keeps its own."""
+    session = Reader(settings.data).find(name)
+    renamed = change(settings, lambda manager: manager.rename(session, new_name))
+    say(f"{session.name} is now {renamed.name}.")
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_settings
+def delete(settings: Settings, name: str, yes: bool) -> None:
+    """Delete a stopped session with its messages and its file, for good."""
+    session = Reader(settings.data).find(name)
+    count = plural(session.message_count, "message")
+    if not (yes or confirmed(f"Delete {session.name} with its {count} for good?")):
+        raise InvalidInput("Nothing was deleted. With --yes nobody is asked.")
+    change(settings, lambda manager: manager.delete(session))
+    say(f"{session.name} is deleted.")
+
+
+COMMANDS = (merge, rename, delete)

@@ -1,0 +1,154 @@
+"""Commands that read: ``list``, ``show`` and ``replay``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+
+import click
+from rich.table import Table
+
+from recorder.cli.output import (
+    POSITIVE,
+    Finite,
+    SessionName,
+    as_of_option,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    print_table,
+    say,
+    session_json,
+    write,
+)
+from recorder.formatting import clock, date_and_clock, duration, gap, plural, reactions, size
+from recorder.models import RecordedMessage
+from recorder.record import jsonl
+from recorder.settings import Settings
+from recorder.store.reading import Reader
+
+_LONGEST_SLEEP = threading.TIMEOUT_MAX  # seconds that the system can count
+_COLOURS = {"user_message": "cyan", "bot_response": "green", "system_message": "dim"}
+
+
+@click.command("list")
+@json_option
+@pass_settings
+def list_(settings: Settings, as_json: bool) -> None:
+    """List the sessions, the newest first."""
+    sessions, at = Reader(settings.data).sessions(), now()
+    if as_json:
+        print_json([session_json(session, at) for session in sessions])
+        return
+    if not sessions:
+        say("Nothing has been recorded yet.")
+        return
+    table = Table(box=None, header_style="bold")
+    table.add_column("Name", overflow="fold", min_width=12)
+    table.add_column("Started", no_wrap=True)
+    for column in ("Duration", "Messages", "Size"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("Status", "Id"):
+        table.add_column(column, no_wrap=True)
+    rows = [
+        (
+            session.name,
+            date_and_clock(session.started_at, settings.timezone),
+            duration(session.duration(at)),
+            f"{session.message_count:,}",
+            size(session.byte_size),
+            session.status,
+            session.id,
+        )
+        for session in sessions
+    ]
+    print_table(table, rows)
+    messages = sum(session.message_count for session in sessions)
+    say(f"\n{plural(len(sessions), 'session')}, {plural(messages, 'message')}")
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.option("--first", default=1, type=POSITIVE, help="Begin at this message.")
+@click.option("--count", type=POSITIVE, help="Show at most so many messages.")
+@as_of_option
+@json_option
+@pass_settings
+def show(
+    settings: Settings,
+    name: str,
+    first: int,
+    count: int | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """Show a session: its data and its messages."""
+    reader, at = Reader(settings.data), now()
+    session = reader.find(name)
+    last = None if count is None else first + count - 1
+    messages = reader.messages(session.id, first, last, as_of)
+    if as_json:
+        details = session_json(session, at)
+        lines = [jsonl.as_json(recorded.message) for recorded in messages]
+        print_json({**details, "messages": lines})
+        return
+    say((session.name, "bold"), f" ({session.id}), {session.status}")
+    say(
+        f"{date_and_clock(session.started_at, settings.timezone)}, "
+        f"{duration(session.duration(at))}, {plural(session.message_count, 'message')}, "
+        f"{size(session.byte_size)}\n{settings.data / session.file_path}\n"
+    )
+    for missed in reader.gaps(session):
+        say((f"Gap: {gap(missed, settings.timezone)}", "yellow"))
+    for recorded in messages:
+        print_message(recorded, settings)
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=Finite(0, min_open=True),
+    help="How many times quicker than it was.",
+)
+@click.option("--longest-wait", type=Finite(0), help="Wait at most so many seconds.")
+@json_option
+@pass_settings
+def replay(
+    settings: Settings, name: str, speed: float, longest_wait: float | None, as_json: bool
+) -> None:
+    """Replay a session in the terminal, at the conversation's own rhythm."""
+    reader = Reader(settings.data)
+    session = reader.find(name)
+    most = _LONGEST_SLEEP if longest_wait is None else min(longest_wait, _LONGEST_SLEEP)
+    before = session.started_at
+    for recorded in reader.messages(session.id):
+        wait = max((recorded.message.timestamp - before).total_seconds() / speed, 0)
+        before = max(before, recorded.message.timestamp)
+        time.sleep(min(wait, most))
+        if as_json:
+            write(jsonl.encode(recorded.message) + "\n")
+        else:
+            print_message(recorded, settings)
+
+
+def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "") -> None:
+    """A message on the terminal, with what happened to it."""
+    message = recorded.message
+    marks = [*recorded.marks, *(f"🏷️ {tag}" for tag in recorded.tags)]
+    marks += [reactions(recorded.reactions)] if recorded.reactions else []
+    say(
+        mark,
+        (f"[{clock(message.timestamp, settings.timezone)}]", "dim"),
+        " ",
+        (" ".join(message.speaker.split()), f"bold {_COLOURS[message.type]}"),
+        ": " + message.text.replace("\r\n", "\n").replace("\n", "\n    "),
+        (f" ({', '.join(marks)})" if marks else "", "dim"),
+    )
+
+
+COMMANDS = (list_, show, replay)

@@ -1,0 +1,219 @@
+"""The command ``stats``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from recorder.cli.output import (
+    SessionName,
+    console,
+    json_option,
+    now,
+    pass_settings,
+    print_json,
+    print_side_by_side,
+    print_table,
+    printable,
+    say,
+)
+from recorder.errors import Conflict, InvalidInput
+from recorder.formatting import clock, date_and_clock, duration, plural, size, sparkline
+from recorder.models import Session
+from recorder.settings import Settings
+from recorder.stats.activity import activity
+from recorder.stats.pictures import activity_picture
+from recorder.stats.session_analyzer import Count, SessionAnalyzer, Span, Statistics
+from recorder.store.reading import Reader
+
+_STDOUT = Path("-")
+_LONGEST_BAR = 10
+_WIDEST_NAME = 24
+_PEOPLE, _BOTS, _DISCORD = "cyan", "green", "magenta"
+
+
+@click.command()
+@click.argument("name", type=SessionName(), required=False)
+@click.option(
+    "--png",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write a picture of who said how much when, too; - for standard output, alone.",
+)
+@click.option("--force", is_flag=True, help="Write over a picture that is there.")
+@json_option
+@pass_settings
+def stats(
+    settings: Settings, name: str | None, png: Path | None, force: bool, as_json: bool
+) -> None:
+    """Show who said how much and when, and what about; without a name over all sessions."""
+    reader, at = Reader(settings.data), now()
+    sessions: list[Session] = [reader.find(name)] if name else reader.sessions()
+    title = sessions[0].name if name else "All sessions"
+    picture = _picture(reader, sessions, title, at, settings) if png else b""
+    if png == _STDOUT:
+        if as_json:
+            raise click.UsageError("--png - writes a picture alone; leave out --json.")
+        click.echo(picture, nl=False)
+        return
+    if png:
+        _write(png, picture, force)
+    found = SessionAnalyzer(reader).analyze(sessions, at, limit=10)
+    if as_json:
+        print_json(asdict(found))
+        return
+    say((title, "bold"))
+    if console.is_terminal:
+        _show(found, reader, sessions, at, settings)
+    else:
+        _print(found, settings)
+    if png:
+        say(f"\n{png}: {size(len(picture))}")
+
+
+def _picture(
+    reader: Reader, sessions: Sequence[Session], title: str, at: datetime, settings: Settings
+) -> bytes:
+    picture = activity_picture(reader, sessions, title, at, settings.timezone)
+    if picture is None:
+        raise InvalidInput("Nothing has been recorded yet, so there is nothing to draw.")
+    return picture
+
+
+def _write(path: Path, picture: bytes, force: bool) -> None:
+    def private(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
+
+    try:
+        with open(path, "wb" if force else "xb", opener=private) as file:
+            file.write(picture)
+    except FileExistsError as error:
+        raise Conflict(
+            f"{path} exists already. Write over it with --force, or name another file."
+        ) from error
+
+
+def _print(found: Statistics, settings: Settings) -> None:
+    """A line a fact, for a pipe."""
+    say(
+        f"{plural(found.sessions, 'session')}, {duration(found.duration)}, "
+        f"{plural(found.messages, 'message')}: {found.user_messages} of people, "
+        f"{found.bot_responses} of bots, {found.system_messages} of Discord"
+    )
+    say(f"{plural(found.words, 'word')}, {plural(found.attachments, 'attachment')}")
+    for fact, value in _times(found, settings):
+        say(f"{fact}: {value}")
+    say(found.activity)
+    for title, counts in _lists(found):
+        if counts:
+            table = Table(box=None, header_style="bold")
+            table.add_column(title, overflow="fold", min_width=12)
+            table.add_column("", justify="right")
+            print_table(table, [(_one_line(count.name), f"{count.count:,}") for count in counts])
+
+
+def _show(
+    found: Statistics,
+    reader: Reader,
+    sessions: Sequence[Session],
+    at: datetime,
+    settings: Settings,
+) -> None:
+    """With colours and bars, within the width of the terminal."""
+    several = [f"{plural(found.sessions, 'session')}, "] if found.sessions != 1 else []
+    say(
+        *several,
+        f"{duration(found.duration)}, {found.messages:,} messages: ",
+        (f"{found.user_messages:,} of people", _PEOPLE),
+        ", ",
+        (f"{found.bot_responses:,} of bots", _BOTS),
+        ", ",
+        (f"{found.system_messages:,} of Discord", _DISCORD),
+    )
+    say(f"{found.words:,} words, {found.attachments:,} attachments")
+    _activity(reader, sessions, at, settings)
+    for fact, value in _times(found, settings):
+        say((f"{fact}: ", "dim"), value)
+    say("")
+    print_side_by_side([_bars(title, counts) for title, counts in _lists(found) if counts])
+
+
+def _activity(
+    reader: Reader, sessions: Sequence[Session], at: datetime, settings: Settings
+) -> None:
+    """A line of bars between the times at which it begins and ends."""
+    room = min(console.width - 2 * len("2025-11-08 12:00 PM "), 100)
+    found = activity(reader, sessions, at, settings.timezone, most_bars=max(room, 8))
+    if found is None or not any(found.totals):
+        return
+    zone = settings.timezone
+    begin, end = date_and_clock(found.begin, zone), date_and_clock(found.end, zone)
+    if begin[:10] == end[:10]:
+        begin, end = clock(found.begin, zone), clock(found.end, zone)
+    say("")
+    say((f"{begin} ", "dim"), (sparkline(found.totals), "bold cyan"), (f" {end}", "dim"))
+    most = plural(max(found.totals), "message")
+    say((f"a bar is {_with_article(found.scale.unit)}, the highest {most}", "dim"))
+    say("")
+
+
+def _with_article(unit: str) -> str:
+    """``5 minutes``, ``a minute``, ``an hour``."""
+    if unit[0].isdigit():
+        return unit
+    return f"{'an' if unit == 'hour' else 'a'} {unit}"
+
+
+def _bars(title: str, counts: Sequence[Count]) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column(title, overflow="fold", max_width=_WIDEST_NAME)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", style=_PEOPLE, no_wrap=True, min_width=_LONGEST_BAR)
+    most = max(count.count for count in counts)
+    for count in counts:
+        bar = "█" * max(round(count.count / most * _LONGEST_BAR), 1)
+        table.add_row(Text(printable(_one_line(count.name))), f"{count.count:,}", bar)
+    return table
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _lists(found: Statistics) -> tuple[tuple[str, Sequence[Count]], ...]:
+    topics = tuple(Count(topic.phrase, topic.messages) for topic in found.topics)
+    return (
+        ("Commands", found.commands),
+        ("Authors", found.authors),
+        ("Models", found.models),
+        ("Topics", topics),
+    )
+
+
+def _times(found: Statistics, settings: Settings) -> list[tuple[str, str]]:
+    def span(span: Span) -> str:
+        return f"{clock(span.begin, settings.timezone)}-{clock(span.end, settings.timezone)}"
+
+    times = []
+    if active := found.most_active:
+        times.append(("Most active", f"{span(active)} ({plural(active.messages, 'message')})"))
+    if gap := found.longest_gap:
+        seconds = (gap.end - gap.begin).total_seconds()
+        times.append(("Longest gap", f"{duration(seconds)} ({span(gap)})"))
+    if answers := found.answers:
+        waits = f"{answers.median:.1f}s, the slowest after {answers.slowest:.1f}s"
+        times.append(("Bots answered after", waits))
+    if found.gaps:
+        fetched = plural(found.fetched_later, "message")
+        times.append(("Gaps", f"{found.gaps} ({fetched} fetched later)"))
+    return times
+
+
+COMMANDS = (stats,)

@@ -1,0 +1,1 @@
+"""DiscordChatExporter's JSON, read and written."""

@@ -1,0 +1,1 @@
+"""The HTML transcript: one page that loads nothing and runs nothing foreign."""

@@ -1,0 +1,1 @@
+"""The record itself: its lines, their chain, what happens to messages, names and ids."""

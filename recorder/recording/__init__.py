@@ -1,0 +1,1 @@
+"""Recording: the writer thread, sessions, files and imports."""

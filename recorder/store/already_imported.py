@@ -1,0 +1,75 @@
+"""What a session holds already, so that importing a file twice changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from recorder.models import Change, Message
+from recorder.record import jsonl
+from recorder.store.journal import Journal, OpenSession
+
+
+class Held:
+    """The messages and changes of a session as they are now.
+
+    Parameters
+    ----------
+    journal
+        Whose transaction runs.
+    session
+        As it is before anything is appended.
+    """
+
+    def __init__(self, journal: Journal, session: OpenSession) -> None:
+        self._journal = journal
+        self._session_id = session.id
+        self._channels = frozenset(session.channels)
+        self._last_line = session.line_count
+        self._counts: Counter[int] | None = None
+
+    def has_channel(self, channel_id: str | None) -> bool:
+        """Whether the session holds messages of a channel."""
+        return channel_id in self._channels
+
+    def has(self, record: Message | Change) -> bool:
+        """Whether the session holds it."""
+        if not isinstance(record, Message):
+            return self._has_change(record)
+        if record.message_id is not None:
+            return self._journal.has(self._session_id, record.message_id)
+        return self._without_id()[_key(record)] > 0
+
+    def take(self, record: Message | Change) -> bool:
+        """Whether the session holds it; a message without an id as often as it stands there."""
+        held = self.has(record)
+        if held and isinstance(record, Message) and record.message_id is None:
+            self._without_id()[_key(record)] -= 1
+        return held
+
+    def _without_id(self) -> Counter[int]:
+        """How often each message without an id stands there, by the hash of what it says."""
+        if self._counts is None:
+            rows = self._journal.connection.execute(
+                "SELECT timestamp, author_id, content FROM messages "
+                "WHERE session_id = ? AND message_id IS NULL",
+                (self._session_id,),
+            )
+            self._counts = Counter(hash(row) for row in rows)
+        return self._counts
+
+    def _has_change(self, change: Change) -> bool:
+        row = self._journal.connection.execute(
+            "SELECT 1 FROM lines WHERE session_id = ? AND about = ? AND line_number <= ? "
+            "AND line = ?",
+            (
+                self._session_id,
+                change.message_id,
+                self._last_line,
+                jsonl.encode_change(change),
+            ),
+        ).fetchone()
+        return row is not None
+
+
+def _key(message: Message) -> int:
+    return hash((message.timestamp.isoformat(), message.author_id, message.content))

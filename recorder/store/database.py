@@ -1,0 +1,404 @@
+"""Opening ``recorder.db``: pragmas, identity, upgrades, and SQLite's errors in our words.
+
+Knows files and connections, and nothing of sessions or messages.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+
+from recorder.errors import (
+    DamagedDatabase,
+    DamagedRow,
+    DataFolderError,
+    ForeignDatabase,
+    RecordingFailed,
+    StorageError,
+)
+from recorder.store import upgrades
+from recorder.store.folder import NO_LINK, refuse_links
+
+APPLICATION_ID = 0x44524543  # "DREC"
+DATABASE_NAME = "recorder.db"
+
+# Handed on to those who run SQL of their own.
+Connection = sqlite3.Connection
+OperationalError = sqlite3.OperationalError
+SQLITE_ERROR = sqlite3.SQLITE_ERROR
+Upgrade = Callable[[sqlite3.Connection], None]
+
+
+def _upgrade(script: str) -> Upgrade:
+    def run(connection: sqlite3.Connection) -> None:
+        for statement in statements(script):
+            connection.execute(statement)
+
+    return run
+
+
+# A fresh database gets schema.sql at once, and a test shows that both ways end the same.
+UPGRADES: tuple[Upgrade, ...] = tuple(_upgrade(script) for script in upgrades.SCRIPTS)
+SCHEMA_VERSION = 1 + len(UPGRADES)
+
+_BUSY_SECONDS = 5.0
+_BLOCK_BYTES = 1 << 20
+# It may be entered but not read, or its kind of disk, or Windows, syncs no folders.
+_FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
+_NO_SUCH_PART = re.compile(
+    r"(?:no such (?:table|column)|vtable constructor failed): (?:\w+\.)?(\w+)"
+)
+
+
+def schema() -> str:
+    """The text of ``schema.sql``, from the wheel or from the checkout."""
+    packaged = resources.files("recorder") / "schema.sql"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "schema.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaItem:
+    """A table or view of ``schema.sql`` with the comment above it."""
+
+    name: str
+    comment: str
+    sql: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """By name, what is said of those columns of which something is said."""
+        said: dict[str, str] = {}
+        name = ""
+        for line in self.sql.splitlines()[1:]:
+            code, _, comment = line.partition("--")
+            words = re.findall(r"\w+", code)
+            if words:
+                name = words[-1] if self.sql.startswith("CREATE VIEW") else words[0]
+            if comment:
+                said[name] = f"{said[name]} {comment.strip()}" if name in said else comment.strip()
+        return said
+
+
+def describe_schema() -> list[SchemaItem]:
+    """The tables and views of ``schema.sql``, in its order, with what is said of each."""
+    items = []
+    for statement in statements(schema()):
+        lines = statement.rpartition("\n\n")[2].splitlines()
+        sql = [line for line in lines if not line.startswith("--") and line]
+        comment = " ".join(line.removeprefix("--").strip() for line in lines if line[:2] == "--")
+        words = sql[0].split()
+        kind = next((word for word in ("TABLE", "VIEW") if word in words[:3]), None)
+        if kind is not None:
+            name = words[words.index(kind) + 1]
+            items.append(SchemaItem(name, comment, "\n".join(sql)))
+    return items
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the data folder and its parts, readable by their owner alone.
+
+    Raises
+    ------
+    DataFolderError
+        It cannot be made, is not a folder, or a part of it is a link.
+    """
+    try:
+        refuse_links(folder)
+        above = [part.parent for part in folder.absolute().parents if not part.exists()]
+        for part in (folder, folder / "sessions", folder / "exports", folder / "attachments"):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (*reversed(above), folder.parent):
+            sync_folder(place)
+    except OSError as error:
+        raise DataFolderError(
+            f"The data folder {folder} cannot be made ({error.strerror}). "
+            "Make it by hand, or set RECORDER_DATA to a folder that this user may write to."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where a system can do that.
+
+    Raises
+    ------
+    OSError
+        The disk does not take them.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _FOLDER_CANNOT_BE_SYNCED:
+            raise
+
+
+def open_for_writing(folder: Path) -> sqlite3.Connection:
+    """Open, and where needed create or upgrade, the database for the one writing process.
+
+    Raises
+    ------
+    StorageError
+        A folder that cannot be written to, a foreign, newer or damaged database.
+    """
+    path = folder / DATABASE_NAME
+    with sqlite_errors(path):
+        # SQLite gives its -wal and -shm files the mode of the database.
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600))
+        except OSError as error:
+            raise DataFolderError(
+                f"{path} cannot be written ({error.strerror}). Give this user write access."
+            ) from error
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            _identify(connection, path, fresh_allowed=True)
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":  # SQLite reports a failure by staying in the mode it was in
+                raise DataFolderError(
+                    f"{path} cannot have a write-ahead log (SQLite stays in mode {mode}). "
+                    "Mend the disk, or set RECORDER_DATA to a folder on a local one."
+                )
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            _write_log_again(connection, path)
+            _bring_up_to_date(connection)
+            sync_folder(folder)  # SQLite does it too, and does not say when that failed
+        except OSError as error:
+            connection.close()
+            raise RecordingFailed(
+                f"Writing to {path} failed ({error.strerror}). Nothing is recorded. "
+                "Free space or mend the disk, then start the recorder again."
+            ) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring what is in the write-ahead log into the database, as far as readers allow.
+
+    SQLite does it by itself when the log is long, and does not say when that failed.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        The disk does not take it.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def open_for_reading(folder: Path) -> sqlite3.Connection:
+    """Open the database read-only, which neither blocks the writer nor waits for it.
+
+    Raises
+    ------
+    DataFolderError
+        There is none, or it cannot be read.
+    StorageError
+        A foreign, newer, older or damaged database.
+    """
+    path = folder / DATABASE_NAME
+    refuse_links(folder)
+    if not path.is_file():
+        missing = f"{folder} is a file" if folder.is_file() else f"There is no database at {path}"
+        raise DataFolderError(
+            f"{missing}. Make a data folder with `recorder init`, "
+            "or name the right one with --data or RECORDER_DATA."
+        )
+    with sqlite_errors(path):
+        try:
+            return _connect_for_reading(path, "mode=ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (
+                sqlite3.SQLITE_CANTOPEN,
+                sqlite3.SQLITE_READONLY,
+            ):
+                raise
+            # SQLite wants a -shm file beside the database even to read it. Where it cannot make
+            # one and there is nothing in a -wal file either, nobody writes: the database is all.
+            wal = path.with_name(f"{DATABASE_NAME}-wal")
+            if wal.exists() and wal.stat().st_size:
+                raise DataFolderError(
+                    f"{path} cannot be read where it is: the newest messages are still in {wal}, "
+                    "and this user may not write beside it. Copy the folder to a place that can "
+                    "be written and read the copy, or give this user write access."
+                ) from error
+            return _connect_for_reading(path, "immutable=1")
+
+
+def _connect_for_reading(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _identify(connection, path, fresh_allowed=False)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def stored_time(text: object) -> datetime:
+    """The time that a row holds.
+
+    Raises
+    ------
+    DamagedRow
+        It is none, or one without an offset.
+    """
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise DamagedRow(f"{text!r:.60} stands where a time should")
+    return time
+
+
+@contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn what the environment does to SQLite into :class:`StorageError`.
+
+    Raises
+    ------
+    DamagedDatabase, DataFolderError, RecordingFailed, StorageError
+        As the error's code says, or a part of ``schema.sql`` is not there. Errors of our own
+        SQL propagate as they are.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = None if code is None else code & 0xFF
+        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (
+            primary == sqlite3.SQLITE_ERROR and _is_lacking(str(error))
+        ):
+            raise DamagedDatabase(
+                f"{path} is damaged ({error}). Keep a copy of it, then put back the last backup, "
+                "or read the JSONL files in sessions/ into a fresh data folder with "
+                "`recorder import`."
+            ) from error
+        if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise RecordingFailed(
+                f"Writing to {path} failed ({error}). Nothing more is recorded. "
+                "Free space or mend the disk, then start the recorder again."
+            ) from error
+        if primary in (
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_PERM,
+        ):
+            raise DataFolderError(
+                f"{path} cannot be opened or written ({error}). "
+                "Give this user read and write access to the data folder."
+            ) from error
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StorageError(
+                f"{path} is locked by another program ({error}). Close what writes to it."
+            ) from error
+        if str(error).startswith("Could not decode to UTF-8"):
+            raise DamagedRow(str(error)) from error
+        raise
+
+
+def _is_lacking(text: str) -> bool:
+    """Whether an error says that the database lacks a part of ``schema.sql``."""
+    part = _NO_SUCH_PART.match(text)
+    return part is not None and re.search(rf"\b{part[1]}\b", schema()) is not None
+
+
+def _identify(connection: sqlite3.Connection, path: Path, *, fresh_allowed: bool) -> None:
+    application_id = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if application_id != APPLICATION_ID:
+        empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+        if fresh_allowed and empty and application_id == 0 and version == 0:
+            return
+        raise ForeignDatabase(
+            f"{path} is not a database of the recorder. "
+            "Move it away, or set RECORDER_DATA to another folder."
+        )
+    if version > SCHEMA_VERSION:
+        raise ForeignDatabase(
+            f"{path} was written by a newer recorder (version {version}, this one knows "
+            f"{SCHEMA_VERSION}). Upgrade the recorder."
+        )
+    if version < SCHEMA_VERSION and not fresh_allowed:
+        raise ForeignDatabase(
+            f"{path} was written by an older recorder (version {version}). "
+            "Bring it up to date with `recorder init`; nothing is lost."
+        )
+
+
+def _write_log_again(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the bytes of a write-ahead log that was left behind once more, and sync them.
+
+    After a sync that failed the kernel shows them and takes them for written, though the disk
+    may lack them: what is committed behind such a hole would be lost when the power fails.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return
+    connection.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
+    try:
+        with log.open("r+b") as file:
+            while block := file.read(_BLOCK_BYTES):
+                file.seek(-len(block), os.SEEK_CUR)
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Create or upgrade, in one transaction: a crash leaves the old or the new version."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if version == 0:
+            for statement in statements(schema()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        else:
+            for upgrade in UPGRADES[version - 1 :]:
+                upgrade(connection)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk ends it by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def statements(script: str) -> Iterator[str]:
+    """The single statements of an SQL script (``executescript`` would commit early)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement.strip()
+            statement = ""

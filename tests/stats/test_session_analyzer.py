@@ -1,0 +1,165 @@
+"""Statistics: each figure on recordings whose answers are known."""
+
+import itertools
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recorder import Channel, Message, SessionManager, SessionRecorder
+from recorder.bot.replies.stats_reply import stats
+from recorder.models import MessageType
+from recorder.stats.session_analyzer import Answers, Count, SessionAnalyzer, Span, Statistics
+from recorder.stats.topics import topics
+from recorder.store.reading import Reader
+
+NOW = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
+CHANNEL = Channel("77", "development", "1")
+
+Said = tuple[float, str, MessageType, str]
+
+
+async def analyzed(folder: Path, said: list[Said], pause: tuple[float, float] | None) -> Statistics:
+    """The statistics of a session; times in seconds from its start."""
+
+    def at(seconds: float) -> datetime:
+        return NOW + timedelta(seconds=seconds)
+
+    async with SessionRecorder(folder) as recorder:
+        manager = SessionManager(recorder, ZoneInfo("UTC"))
+        await manager.start("s", CHANNEL, user_id="1", now=NOW)
+        waiting = pause
+        for seconds, author, kind, text in said:
+            if waiting and seconds >= waiting[1]:
+                await manager.pause(CHANNEL.id, now=at(waiting[0]))
+                await manager.resume(CHANNEL.id, now=at(waiting[1]))
+                waiting = None
+            model = "claude" if kind == "bot_response" else None
+            message = Message(at(seconds), author, author, text, kind, model, (), None, CHANNEL.id)
+            await recorder.record(message)
+        session = await manager.stop(CHANNEL.id, now=at(4980))
+    return SessionAnalyzer(Reader(folder)).analyze([session], NOW)
+
+
+async def test_every_figure(tmp_path: Path) -> None:
+    found = await analyzed(
+        tmp_path,
+        [
+            (0, "STRYK", "user_message", "!ai How do I implement OAuth2?"),
+            (4, "Bot", "bot_response", "OAuth2 is an authorization framework"),
+            (60, "STRYK", "user_message", "!ai Show me the code for token refresh"),
+            (70, "Bot", "bot_response", "Here's a token refresh implementation"),
+            (100, "mira", "user_message", "!run x\ny"),
+            (900, "mira", "user_message", "not a /command, nor !this"),
+            (3000, "mira", "user_message", "refresh the token: works"),
+            (3600, "Discord", "system_message", "jonas joined"),
+        ],
+        pause=(950, 2900),
+    )
+    assert (found.messages, found.user_messages, found.bot_responses) == (8, 5, 2)
+    assert (found.system_messages, found.duration) == (1, 4980 - 1950)
+    assert found.commands == (Count("!ai", 2), Count("!run", 1))
+    assert found.most_active == Span(NOW, NOW + timedelta(minutes=15), 5)
+    # The pause explains the longest silence; the next longest counts.
+    gap = Span(NOW + timedelta(seconds=100), NOW + timedelta(seconds=900))
+    assert found.longest_gap == gap
+    assert found.authors == (Count("mira", 3), Count("Bot", 2), Count("STRYK", 2))
+    assert found.models == (Count("claude", 2),)
+    assert found.answers == Answers(2, 7.0, 10.0)
+    assert len(found.activity) == 24 and found.activity[0] == "█"
+    assert found.topics[0].phrase == "Token refresh"
+    assert found.topics[0].messages == 3
+
+
+async def test_the_answer_is_as_the_specification_shows_it(tmp_path: Path) -> None:
+    found = await analyzed(
+        tmp_path,
+        [
+            (0, "STRYK", "user_message", "!ai How do I implement OAuth2?"),
+            (60, "Bot", "bot_response", "OAuth2 is…"),
+            (780, "STRYK", "user_message", "!ai again OAuth2"),
+        ],
+        pause=None,
+    )
+    text = stats("oauth-implementation", found)
+    start = int(NOW.timestamp())
+    assert text.startswith(
+        "📊 **Session Stats: oauth-implementation**\n\n"
+        "**Overview:**\nDuration: 1h 23m\nMessages: 3\nUser: 2 messages\nBot: 1 response\n"
+    )
+    assert "**Activity:**\nCommands used: 2\n- !ai: 2\n" in text
+    assert f"Most active: <t:{start}:t>-<t:{start + 900}:t> (3 messages)\n" in text
+    assert f"Longest gap: 12 minutes (<t:{start + 60}:t>-<t:{start + 780}:t>)\n" in text
+    assert "**Topics discussed:**\n- OAuth2" in text
+
+
+async def test_an_empty_session(tmp_path: Path) -> None:
+    found = await analyzed(tmp_path, [], None)
+    assert (found.messages, found.most_active, found.longest_gap, found.answers) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert stats("empty", found).endswith("Bot: 0 responses")
+    nothing = SessionAnalyzer(Reader(tmp_path)).analyze([], NOW)
+    assert nothing.sessions == 0
+
+
+KINDS: st.SearchStrategy[MessageType] = st.sampled_from(["user_message", "bot_response"])
+SAID = st.lists(
+    st.tuples(
+        st.integers(0, 4000).map(float),
+        st.sampled_from(["a", "b", "c"]),
+        KINDS,
+        st.one_of(st.text(max_size=20), st.sampled_from(["!ai x", "!run", "/x y", "a b"])),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SAID)
+async def test_sql_agrees_with_a_plain_count(said: list[Said]) -> None:
+    said = sorted(said, key=lambda one: one[0])
+    with tempfile.TemporaryDirectory() as folder:
+        found = await analyzed(Path(folder), said, None)
+    assert found.messages == len(said)
+    assert found.user_messages == sum(kind == "user_message" for _, _, kind, _ in said)
+    by_author = {name: sum(a == name for _, a, _, _ in said) for name in "abc"}
+    assert {c.name: c.count for c in found.authors} == {n: c for n, c in by_author.items() if c}
+    quarters: dict[int, int] = {}
+    for seconds, *_ in said:
+        quarter = int(NOW.timestamp() + seconds) // 900
+        quarters[quarter] = quarters.get(quarter, 0) + 1
+    most = max(quarters.values(), default=0)
+    assert (found.most_active.messages if found.most_active else 0) == most
+    gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(said)]
+    longest = max(gaps, default=0)
+    gap = found.longest_gap
+    assert round((gap.end - gap.begin).total_seconds() if gap else 0) == longest
+    assert len(stats("x", found)) <= 2000
+
+
+def test_topics_are_whole_phrases_without_code_and_links() -> None:
+    said = [
+        ("a", "the token refresh fails with https://example.org/token/refresh"),
+        ("b", "how do I refresh the token? ```token refresh token```"),
+        ("a", "Token refresh again; error handling too"),
+        ("b", "!docs error handling"),
+        ("c", "Fehlerbehandlung ist wichtig, die Fehlerbehandlung"),
+    ]
+    assert [topic.phrase for topic in topics(said)] == ["Token refresh", "Error handling"]
+    assert topics([]) == []
+    assert topics([("a", "only once said")]) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=60))))
+def test_topics_of_anything(said: list[tuple[str, str]]) -> None:
+    found = topics(said)
+    assert len(found) <= 5
+    assert all(topic.phrase and topic.messages > 1 for topic in found)

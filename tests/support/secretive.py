@@ -1,0 +1,60 @@
+"""Recordings with secrets in them, and where those are found again."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+
+from recorder import SessionManager, SessionRecorder
+from recorder.models import Deletion, Edit, Reaction
+
+# In no file of an empty data folder; whoever finds one of these found something that was erased.
+SECRETS = (
+    *("xylophonic secret", "quizzical afterthought", "jack_o_lantern", "Jack O'Lantern"),
+    *("https://cdn.example/zebra.png", "🦓"),
+)
+
+
+async def record_secrets(folder: Path) -> None:
+    """Two sessions with secrets of one person among what others say; with exports."""
+    secret = said(
+        2,
+        SECRETS[0],
+        author=SECRETS[2],
+        author_id="666",
+        attachments=(SECRETS[4],),
+        extra={"display_name": SECRETS[3]},
+    )
+    async with SessionRecorder(folder, attachment_limit=1_000) as recorder:
+        manager = SessionManager(recorder, UTC_ZONE)
+        for name, first in (("first", 0), ("second", 10)):
+            await manager.start(name, CHANNEL, user_id="666", now=NOW)
+            await recorder.record(said(first + 1, "harmless before"))
+            secret_id = 1000 + first + 2
+            await recorder.record(replace(secret, message_id=secret_id))
+            await recorder.record(said(first + 3, "harmless after"))
+            recorder.change(Edit(NOW, CHANNEL.id, secret_id, SECRETS[1]))
+            recorder.change(Reaction(NOW, CHANNEL.id, secret_id - 1, "add", SECRETS[5], "666"))
+            recorder.change(Reaction(NOW, CHANNEL.id, secret_id - 1, "add", "👍", "5"))
+            recorder.change(Deletion(NOW, CHANNEL.id, secret_id))
+            await manager.stop(CHANNEL.id, now=NOW + timedelta(minutes=1))
+        for session in manager.reader.sessions():
+            manager.save(session, f"{session.name}.jsonl", now=NOW)
+        (folder / "exports" / "unknown.txt").write_text(SECRETS[0])
+        (folder / ".verify-killed").mkdir()
+        (folder / ".verify-killed" / "recorder.db").write_text(SECRETS[0])
+        damaged = folder / manager.reader.sessions()[0].file_path
+        damaged.with_name(f"{damaged.name}.damaged").write_text(SECRETS[0])
+
+
+def found_in(folder: Path) -> dict[str, list[str]]:
+    """Which secrets are in which files, names of files included."""
+    found: dict[str, list[str]] = {}
+    for path in folder.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        for secret in SECRETS:
+            escaped = secret.encode("unicode_escape")
+            if secret.encode() in data or escaped in data or secret in path.name:
+                found.setdefault(path.relative_to(folder).as_posix(), []).append(secret)
+    return found
