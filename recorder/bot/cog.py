@@ -1,4 +1,4 @@
-"""The cog that a host bot loads: all commands, the listener, and its life with the bot."""
+"""The cog that a host bot loads: its commands, its gateway listeners and its life cycle."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
         self._announcing: asyncio.Task[None] | None = None
 
     async def cog_load(self) -> None:
-        """Open the data folder and go on with what was running."""
+        """Open the data folder, and continue the running sessions."""
         await self.recorder.open()
         await self.auto_recorder.open()
         await self.gap_filler.open()
         self.downloader.open()
         self.deletion_eraser.open()
-        # As listeners of their own they cost less than as methods of a cog.
-        for hear, event in self._heard():
-            self.bot.add_listener(hear, event)
+        # Registered listeners cost less per event than methods of a cog.
+        for listener, event in self._listeners():
+            self.bot.add_listener(listener, event)
         if not self.bot.intents.message_content:
             log.warning(
                 "The message content intent is off: recordings will lack what people write. "
@@ -49,9 +49,9 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
             )
 
     async def cog_unload(self) -> None:
-        """Write all that waits; sessions go on at the next start."""
-        for hear, event in self._heard():
-            self.bot.remove_listener(hear, event)
+        """Write the queue and close the data folder; sessions continue at the next start."""
+        for listener, event in self._listeners():
+            self.bot.remove_listener(listener, event)
         self.auto_recorder.close()
         await self.gap_filler.close()
         await self.downloader.close()
@@ -73,24 +73,24 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
             Annotation(discord.utils.utcnow(), str(message.channel.id), message.id, model)
         )
 
-    def _heard(self) -> tuple[tuple[Callable[..., Coroutine[Any, Any, None]], str], ...]:
-        """The raw events too, since messages that are not in the bot's cache change as well."""
+    def _listeners(self) -> tuple[tuple[Callable[..., Coroutine[Any, Any, None]], str], ...]:
+        """Return the gateway listeners: raw events include messages that are not in the cache."""
         return (
-            (self.message_listener.hear, "on_message"),
-            (self.message_listener.hear_edit, "on_raw_message_edit"),
-            (self.message_listener.hear_deletion, "on_raw_message_delete"),
-            (self.message_listener.hear_deletions, "on_raw_bulk_message_delete"),
-            (self.message_listener.hear_reaction, "on_raw_reaction_add"),
-            (self.message_listener.hear_reaction, "on_raw_reaction_remove"),
-            (self.message_listener.hear_clearing, "on_raw_reaction_clear"),
-            (self.message_listener.hear_clearing, "on_raw_reaction_clear_emoji"),
-            (self.gap_filler.hear_disconnect, "on_disconnect"),
-            (self.gap_filler.hear_ready, "on_ready"),
-            (self.gap_filler.hear_resumed, "on_resumed"),
+            (self.message_listener.on_message, "on_message"),
+            (self.message_listener.on_raw_message_edit, "on_raw_message_edit"),
+            (self.message_listener.on_raw_message_delete, "on_raw_message_delete"),
+            (self.message_listener.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
+            (self.message_listener.on_raw_reaction, "on_raw_reaction_add"),
+            (self.message_listener.on_raw_reaction, "on_raw_reaction_remove"),
+            (self.message_listener.on_raw_reaction_clear, "on_raw_reaction_clear"),
+            (self.message_listener.on_raw_reaction_clear, "on_raw_reaction_clear_emoji"),
+            (self.gap_filler.on_disconnect, "on_disconnect"),
+            (self.gap_filler.on_ready, "on_ready"),
+            (self.gap_filler.on_resumed, "on_resumed"),
         )
 
     def _failed(self, error: StorageError) -> None:
-        """Tell every channel that was being recorded that it is no more."""
+        """Announce in every recorded channel that recording has stopped."""
         self._announcing = asyncio.create_task(self._announce_failure())
 
     async def _announce_failure(self) -> None:

@@ -57,7 +57,7 @@ def recorded_places(folder: Path) -> list[Place]:
     reader = Reader(folder)
     running = [session for session in reader.sessions() if session.status != "stopped"]
     places = [Place(f'"{s.name}"', s.guild_id, s.channel_id) for s in running]
-    for auto in reader.auto_places():
+    for auto in reader.auto_recordings():
         channel_id = None if auto.place_id == auto.guild_id else auto.place_id
         places.append(Place("auto-recording", auto.guild_id, channel_id))
     return places
@@ -137,22 +137,22 @@ def _database(settings: Settings) -> list[Finding]:
 
 
 def _gaps(reader: Reader) -> Finding:
-    found = gaps.counts(reader)
-    if not found.unread:
+    found = gaps.count_gaps(reader)
+    if not found.unfilled:
         return Finding("gaps", "good", f"{found.gaps}, read from the history as far as it went")
     return Finding(
         "gaps",
         "note",
-        f"{found.gaps}, of {found.unread} something is missing"
+        f"{found.gaps}, of {found.unfilled} something is missing"
         + (f" ({found.problem})" if found.problem else ""),
         "Give the bot the right to read the history there and start it: it tries again.",
     )
 
 
 def _attachments(reader: Reader) -> Finding:
-    found = attachments.counts(reader)
+    found = attachments.count_attachments(reader)
     value = (
-        f"{found.kept} kept ({size(found.bytes)}), {found.waiting} waiting, {found.failed} not kept"
+        f"{found.kept} kept ({size(found.bytes)}), {found.pending} waiting, {found.failed} not kept"
     )
     if not found.failed:
         return Finding("attachments", "good", value)
@@ -161,13 +161,13 @@ def _attachments(reader: Reader) -> Finding:
 
 
 def _erasures(reader: Reader) -> Finding:
-    total, unfinished = erasure.counts(reader)
-    if not unfinished:
-        return Finding("erasures", "good", str(total))
+    found = erasure.count_erasures(reader)
+    if not found.unfinished:
+        return Finding("erasures", "good", str(found.erasures))
     return Finding(
         "erasures",
         "note",
-        f"{total}, {unfinished} not finished",
+        f"{found.erasures}, {found.unfinished} not finished",
         "What was erased may still be in the database's free space: start the recorder, and "
         "close what reads the database.",
     )

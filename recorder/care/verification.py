@@ -77,7 +77,7 @@ def verify_database(folder: Path) -> list[str]:
 
 async def rebuild_index(recorder: SessionRecorder) -> None:
     """Build the full-text index anew from the messages."""
-    await recorder.call(lambda journal, _: checks.rebuild_index(journal.connection))
+    await recorder.call(lambda journal: checks.rebuild_index(journal.connection))
 
 
 class _Check:

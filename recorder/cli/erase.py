@@ -18,7 +18,7 @@ from recorder.cli.output import (
 from recorder.cli.writing import change, confirmed
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
-from recorder.recording.session_manager import ErasurePlan, plan_erasure
+from recorder.recording.erasing import ErasurePlan, plan_erasure
 from recorder.settings import Settings
 from recorder.store.attachments import key_of
 from recorder.store.erasure import Selection
@@ -68,7 +68,7 @@ def erase(
     planned = plan_erasure(reader, selection)
     if not as_json:
         _print(planned, reader)
-    if planned.found.nothing or dry_run:
+    if planned.scope.is_empty or dry_run:
         if as_json:
             print_json({**_json(planned), "erased": False})
         return
@@ -82,8 +82,8 @@ def erase(
 
 
 def _print(planned: ErasurePlan, reader: Reader) -> None:
-    found = planned.found
-    if found.nothing:
+    found = planned.scope
+    if found.is_empty:
         say("There is nothing to erase.")
         return
     say(f"{plural(found.messages, 'message')}, {plural(len(found.line_ids), 'line')} of content")
@@ -98,7 +98,7 @@ def _print(planned: ErasurePlan, reader: Reader) -> None:
 
 
 def _json(planned: ErasurePlan) -> dict[str, object]:
-    found = planned.found
+    found = planned.scope
     return {
         "messages": found.messages,
         "lines": len(found.line_ids),

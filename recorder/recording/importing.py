@@ -1,4 +1,4 @@
-"""Reading files into sessions: DiscordChatExporter's JSON, our JSONL, and plain JSONL."""
+"""Import files into sessions: DiscordChatExporter's JSON, JSONL of the recorder, plain JSONL."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from recorder.formats.import_sources import Record, Source, Unreadable, open_sou
 from recorder.formatting import local_time
 from recorder.models import Change, Message, Session
 from recorder.record.names import check_name, file_stem, nearest_name
-from recorder.recording.projection import Projection
-from recorder.recording.session_manager import free_file_path
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store import sessions
-from recorder.store.already_imported import Held
-from recorder.store.journal import Journal, OpenSession
+from recorder.store.already_imported import AlreadyImported
+from recorder.store.journal import Journal
+from recorder.store.open_session import OpenSession, load_open_session
 
 _DATED = re.compile(r"^(?P<name>.+)_\d{4}-\d{2}-\d{2}(-\d+)?$")
 _RECORDS_AT_ONCE = 1_000
@@ -28,16 +27,16 @@ _NAMED = 100
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came in, and what was left out.
+    """The result of an import.
 
     Parameters
     ----------
     added
-        How many messages the session did not hold before.
+        The number of messages that the session did not hold before.
     left_out
-        What could not be read; of very many the first.
+        The places in the file that could not be read; of very many the first.
     left_out_count
-        How much that was in all.
+        The number of all such places.
     """
 
     session: Session
@@ -47,7 +46,7 @@ class Imported:
 
 
 class _LeftOut:
-    """What could not be read: the first ones, and how many."""
+    """The places that could not be read: the first ones, and the number of all."""
 
     def __init__(self) -> None:
         self.first: list[Unreadable] = []
@@ -69,18 +68,18 @@ async def import_file(
     strict: bool = False,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Imported:
-    """Read a file into a new, stopped session, or what is new in it into that of an earlier import.
+    """Import a file into a new, stopped session, or its new content into that of an earlier import.
 
     Parameters
     ----------
     name
-        Of the session; by default what the file says (its channel), else the file's name
+        The name of the session; by default the channel's name in the file, else the file's name
         without date and suffix.
     guild_id
-        The guild it belongs to, so that its members find it; by default what the file says.
+        The guild whose members may find it; by default the one in the file.
     strict
-        Take in nothing when something cannot be read, instead of leaving that out. The file
-        is then read twice.
+        Import nothing when a place cannot be read, instead of leaving it out. The file is then
+        read twice.
     progress
         Called with the number of bytes read since the last call.
 
@@ -89,7 +88,7 @@ async def import_file(
     NotFound
         The file cannot be read.
     InvalidInput
-        It has no message, or something that cannot be read and `strict` is set.
+        It has no message, or a place that cannot be read and `strict` is set.
     Conflict
         The name is taken.
     """
@@ -98,34 +97,34 @@ async def import_file(
     if strict:
         _check(path, progress)
 
-    def insert(journal: Journal, projection: Projection) -> tuple[OpenSession, int, int]:
+    def insert(journal: Journal) -> tuple[OpenSession, int, int]:
         with open_source(path, progress) as source:
             records = iter(_readable(source.records, left_out))
             first = next((record for record in records if isinstance(record, Message)), None)
             if first is None:
                 raise _no_messages(path, left_out)
-            place = _Place(
+            target = _Target(
                 name or _name(path, source), guild_id or source.guild_id, source.channel_id
             )
-            session, held = _existing(journal, place, first) or (
-                _new(journal, projection, place, first, timezone),
+            session, before = _existing(journal, target, first) or (
+                _new(journal, target, first, timezone),
                 None,
             )
             messages, lines = session.message_count, session.line_count
-            _take_in(journal, session, held, chain([first], records))
+            _append(journal, session, before, chain([first], records))
             return session, session.message_count - messages, session.line_count - lines
 
     left_out = _LeftOut()
     imported, messages, lines = await recorder.call(insert)
     if lines:
         await recorder.rewrite(imported.id)
-    session = await recorder.call(lambda journal, _: sessions.session(journal, imported.id))
+    session = await recorder.call(lambda journal: sessions.session(journal, imported.id))
     return Imported(session, messages, tuple(left_out.first), left_out.count)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a file belongs."""
+class _Target:
+    """The session that a file is imported into."""
 
     name: str
     guild_id: str | None
@@ -133,7 +132,7 @@ class _Place:
 
 
 def _check(path: Path, progress: Callable[[int], None]) -> None:
-    """Refuse a file of which something cannot be read."""
+    """Raise an error for a file with a place that cannot be read."""
     left_out = _LeftOut()
     with open_source(path, progress) as source:
         for _ in _readable(source.records, left_out):
@@ -160,48 +159,48 @@ def _no_messages(path: Path, left_out: _LeftOut) -> InvalidInput:
 
 
 def _name(path: Path, source: Source) -> str:
-    """What the file says it holds, else what it is called."""
-    said = nearest_name(source.name) if source.name else None
+    """Return the name in the file, else the name of the file."""
+    named = nearest_name(source.name) if source.name else None
     dated = _DATED.match(path.stem)
-    return said or check_name(dated["name"] if dated else path.stem)
+    return named or check_name(dated["name"] if dated else path.stem)
 
 
-def _existing(journal: Journal, place: _Place, first: Message) -> tuple[OpenSession, Held] | None:
-    """The session that an earlier import made, if the file is of the same conversation."""
-    found = sessions.find_imported(journal, place.name, place.guild_id, place.channel_id)
-    if found is None:
+def _existing(
+    journal: Journal, target: _Target, first: Message
+) -> tuple[OpenSession, AlreadyImported] | None:
+    """Return the session of an earlier import of the same conversation."""
+    session_id = sessions.find_imported(journal, target.name, target.guild_id, target.channel_id)
+    if session_id is None:
         return None
-    session = journal.open_session(found)
-    held = Held(journal, session)
-    return (session, held) if held.has_channel(place.channel_id) or held.has(first) else None
+    session = load_open_session(journal.db, session_id)
+    before = AlreadyImported(journal, session)
+    is_same = before.has_channel(target.channel_id) or before.has(first)
+    return (session, before) if is_same else None
 
 
-def _new(
-    journal: Journal, projection: Projection, place: _Place, first: Message, timezone: ZoneInfo
-) -> OpenSession:
-    stem = file_stem(place.name, local_time(first.timestamp, timezone).date())
+def _new(journal: Journal, target: _Target, first: Message, timezone: ZoneInfo) -> OpenSession:
     session_id = sessions.insert_imported(
         journal,
-        place.name,
-        place.guild_id,
-        place.channel_id,
-        lambda: free_file_path(journal, projection, stem),
-        first.timestamp,
+        target.name,
+        target.guild_id,
+        target.channel_id,
+        stem=file_stem(target.name, local_time(first.timestamp, timezone).date()),
+        started_at=first.timestamp,
     )
-    return journal.open_session(session_id)
+    return load_open_session(journal.db, session_id)
 
 
-def _take_in(
+def _append(
     journal: Journal,
     session: OpenSession,
-    held: Held | None,
+    before: AlreadyImported | None,
     records: Iterable[Message | Change],
 ) -> None:
-    """Append what the session does not hold yet."""
+    """Append the records that the session does not hold yet."""
     lines = session.line_count
     oldest = newest = None
     for number, record in enumerate(records, 1):
-        if held is not None and held.take(record):
+        if before is not None and before.take(record):
             continue
         if isinstance(record, Message):
             journal.append(session, record)
@@ -211,7 +210,7 @@ def _take_in(
             journal.append_change(session, record)
         if number % _RECORDS_AT_ONCE == 0:
             journal.flush()
-            journal.leave_unwritten(session.file_path)  # it is written whole, after the commit
+            journal.leave_unwritten(session.file_path)  # it is rewritten after the commit
     journal.flush()
     journal.leave_unwritten(session.file_path)
     if oldest is not None and newest is not None and session.line_count > lines:

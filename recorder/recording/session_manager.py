@@ -1,11 +1,10 @@
-"""``SessionManager``: the sessions of a data folder, started, stopped, found and removed."""
+"""``SessionManager``: starts, stops, finds, changes and removes the sessions of a data folder."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,27 +13,20 @@ from recorder.errors import Conflict, InvalidInput
 from recorder.formats.session_exporter import FORMATS, SessionExporter
 from recorder.models import AutoRecording, Channel, Deletion, RecordedMessage, Session, Tag
 from recorder.record.names import check_file_name, check_name, export_name, file_stem
-from recorder.recording.projection import Projection, damaged_copies
+from recorder.recording import erasing
+from recorder.recording.erasing import ErasurePlan
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import attachments, auto_recording, erasure, export_index, sessions, tags
-from recorder.store.erasure import Plan, Selection
+from recorder.store import auto_recording, consent, sessions, tags
+from recorder.store.erasure import Selection
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class ErasurePlan:
-    """What an erasure destroys, and the further files that go with it."""
-
-    found: Plan
-    files: tuple[str, ...]
-
-
 class SessionManager:
-    """Tracks the sessions that a recorder records; one runs in a channel at a time.
+    """The sessions that a recorder records; one is running in a channel at a time.
 
-    What changes something is a coroutine and takes its place among the messages before its
-    first ``await``. What only reads is an ordinary method that blocks for a short query.
+    A method that changes a session is a coroutine: its order among the messages is fixed before
+    its first ``await``. A method that only reads is an ordinary one that blocks for a short query.
 
     Parameters
     ----------
@@ -59,25 +51,18 @@ class SessionManager:
         InvalidName
             The name cannot be used.
         Conflict
-            The channel is being recorded already, or the name is taken.
+            A session is running in the channel, or the name is taken.
         """
         return await self.begin(name, channel, user_id=user_id, now=now)
 
     def begin(
         self, name: str, channel: Channel, *, user_id: str, now: datetime
     ) -> Awaitable[Session]:
-        """As :meth:`start`, with its place among the messages before it is awaited."""
+        """Start recording as :meth:`start` does, in order even before the result is awaited."""
         name = check_name(name)
         stem = file_stem(name, now.astimezone(self._timezone).date())
         return self._recorder.submit(
-            lambda journal, projection: sessions.create(
-                journal,
-                name,
-                channel,
-                user_id,
-                lambda: free_file_path(journal, projection, stem),
-                now,
-            ),
+            lambda journal: sessions.create(journal, name, channel, user_id, stem=stem, now=now),
             starts=channel.id,
         )
 
@@ -87,46 +72,42 @@ class SessionManager:
         Raises
         ------
         Conflict
-            None is running there.
+            No session is running there.
         """
-        return await self._recorder.call(lambda journal, _: sessions.stop(journal, channel_id, now))
+        return await self._recorder.call(lambda journal: sessions.stop(journal, channel_id, now))
 
     async def pause(self, channel_id: str, *, now: datetime) -> Session:
-        """Pause the session of a channel: what is said from now on is not recorded.
+        """Pause the session of a channel: no message is recorded until it is resumed.
 
         Raises
         ------
         Conflict
-            None is running there, or it is paused already.
+            No session is running there, or it is paused already.
         """
-        return await self._recorder.call(
-            lambda journal, _: sessions.pause(journal, channel_id, now)
-        )
+        return await self._recorder.call(lambda journal: sessions.pause(journal, channel_id, now))
 
     async def resume(self, channel_id: str, *, now: datetime) -> Session:
-        """Go on with the paused session of a channel.
+        """Continue the paused session of a channel.
 
         Raises
         ------
         Conflict
-            None is running there, or it is not paused.
+            No session is running there, or it is not paused.
         """
-        return await self._recorder.call(
-            lambda journal, _: sessions.resume(journal, channel_id, now)
-        )
+        return await self._recorder.call(lambda journal: sessions.resume(journal, channel_id, now))
 
     async def reopen(self, session: Session, channel: Channel, *, now: datetime) -> Session:
-        """Go on with a stopped session in a channel.
+        """Continue a stopped session in a channel.
 
         Raises
         ------
         Conflict
-            It is running, or another one runs in the channel.
+            It is running, or another session is running in the channel.
         NotFound
-            It is gone.
+            It was deleted.
         """
         return await self._recorder.submit(
-            lambda journal, _: sessions.reopen(journal, session.id, channel, now),
+            lambda journal: sessions.reopen(journal, session.id, channel, now),
             starts=channel.id,
         )
 
@@ -139,14 +120,14 @@ class SessionManager:
         user_id: str,
         now: datetime,
     ) -> Session:
-        """Put several sessions together into a new one, by time, each message once.
+        """Merge several sessions into a new one, by time, each message once.
 
         Raises
         ------
         InvalidInput
             Fewer than two different sources.
         InvalidName, Conflict, NotFound
-            The name cannot be used or is taken, or a source is gone.
+            The name cannot be used or is taken, or a source was deleted.
         """
         name = check_name(name)
         sources = list({source.id: source for source in sources}.values())
@@ -154,14 +135,8 @@ class SessionManager:
             raise InvalidInput("Name at least two different sessions to merge.")
         stem = file_stem(name, sources[0].started_at.astimezone(self._timezone).date())
         merged = await self._recorder.call(
-            lambda journal, projection: sessions.merge(
-                journal,
-                name,
-                sources,
-                channel,
-                user_id,
-                lambda: free_file_path(journal, projection, stem),
-                now,
+            lambda journal: sessions.merge(
+                journal, name, sources, channel, user_id, stem=stem, now=now
             )
         )
         await self._recorder.rewrite(merged.id)
@@ -175,18 +150,18 @@ class SessionManager:
         message_id: int | None = None,
         message_index: int | None = None,
     ) -> Tag:
-        """Mark a message of a session, by its Discord id or its index, or the newest one.
+        """Tag a message of a session, by its Discord id or its index, or the newest one.
 
         Raises
         ------
         InvalidName
             The tag cannot be used.
         NotFound
-            The session does not hold the message, or none yet.
+            The session does not hold the message, or holds none yet.
         """
         name = check_name(name, "tag")
 
-        def add(journal: Journal, _: Projection) -> Tag:
+        def add(journal: Journal) -> Tag:
             index = message_index
             if message_id is not None:
                 index = tags.message_index_of(journal, session.id, message_id)
@@ -202,51 +177,42 @@ class SessionManager:
         NotFound
             There is no such tag.
         """
-        await self._recorder.call(lambda journal, _: tags.remove(journal, session.id, name))
+        await self._recorder.call(lambda journal: tags.remove(journal, session.id, name))
 
-    async def switch_auto(self, place: AutoRecording, on: bool, *, now: datetime) -> None:
+    async def switch_auto(self, recording: AutoRecording, on: bool, *, now: datetime) -> None:
         """Switch auto-recording of a channel or a guild on or off."""
         await self._recorder.call(
-            lambda journal, _: (
-                auto_recording.switch_on(journal, place)
+            lambda journal: (
+                auto_recording.switch_on(journal, recording)
                 if on
-                else auto_recording.switch_off(journal, place.place_id, now)
+                else auto_recording.switch_off(journal, recording.place_id, now)
             )
         )
 
     def begin_auto(
         self, channel: Channel, user_id: str, *, now: datetime
     ) -> Awaitable[Session | None]:
-        """Begin the session of the day in a channel, or go on with it.
+        """Start or continue the session of the day in a channel.
 
-        It has its place among the messages at once, before it is awaited. Gives ``None``
-        when a session runs there already.
+        Its order among the messages is fixed before it is awaited. The result is ``None`` when
+        a session is running there already.
         """
         day = now.astimezone(self._timezone).date()
         return self._recorder.submit(
-            lambda journal, projection: auto_recording.begin(
-                journal,
-                channel,
-                user_id,
-                day,
-                lambda name: free_file_path(journal, projection, name),
-                now,
-            ),
+            lambda journal: auto_recording.begin(journal, channel, user_id, day, now),
             starts=channel.id,
         )
 
     async def rename(self, session: Session, name: str) -> Session:
-        """Give a session another name; its files keep theirs.
+        """Rename a session; its files keep their names.
 
         Raises
         ------
         InvalidName, Conflict, NotFound
-            The name cannot be used or is taken, or the session is gone.
+            The name cannot be used or is taken, or the session was deleted.
         """
         name = check_name(name)
-        return await self._recorder.call(
-            lambda journal, _: sessions.rename(journal, session.id, name)
-        )
+        return await self._recorder.call(lambda journal: sessions.rename(journal, session.id, name))
 
     async def delete(self, session: Session) -> Session:
         """Delete a stopped session, its messages and its JSONL file; its exports stay.
@@ -256,62 +222,62 @@ class SessionManager:
         Conflict
             It is still running.
         NotFound
-            It is gone already.
+            It was deleted already.
         """
+        return await self._recorder.call(lambda journal: sessions.delete(journal, session.id))
 
-        def work(journal: Journal, _: Projection) -> Session:
-            journal.flush()
-            files = attachments.forget(
-                journal.connection, attachments.urls_of(journal.connection, session.id)
-            )
-            return sessions.delete(journal, session.id, files)
+    async def opt_out(self, scope_id: str, user_id: str, *, now: datetime) -> bool:
+        """Stop recording a user in a guild or DM channel; return ``False`` if that was so before.
 
-        return await self._recorder.call(work)
+        Of later messages only the time and place are recorded.
+        """
+        return await self._recorder.call(
+            lambda journal: consent.opt_out(journal, scope_id, user_id, now)
+        )
+
+    async def opt_in(self, scope_id: str, user_id: str) -> bool:
+        """Record a user again; return ``False`` if they are recorded already."""
+        return await self._recorder.call(lambda journal: consent.opt_in(journal, scope_id, user_id))
 
     async def erase(self, selection: Selection, *, now: datetime) -> ErasurePlan:
-        """Destroy what is selected: in the database, the JSONL files, exports and attachments.
+        """Destroy selected content: in the database, JSONL files, exports and attachments.
 
         Copies elsewhere, such as backups, are not reached.
 
         Raises
         ------
         Conflict
-            A session that is to go as a whole is still running.
+            A session that is to be deleted as a whole is running.
         """
         return await self._recorder.call(
-            lambda journal, _: _erase(journal, self.reader, selection, now)
+            lambda journal: erasing.erase(journal, self.reader, selection, now)
         )
 
     def erase_deleted(self, deletions: Sequence[Deletion], *, now: datetime) -> Awaitable[object]:
-        """Record that messages were deleted in Discord, and erase them in the same commit.
+        """Record deletions in Discord, and erase the messages in the same commit.
 
-        It has its place among the messages before it is awaited.
+        Its order among the messages is fixed before it is awaited.
         """
-
-        def work(journal: Journal, _: Projection) -> None:
-            for deletion in deletions:
-                journal.change(deletion)
-            ids = tuple(deletion.message_id for deletion in deletions)
-            _erase(journal, self.reader, Selection("deletion", message_ids=ids), now)
-
-        return self._recorder.submit(work)
+        return self._recorder.submit(
+            lambda journal: erasing.erase_deleted(journal, self.reader, deletions, now)
+        )
 
     def save(self, session: Session, filename: str, *, now: datetime) -> Path:
-        """Save a session under a file name of one's own, in the folder ``exports``.
+        """Save a session under a file name in the folder ``exports``.
 
         Parameters
         ----------
         filename
-            Its suffix gives the format, such as ``.txt`` or ``.md``; any other JSONL.
+            Its suffix determines the format, such as ``.txt`` or ``.md``; any other is JSONL.
 
         Raises
         ------
         InvalidName
-            The file name cannot be used, or names another folder.
+            The file name cannot be used, or leads to another folder.
         Conflict
-            There is such a file already.
+            The file exists already.
         StorageError
-            The disk does not take it.
+            It cannot be written.
         """
         stem, format = check_file_name(
             filename, {format.suffix: name for name, format in FORMATS.items()}
@@ -326,7 +292,7 @@ class SessionManager:
         Raises
         ------
         StorageError
-            The disk does not take it.
+            It cannot be written.
         """
         for number in itertools.count(1):
             path = self._exports / export_name(session.name, FORMATS[format].suffix, number)
@@ -336,7 +302,7 @@ class SessionManager:
         raise AssertionError("itertools.count ended")
 
     def list(self, guild_id: str | None, channel_id: str | None = None) -> list[Session]:
-        """The sessions of a guild, or without one of a DM channel; the newest first."""
+        """Return the sessions of a guild, or of a DM channel without one; the newest first."""
         if guild_id is None and channel_id is None:
             raise InvalidInput("Name the guild, or the DM channel.")
         return self.reader.sessions(guild_id, channel_id)
@@ -344,41 +310,5 @@ class SessionManager:
     def load(
         self, session: Session, first: int = 1, count: int | None = None
     ) -> Iterator[RecordedMessage]:
-        """`count` messages of a session, or all, from the one with index `first` on."""
+        """Yield `count` messages of a session, or all, from index `first` on."""
         return self.reader.messages(session.id, first, None if count is None else first + count - 1)
-
-
-def plan_erasure(reader: Reader, selection: Selection) -> ErasurePlan:
-    """What an erasure would destroy; nothing is changed."""
-    with reader.connect() as connection:
-        found = erasure.plan(connection, selection)
-    return ErasurePlan(found, _files_with(reader, found))
-
-
-def _erase(journal: Journal, reader: Reader, selection: Selection, now: datetime) -> ErasurePlan:
-    journal.flush()
-    found = erasure.plan(journal.connection, selection)
-    planned = ErasurePlan(found, _files_with(reader, found))
-    erasure.erase(journal, found, now, planned.files)
-    return planned
-
-
-def _files_with(reader: Reader, found: Plan) -> tuple[str, ...]:
-    """The files beside the JSONL files that may hold what is to be erased."""
-    session_ids = (*found.session_ids, *found.whole_session_ids)
-    if not session_ids:
-        return ()
-    names = export_index.files_of(reader.folder / "exports", session_ids)
-    paths = [f"exports/{name}" for name in names]
-    for session_id in session_ids:
-        paths += damaged_copies(reader.folder, reader.session(session_id).file_path)
-    return tuple(paths)
-
-
-def free_file_path(journal: Journal, projection: Projection, stem: str) -> str:
-    """Reserve ``sessions/<stem>.jsonl``; when it is taken, with ``-2``, ``-3``… behind."""
-    for number in itertools.count(1):
-        path = f"sessions/{stem}{f'-{number}' if number > 1 else ''}.jsonl"
-        if not sessions.file_is_known(journal, path) and projection.reserve(path):
-            return path
-    raise AssertionError("itertools.count ended")

@@ -1,4 +1,4 @@
-"""``SessionRecorder``: what is given to it while a session runs is recorded, and stays so."""
+"""``SessionRecorder``: records messages and their changes while sessions are running."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from typing import Self, TypeVar
 from recorder.errors import StorageError
 from recorder.models import Annotation, Change, Message
 from recorder.record.jsonl import clean_text
-from recorder.recording.projection import Projection
-from recorder.recording.writer import Call, Writer, rewrite_file
-from recorder.store import attachments
+from recorder.recording.writer import Barrier, Call, Rewrite, Writer
 from recorder.store.journal import Journal, Recorded
-from recorder.store.lines import file_state
 
 T = TypeVar("T")
 
@@ -24,20 +21,27 @@ T = TypeVar("T")
 class SessionRecorder:
     """Records the messages of running sessions into ``recorder.db`` and JSONL files.
 
-    One event loop uses it; a thread of its own writes. Sessions are started and stopped by
-    :class:`recorder.SessionManager`.
+    It is used from one event loop; a thread of its own writes. Sessions are started and stopped
+    by :class:`recorder.SessionManager`.
 
     Parameters
     ----------
     folder
-        The data folder; made when missing. No other process may record to it.
+        The data folder; created when missing. No other process may record to it.
     queue_limit
-        How many messages may wait to be written before those who bring more have to wait.
+        The number of messages that may wait to be written before :meth:`enqueue` blocks.
     sync_seconds
-        How many seconds a line may wait to be synced to its JSONL file; the database is
-        synced with every commit.
+        The time in seconds until a line is synced to its JSONL file; the database is synced
+        with every commit.
     attachment_limit
-        Up to which size, in bytes, attached files are noted to be downloaded; ``None``: none.
+        The largest attached file to download, in bytes; ``None`` downloads none.
+
+    Attributes
+    ----------
+    on_failure
+        Called in the event loop when a write failed and recording has stopped.
+    on_downloads_due
+        Called in the event loop when there are files to download.
 
     Examples
     --------
@@ -59,6 +63,7 @@ class SessionRecorder:
     ) -> None:
         self.folder = folder
         self.on_failure: Callable[[StorageError], None] = lambda error: None
+        self.on_downloads_due: Callable[[], None] = lambda: None
         self._queue_limit = queue_limit
         self._sync_seconds = sync_seconds
         self._attachment_limit = attachment_limit
@@ -66,7 +71,7 @@ class SessionRecorder:
         self._starting: list[str] = []
 
     async def open(self) -> None:
-        """Lock the data folder, recover what a crash left behind, and go on recording.
+        """Lock the data folder, recover from a crash if need be, and continue recording.
 
         Raises
         ------
@@ -80,14 +85,13 @@ class SessionRecorder:
             queue_limit=self._queue_limit,
             sync_seconds=self._sync_seconds,
             on_failure=self.on_failure,
+            on_downloads_due=self.on_downloads_due,
         )
-        await writer.open()
+        await writer.open(self._attachment_limit)
         self._writer = writer
-        if (limit := self._attachment_limit) is not None:
-            await self.call(lambda journal, _: attachments.keep(journal, limit))
 
     async def close(self) -> None:
-        """Write all that waits, sync the files, and let others write; sessions stay as they are."""
+        """Write the queue, sync the files, and release the lock; sessions stay as they are."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             await writer.close()
@@ -110,14 +114,14 @@ class SessionRecorder:
         return self._open_writer().channels
 
     def listens_to(self, channel_id: str, parent_id: str | None = None) -> bool:
-        """Whether a session runs, or is just being started, in a channel or its parent."""
+        """Return whether a session is running or being started in a channel or its parent."""
         channels = self._open_writer().channels
         if channel_id in channels or channel_id in self._starting:
             return True
         return parent_id is not None and (parent_id in channels or parent_id in self._starting)
 
     def holds(self, channel_id: str) -> bool:
-        """Whether any session, running or not, holds messages of a channel."""
+        """Return whether any session, running or not, holds messages of a channel."""
         return channel_id in self._open_writer().recorded_channels
 
     async def record(self, message: Message) -> Recorded | None:
@@ -126,13 +130,13 @@ class SessionRecorder:
         Returns
         -------
         Recorded or None
-            Where it stands; ``None`` when no active session covers its channel, or the
-            session has it already.
+            Its position; ``None`` when no active session covers its channel, or the session
+            has it already.
 
         Raises
         ------
         InvalidInput
-            It holds what cannot be recorded, such as an id that is none; others go on.
+            It cannot be recorded, for example because of an invalid id.
         StorageError
             It could not be written; recording has stopped.
         """
@@ -141,53 +145,53 @@ class SessionRecorder:
         return await waiter
 
     async def enqueue(self, message: Message) -> None:
-        """Record a message without waiting for the disk; waits only while the queue is full.
+        """Record a message without waiting for the commit; wait only while the queue is full.
 
-        It has its place in the order before the first ``await``.
+        Its order among the messages is fixed before the first ``await``.
 
         Raises
         ------
         StorageError
             Recording has stopped before.
         """
-        room = self._open_writer().put(message)
-        if room is not None:
-            await room
+        slot = self._open_writer().put(message)
+        if slot is not None:
+            await slot
 
     def post(self, message: Message) -> None:
-        """Record a message without waiting for anything; meant for a few at a time."""
+        """Record a message without waiting for anything; use it for a few at a time."""
         self._open_writer().put(message)
 
     async def flush(self) -> None:
-        """Wait until all that was given before is on disk and can be read.
+        """Wait until every earlier message and change is committed and can be read.
 
         Raises
         ------
         StorageError
             It could not be written.
         """
-        await self.call(lambda journal, projection: None)
+        await self._wait_for(Barrier())
 
     def change(self, change: Change) -> None:
-        """Record what happened to a message, in every session that holds it."""
+        """Record a change of a message in every session that holds the message."""
         self._open_writer().put(change)
 
     def annotate(self, annotation: Annotation) -> None:
-        """Name the AI model of a message that was recorded or is still to come."""
+        """Name the AI model of a message, before or after it was recorded."""
         self._open_writer().put(replace(annotation, model=clean_text(annotation.model)))
 
     def submit(
-        self, work: Callable[[Journal, Projection], T], *, starts: str | None = None
+        self, work: Callable[[Journal], T], *, starts: str | None = None
     ) -> asyncio.Future[T]:
-        """Run `work` in the writer thread, in its place among the messages, and commit it.
+        """Run `work` in the writer thread, in its order among the messages, and commit it.
 
         Parameters
         ----------
         work
-            When it raises, nothing of it stays, and the future has the error.
+            When it raises, its changes are undone, and the future receives the error.
         starts
-            The channel in which `work` starts a session: what is said there from now on
-            is kept for it.
+            The channel in which `work` starts a session: messages there are recorded from
+            now on.
         """
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._open_writer().put(Call(work), waiter)
@@ -196,37 +200,34 @@ class SessionRecorder:
             waiter.add_done_callback(lambda _: self._starting.remove(starts))
         return waiter
 
-    async def call(self, work: Callable[[Journal, Projection], T]) -> T:
-        """Wait for what :meth:`submit` does."""
+    async def call(self, work: Callable[[Journal], T]) -> T:
+        """Run `work` as :meth:`submit` does, and wait for its result."""
         return await self.submit(work)
 
     async def rewrite(self, session_id: str) -> None:
-        """Write a session's file anew from the database; what stood there is kept beside it.
+        """Rewrite a session's file from the database, and keep a differing one beside it.
 
         Raises
         ------
         NotFound
-            The session is gone.
+            The session was deleted.
         StorageError
             The disk does not take it.
         """
-        # In two commits: a crash between them finds a file that is to be written whole.
-        await self.call(
-            lambda journal, _: journal.set_synced({journal.open_session(session_id).file_path: 0})
-        )
-        await self.call(
-            lambda journal, projection: rewrite_file(
-                journal, projection, file_state(journal.connection, session_id), 0
-            )
-        )
+        await self._wait_for(Rewrite(session_id))
 
     async def scrub(self) -> None:
-        """Let nothing of what was erased stay in the free space of the database."""
+        """Clear erased content from the free space of the database."""
 
-        def mark(journal: Journal, _: Projection) -> None:
+        def mark(journal: Journal) -> None:
             journal.scrub_due = True
 
         await self.call(mark)
+
+    async def _wait_for(self, item: Barrier | Rewrite) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open_writer().put(item, waiter)
+        await waiter
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

@@ -1,27 +1,28 @@
-"""The one thread that writes: it takes what waits, commits it, then writes the files.
+"""The single writer thread: it commits queued items in batches, then writes the JSONL files.
 
-The commit (``synchronous=FULL``) is the acknowledgement. Nothing is acknowledged after a
-write has failed: the thread stops, says so, and the next start recovers.
+The commit (``synchronous=FULL``) is the acknowledgement. After a failed write nothing more is
+acknowledged: the thread stops and reports the failure, and the next start recovers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from recorder.errors import DamagedRow, RecorderError, RecordingFailed, StorageError
+from recorder.errors import DamagedRow, NotFound, RecorderError, RecordingFailed, StorageError
 from recorder.models import Change, Message
 from recorder.recording.projection import Projection
-from recorder.store import attachment_files, attachments, erasure, sessions
+from recorder.store import attachment_files, attachments, erasure
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
@@ -32,25 +33,38 @@ from recorder.store.database import (
     sqlite_errors,
 )
 from recorder.store.journal import Journal
-from recorder.store.lines import FileState, file_states, line_at, lines_from
+from recorder.store.lines import FileState, file_state, file_states, line_at, lines_from
 from recorder.store.lock import WriterLock
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_MOMENT_SECONDS = 0.005
-_MOMENTS_IN_A_BURST = 50
+# In a burst, wait for further items so often and so long.
+_BURST_WAITS = 50
+_BURST_WAIT_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """Work for the writer thread in its place among the messages, within the transaction.
+    """Work for the writer thread, in its order among the messages, within the transaction.
 
-    When it raises, what it did to the `Journal` is undone, and who waits for it is told.
+    When it raises, its changes to the `Journal` are undone, and its waiter receives the error.
     """
 
-    work: Callable[[Journal, Projection], T]
+    work: Callable[[Journal], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """Resolved once every earlier item is committed; needs no transaction of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Rewrite the file of a session from the database, and keep a differing one beside it."""
+
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class _Stop:
     """The end of the queue."""
 
 
-Item = Message | Change | Call[Any] | _Stop
+Item = Message | Change | Call[Any] | Barrier | Rewrite | _Stop
 Waiter = asyncio.Future[Any] | None
 
 
@@ -68,13 +82,15 @@ class Writer(threading.Thread):
     Parameters
     ----------
     folder
-        The data folder; it is made when missing.
+        The data folder; created when missing.
     queue_limit
-        How many items may wait; further ones wait outside, in order.
+        The number of items in the queue; further ones overflow, in order.
     sync_seconds
-        How long a written line may wait for its file to be synced.
+        The time until a written line is synced to its file.
     on_failure
         Called in the event loop when a write failed and recording has stopped.
+    on_downloads_due
+        Called in the event loop when a commit added files to download.
     """
 
     def __init__(
@@ -84,6 +100,7 @@ class Writer(threading.Thread):
         queue_limit: int,
         sync_seconds: float,
         on_failure: Callable[[StorageError], None],
+        on_downloads_due: Callable[[], None],
     ) -> None:
         super().__init__(name="recorder-writer", daemon=True)
         self._folder = folder
@@ -91,30 +108,38 @@ class Writer(threading.Thread):
         self.channels: frozenset[str] = frozenset()
         self.recorded_channels: Collection[str] = ()
         self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()  # for callbacks that the thread schedules
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._limit = queue_limit
         self._queue: deque[tuple[Item, Waiter]] = deque()
-        self._outside: deque[tuple[Item, Waiter, asyncio.Future[None]]] = deque()
+        self._overflow: deque[tuple[Item, Waiter, asyncio.Future[None]]] = deque()
         self._unacknowledged: list[tuple[Item, Waiter]] = []
         self._wake = threading.Event()
         self._urgent = threading.Event()
         self._sync_seconds = sync_seconds
         self._sync_due: float | None = None
         self._on_failure = on_failure
+        self._on_downloads_due = on_downloads_due
 
-    async def open(self) -> None:
+    async def open(self, attachment_limit: int | None) -> None:
         """Lock the folder, open the database, recover the files, and begin to write.
+
+        Parameters
+        ----------
+        attachment_limit
+            The largest attached file to download, in bytes; ``None`` downloads none.
 
         Raises
         ------
         StorageError
             It cannot be used; the text says why and what to do.
         """
+        self._attachment_limit = attachment_limit
         self.start()
         await self._opened
 
     async def close(self) -> None:
-        """Write all that waits, sync the files, and end the thread."""
+        """Write the queued items, sync the files, and end the thread."""
         if self.is_alive() and self.failure is None:
             waiter: asyncio.Future[None] = self._loop.create_future()
             self.put(_Stop(), waiter)
@@ -124,10 +149,10 @@ class Writer(threading.Thread):
         await asyncio.to_thread(self.join)
 
     def put(self, item: Item, waiter: Waiter = None) -> asyncio.Future[None] | None:
-        """Queue an item at once; in the event loop only.
+        """Queue an item at once; call it in the event loop only.
 
-        Returns a future to wait for when the queue is full; the item keeps its place.
-        `waiter` is given the result once it is committed.
+        Returns a future to wait for when the queue is full; the item keeps its order.
+        `waiter` receives the result after the commit.
 
         Raises
         ------
@@ -136,29 +161,29 @@ class Writer(threading.Thread):
         """
         if self.failure is not None:
             raise self.failure
-        if not self._outside and len(self._queue) < self._limit:
+        if not self._overflow and len(self._queue) < self._limit:
             self._queue.append((item, waiter))
             if not self._wake.is_set():
                 self._wake.set()
             if waiter is not None or len(self._queue) >= self._limit:
                 self._urgent.set()
             return None
-        room: asyncio.Future[None] = self._loop.create_future()
-        self._outside.append((item, waiter, room))
-        self._refill()  # the thread may have made room since the queue was looked at
-        return room
+        slot: asyncio.Future[None] = self._loop.create_future()
+        self._overflow.append((item, waiter, slot))
+        self._admit_overflow()  # the thread may have emptied the queue in the meantime
+        return slot
 
-    def _refill(self) -> None:
-        while self._outside and len(self._queue) < self._limit:
-            item, waiter, room = self._outside.popleft()
+    def _admit_overflow(self) -> None:
+        while self._overflow and len(self._queue) < self._limit:
+            item, waiter, slot = self._overflow.popleft()
             self._queue.append((item, waiter))
-            if not room.done():
-                room.set_result(None)
+            if not slot.done():
+                slot.set_result(None)
         self._wake.set()
         self._urgent.set()
 
     def run(self) -> None:
-        """The thread: lock and open, write until told to stop, close."""
+        """Lock the folder, open the database, write until the end of the queue, close."""
         try:
             prepare_folder(self._folder)
             lock = WriterLock(self._folder)
@@ -169,7 +194,7 @@ class Writer(threading.Thread):
         except StorageError as error:
             self._fail(error)
         except Exception as error:
-            log.exception("The writer thread met an error that it does not know.")
+            log.exception("Unexpected error in the writer thread.")
             failure = damage_in(self._folder) or RecordingFailed(
                 f"Recording stopped: {error!r}. Start the recorder again."
             )
@@ -179,7 +204,8 @@ class Writer(threading.Thread):
     def _write_until_stopped(self) -> None:
         self._projection = Projection(self._folder)
         with storage_errors(self._folder), closing(open_for_writing(self._folder)) as connection:
-            self._journal = Journal(connection)
+            self._journal = Journal(connection, self._projection.reserve)
+            self._journal.attachment_limit = self._attachment_limit
             try:
                 self._recover()
                 self.channels = frozenset(self._journal.running)
@@ -191,24 +217,24 @@ class Writer(threading.Thread):
                 self._projection.close()
 
     def _recover(self) -> None:
-        """Bring every file to what the database says, from its last synced offset on."""
+        """Recover every file from the database, from its last synced offset on."""
         self._finish_erasures()
         connection = self._journal.connection
-        attachment_files.recover(self._folder, lambda path: attachments.is_known(connection, path))
+        db = self._journal.db
+        attachment_files.recover(self._folder, lambda path: attachments.is_known(db, path))
         for state in file_states(connection):
             size = self._projection.size(state.file_path)
             if not size == state.byte_size == state.synced_bytes:
-                sound = min(max(size, 0), state.synced_bytes)
-                rewrite_file(self._journal, self._projection, state, sound)
+                self._rewrite(state, min(max(size, 0), state.synced_bytes))
 
     def _take_and_write(self) -> bool:
-        """Write what waits, or wait for it; false when it was told to stop."""
+        """Write the queued items, or wait for one; return ``False`` at the end of the queue."""
         if not self._queue:
             self._wake.clear()
             if not self._queue:
                 due = self._sync_due
                 self._wake.wait(None if due is None else max(due - time.monotonic(), 0))
-        self._gather()
+        self._coalesce_burst()
         batch: list[tuple[Item, Waiter]] = []
         queue = self._queue
         while queue:
@@ -221,40 +247,47 @@ class Writer(threading.Thread):
             checkpoint(self._journal.connection)
         return not (batch and isinstance(batch[-1][0], _Stop))
 
-    def _gather(self) -> None:
-        """In a burst, let what keeps coming share a commit, unless somebody waits for it.
+    def _coalesce_burst(self) -> None:
+        """Let the items of a burst share a commit, unless a waiter needs one at once.
 
-        It costs the event loop less than many small commits beside it would.
+        One large commit holds up the event loop less than many small ones.
         """
-        waiting, moments = 0, _MOMENTS_IN_A_BURST
-        while not self._urgent.is_set() and waiting < len(self._queue) and moments:
-            waiting = len(self._queue)
-            moments -= 1
-            self._urgent.wait(_MOMENT_SECONDS)
+        queued, waits = 0, _BURST_WAITS
+        while not self._urgent.is_set() and queued < len(self._queue) and waits:
+            queued = len(self._queue)
+            waits -= 1
+            self._urgent.wait(_BURST_WAIT_SECONDS)
         self._urgent.clear()
 
     def _write(self, batch: list[tuple[Item, Waiter]]) -> None:
         """Commit a batch, write its lines to the files, acknowledge it."""
         journal = self._journal
+        if all(isinstance(item, Barrier) for item, _ in batch):
+            self._unacknowledged = []
+            self._resolve([(waiter, None) for _, waiter in batch])
+            return
         journal.connection.execute("BEGIN IMMEDIATE")
         results = [(waiter, self._apply(item)) for item, waiter in batch]
         journal.flush()
-        if self._outside:  # only now: the event loop refills the queue while the disk works
-            self._loop.call_soon_threadsafe(self._refill)
+        if self._overflow:  # only now: the event loop fills the queue while the disk works
+            self._loop.call_soon_threadsafe(self._admit_overflow)
         journal.connection.execute("COMMIT")
         self._unacknowledged = []
         try:
             for file_path, written in journal.take_written().items():
                 self._projection.write(file_path, written)
-            if any(isinstance(item, Call | _Stop) for item, _ in batch):
-                self._after_calls()
+            if any(isinstance(item, Call | Rewrite | _Stop) for item, _ in batch):
+                self._after_calls(item.session_id for item, _ in batch if isinstance(item, Rewrite))
         finally:
             self._resolve(results)
+        if journal.downloads_due:
+            journal.downloads_due = False
+            self._in_loop(lambda _: self._on_downloads_due(), None)
         if self._sync_due is None and self._projection.unsynced:
             self._sync_due = time.monotonic() + self._sync_seconds
 
     def _apply(self, item: Item) -> Any:
-        """What an item results in; an error that is its own is a result too."""
+        """Apply an item; its own error is returned, a storage error raised."""
         journal = self._journal
         try:
             if isinstance(item, Message):
@@ -263,11 +296,15 @@ class Writer(threading.Thread):
                 return journal.change(item)
             if isinstance(item, Call):
                 with journal.all_or_nothing():
-                    return item.work(journal, self._projection)
+                    return item.work(journal)
+            if isinstance(item, Rewrite):
+                # In a commit of its own: after a crash the file is rewritten as a whole.
+                state = file_state(journal.connection, item.session_id)
+                journal.set_synced({state.file_path: 0})
         except Exception as error:
             self._raise_of_storage(error)
             if not isinstance(error, RecorderError):
-                log.exception("A program error: nothing was changed, and recording goes on.")
+                log.exception("Unexpected error: nothing was changed, and recording goes on.")
             elif isinstance(item, Message | Change):
                 log.error("In channel %s: %s", item.channel_id, error)
             # A future does not take a StopIteration.
@@ -275,7 +312,7 @@ class Writer(threading.Thread):
         return None
 
     def _raise_of_storage(self, error: Exception) -> None:
-        """Raise an error of the disk or the database, which ends the recording."""
+        """Raise an error of the disk or the database, which stops recording."""
         if isinstance(error, DamagedRow):
             return
         try:
@@ -288,67 +325,84 @@ class Writer(threading.Thread):
                 raise
 
     def _finish_erasures(self) -> None:
-        """Bring files and database to where nothing of what was erased is left in them.
+        """Clear erased content from the files and the database.
 
-        To scrub the database takes long for a large one: for a message that was deleted in
-        Discord it waits until it is asked for.
+        Scrubbing a large database takes long: for a message that was deleted in Discord it is
+        left until `scrub_due` is set.
         """
         connection = self._journal.connection
         self._remove_files()
-        reasons = erasure.unfinished(connection)
+        reasons = erasure.unfinished_reasons(self._journal.db)
         if reasons:
             for state in file_states(connection):
                 if state.synced_bytes == 0:
                     self._projection.replace(state, lines_from(connection, state.session_id))
                     self._journal.set_synced({state.file_path: state.byte_size})
             if self._journal.scrub_due or reasons != {"deletion"}:
-                for copy in self._folder.glob(f"{COPY_PREFIX}*"):  # of a verification that ended
+                for copy in self._folder.glob(f"{COPY_PREFIX}*"):  # of a killed verification
                     shutil.rmtree(copy, ignore_errors=True)
                 erasure.scrub(connection)
         self._journal.scrub_due = False
 
     def _remove_files(self) -> None:
-        """Remove the files of sessions whose deletion is committed."""
-        paths = sessions.files_to_remove(self._journal)
-        for file_path in paths:
-            self._projection.remove(file_path)
-        if paths:
-            sessions.files_removed(self._journal, paths)
+        """Remove the files whose removal is committed."""
+        removals = self._journal.db.table("file_removals")
+        for row in list(removals.rows):
+            self._projection.remove(row["file_path"])
+            removals.delete(row["file_path"])
+
+    def _rewrite(self, state: FileState, byte_offset: int) -> None:
+        """Rewrite a session's file from the database, from the line at `byte_offset` on."""
+        connection = self._journal.connection
+        line = line_at(connection, state.session_id, byte_offset)
+        start = line.byte_offset if line else state.byte_size
+        self._journal.set_synced({state.file_path: start})
+        self._projection.recover(
+            state,
+            lambda: (
+                lines_from(connection, state.session_id, line.line_number) if line else iter(())
+            ),
+            start,
+        )
+        self._journal.set_synced({state.file_path: state.byte_size})
 
     def _sync(self) -> None:
-        """Sync the files and store up to where they are."""
+        """Sync the files, and store their synced offsets."""
         self._sync_due = None
         synced = self._projection.sync()
         if synced:
             self._journal.set_synced(synced)
 
-    def _after_calls(self) -> None:
-        """What the end of a call promises: deleted files gone, written ones synced."""
+    def _after_calls(self, rewritten: Iterable[str]) -> None:
+        """Finish calls before their waiters: rewrite and sync files, remove deleted ones."""
         self.channels = frozenset(self._journal.running)
+        for session_id in rewritten:
+            with suppress(NotFound):  # its waiter has the error
+                self._rewrite(file_state(self._journal.connection, session_id), 0)
         self._finish_erasures()
         self._sync()
 
     def _resolve(self, results: list[tuple[Waiter, Any]]) -> None:
-        """Give results to those who wait for them, in their event loop."""
+        """Set the results of waiters, in the event loop."""
         waiting = [(waiter, result) for waiter, result in results if waiter is not None]
         if waiting:
             self._in_loop(_resolve, waiting)
 
     def _fail(self, error: StorageError) -> None:
-        """Stop for good, loudly: nobody who waits is acknowledged."""
+        """Stop for good, and report it; no waiter is acknowledged."""
         self._in_loop(self._reject, error)
 
     def _reject(self, error: StorageError) -> None:
         self.failure = error
         waiting = [waiter for _, waiter in self._unacknowledged if waiter is not None]
         waiting += [waiter for _, waiter in self._queue if waiter is not None]
-        waiting += [waiter for _, waiter, _ in self._outside if waiter is not None]
-        rooms = [room for _, _, room in self._outside if not room.done()]
-        for room in rooms:
-            room.set_exception(error)
-            room.exception()  # seen: not everybody waits for room
+        waiting += [waiter for _, waiter, _ in self._overflow if waiter is not None]
+        for _, _, slot in self._overflow:
+            if not slot.done():
+                slot.set_exception(error)
+                slot.exception()  # retrieved: not every caller waits for a slot
         self._queue.clear()
-        self._outside.clear()
+        self._overflow.clear()
         _resolve([(waiter, error) for waiter in waiting])
         if self._opened.done():
             log.critical("%s", error)
@@ -357,9 +411,9 @@ class Writer(threading.Thread):
             self._opened.set_exception(error)
 
     def _in_loop(self, work: Callable[[Any], None], argument: Any) -> None:
-        # The loop is closed when nobody waited for the recorder to close.
+        # The loop may be closed already when the recorder was not closed in order.
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(work, argument)
+            self._loop.call_soon_threadsafe(work, argument, context=self._context)
 
 
 def _resolve(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
@@ -374,7 +428,7 @@ def _resolve(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
 
 @contextmanager
 def storage_errors(folder: Path) -> Iterator[None]:
-    """Turn a failed write of the database or of a file into :class:`StorageError`."""
+    """Raise a failed write of the database or of a file as :class:`StorageError`."""
     try:
         with sqlite_errors(folder / DATABASE_NAME):
             yield
@@ -383,19 +437,3 @@ def storage_errors(folder: Path) -> Iterator[None]:
             f"Writing to {error.filename or folder} failed ({error.strerror}). Nothing more is "
             "recorded. Free space or mend the disk, then start the recorder again."
         ) from error
-
-
-def rewrite_file(
-    journal: Journal, projection: Projection, state: FileState, byte_offset: int
-) -> None:
-    """Write a session's file from the database, from the line at `byte_offset` on."""
-    connection = journal.connection
-    line = line_at(connection, state.session_id, byte_offset)
-    start = line.byte_offset if line else state.byte_size
-    journal.set_synced({state.file_path: start})
-    projection.recover(
-        state,
-        lambda: lines_from(connection, state.session_id, line.line_number) if line else iter(()),
-        start,
-    )
-    journal.set_synced({state.file_path: state.byte_size})

@@ -22,7 +22,7 @@ from recorder.search import search_sql
 from recorder.search.query import Filter, Part, Query, Term, parse
 from recorder.search.search_sql import FoundMessage, Sort
 from recorder.store.database import DATABASE_NAME, Connection, open_for_reading, sqlite_errors
-from recorder.store.reading import SESSION_SQL, Reader, session_of
+from recorder.store.reading import Reader, sessions_with
 
 COUNTED = 100
 """Hits that are counted across sessions; a session's are always counted."""
@@ -242,10 +242,7 @@ class _Search:
         ids = tuple({row.session_id for row in rows})
         if self.sessions is not None:
             return {session.id: session for session in self.sessions if session.id in ids}
-        found = connection.execute(
-            f"{SESSION_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids
-        )
-        return {session.id: session for session in map(session_of, found)}
+        return {session.id: session for session in sessions_with(connection, ids)}
 
     def has_hits(self, connection: Connection, parts: Sequence[Part]) -> bool:
         """Whether there is any message with these parts."""

@@ -1,4 +1,4 @@
-"""What a session holds already, so that importing a file twice changes nothing."""
+"""The content of a session before an import, so that importing a file twice changes nothing."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections import Counter
 
 from recorder.models import Change, Message
 from recorder.record import jsonl
-from recorder.store.journal import Journal, OpenSession
+from recorder.store.journal import Journal
+from recorder.store.open_session import OpenSession
 
 
-class Held:
-    """The messages and changes of a session as they are now.
+class AlreadyImported:
+    """The messages and changes that a session holds.
 
     Parameters
     ----------
     journal
-        Whose transaction runs.
+        Its transaction is running.
     session
-        As it is before anything is appended.
+        In its state before anything is appended.
     """
 
     def __init__(self, journal: Journal, session: OpenSession) -> None:
@@ -28,11 +29,11 @@ class Held:
         self._counts: Counter[int] | None = None
 
     def has_channel(self, channel_id: str | None) -> bool:
-        """Whether the session holds messages of a channel."""
+        """Return whether the session holds messages of a channel."""
         return channel_id in self._channels
 
     def has(self, record: Message | Change) -> bool:
-        """Whether the session holds it."""
+        """Return whether the session holds a message or change."""
         if not isinstance(record, Message):
             return self._has_change(record)
         if record.message_id is not None:
@@ -40,14 +41,14 @@ class Held:
         return self._without_id()[_key(record)] > 0
 
     def take(self, record: Message | Change) -> bool:
-        """Whether the session holds it; a message without an id as often as it stands there."""
-        held = self.has(record)
-        if held and isinstance(record, Message) and record.message_id is None:
+        """Return whether the session holds it, counting down equal messages without an id."""
+        is_held = self.has(record)
+        if is_held and isinstance(record, Message) and record.message_id is None:
             self._without_id()[_key(record)] -= 1
-        return held
+        return is_held
 
     def _without_id(self) -> Counter[int]:
-        """How often each message without an id stands there, by the hash of what it says."""
+        """Return the number of equal messages without an id, by the hash of their content."""
         if self._counts is None:
             rows = self._journal.connection.execute(
                 "SELECT timestamp, author_id, content FROM messages "

@@ -1,155 +1,158 @@
-"""Files attached to messages: what is to be downloaded, what is kept, what could not be.
+"""Files attached to messages: pending, kept and failed downloads.
 
-Discord's links die within a day, so the file is known by the URL without its query.
+Discord's URLs expire within a day, so a file is identified by its URL without the query.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlite_utils import Database
+
 from recorder.models import Message
-from recorder.store.journal import Journal
+from recorder.store.database import Connection
 from recorder.store.reading import Reader
 
-# How long to wait after each failed attempt; then it is given up.
-_WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 2 * 60, 12 * 60, 24 * 60))
+# The delay after each failed attempt; after the last one there is no further attempt.
+_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 2 * 60, 12 * 60, 24 * 60))
 
 TOO_LARGE = "larger than the limit"
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A file to be downloaded; `url` is as it was recorded, with its query."""
+class Download:
+    """A file to download; `url` is as it was recorded, with its query."""
 
     key: str
     url: str
     channel_id: int
     message_id: int
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many files are kept, wait, and could not be kept.
+class AttachmentCounts:
+    """The number of files that are kept, pending and failed, and the bytes of the kept ones.
 
-    ``bytes`` is what the kept ones take; one that was sent several times counts once.
+    A file that was sent several times counts once in ``bytes``.
     """
 
     kept: int
-    waiting: int
+    pending: int
     failed: int
     bytes: int
 
 
 def key_of(url: str) -> str:
-    """What a file is known by: its URL without the query, which expires."""
+    """Return the URL of a file without its query, which expires."""
     return url.partition("?")[0]
 
 
-def keep(journal: Journal, limit: int) -> None:
-    """From now on, have the files of recorded messages downloaded."""
-    journal.on_attachments = lambda message: expect(journal, message, limit)
-
-
-def expect(journal: Journal, message: Message, limit: int) -> None:
-    """Note that the files of a message are to be downloaded, in the message's own commit.
+def expect(db: Database, message: Message, limit: int) -> None:
+    """Store that the files of a message are to be downloaded.
 
     Parameters
     ----------
     limit
-        Larger files are not kept; in bytes.
+        The largest file to keep, in bytes.
     """
     files = message.extra.get("files")
     described = files if isinstance(files, list) else []
     sizes = [file.get("size") if isinstance(file, dict) else None for file in described]
+    attachments = db.table("attachments")
     for number, url in enumerate(message.attachments):
         size = sizes[number] if number < len(sizes) else None
         too_large = isinstance(size, int) and size > limit
-        journal.connection.execute(
-            "INSERT OR IGNORE INTO attachments "
-            "(url, channel_id, message_id, byte_size, next_attempt_at, problem) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                key_of(url),
-                message.channel_id,
-                message.message_id,
-                size,
-                None if too_large else message.timestamp.isoformat(),
-                TOO_LARGE if too_large else None,
-            ),
+        if attachments.count_where("url = ?", (key_of(url),)):
+            continue
+        attachments.insert(
+            {
+                "url": key_of(url),
+                "channel_id": message.channel_id,
+                "message_id": message.message_id,
+                "byte_size": size,
+                "next_attempt_at": None if too_large else message.timestamp.isoformat(),
+                "problem": TOO_LARGE if too_large else None,
+            }
         )
 
 
-def due(reader: Reader, now: datetime, limit: int) -> list[Due]:
-    """What is to be downloaded now, the oldest first."""
+def due(reader: Reader, now: datetime, limit: int) -> list[Download]:
+    """Return up to `limit` files to download now, the longest due first."""
+    rows = reader.query(
+        "SELECT url AS key, channel_id, message_id FROM attachments "
+        "WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?",
+        now.isoformat(),
+        limit,
+    )
     with reader.connect() as connection:
-        rows = connection.execute(
-            "SELECT url, channel_id, message_id, attempts FROM attachments "
-            "WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?",
-            (now.isoformat(), limit),
-        ).fetchall()
         return [
-            Due(key, _recorded_url(connection, key, message_id), int(channel_id), message_id, tries)
-            for key, channel_id, message_id, tries in rows
+            Download(
+                key=row["key"],
+                url=_recorded_url(connection, row["key"], row["message_id"]),
+                channel_id=int(row["channel_id"]),
+                message_id=row["message_id"],
+            )
+            for row in rows
         ]
 
 
-def kept(journal: Journal, key: str, file_path: str, byte_size: int) -> None:
-    """Note where a downloaded file lies, relative to the data folder."""
-    journal.connection.execute(
+def keep(db: Database, key: str, file_path: str, byte_size: int) -> None:
+    """Store the path of a downloaded file, relative to the data folder.
+
+    Nothing is stored when the message was erased in the meantime.
+    """
+    db.conn.execute(
         "UPDATE attachments SET file_path = ?, byte_size = ?, attempts = attempts + 1, "
         "next_attempt_at = NULL, problem = NULL WHERE url = ?",
         (file_path, byte_size, key),
     )
 
 
-def is_kept(connection: sqlite3.Connection, key: str, file_path: str) -> bool:
-    """Whether the file of a message is kept under this path."""
-    row = connection.execute("SELECT file_path FROM attachments WHERE url = ?", (key,)).fetchone()
-    return row is not None and row[0] == file_path
+def is_kept(db: Database, key: str, file_path: str) -> bool:
+    """Return whether a file is kept under this path."""
+    return db.table("attachments").count_where("url = ? AND file_path = ?", (key, file_path)) > 0
 
 
-def is_known(connection: sqlite3.Connection, file_path: str) -> bool:
-    """Whether the file of any message is kept under this path."""
-    query = "SELECT 1 FROM attachments WHERE file_path = ?"
-    return connection.execute(query, (file_path,)).fetchone() is not None
+def is_known(db: Database, file_path: str) -> bool:
+    """Return whether any file is kept under this path."""
+    return db.table("attachments").count_where("file_path = ?", (file_path,)) > 0
 
 
-def failed(journal: Journal, key: str, problem: str, now: datetime, *, for_good: bool) -> None:
-    """Note that a download failed, and when it is tried again, if at all."""
-    (attempts,) = journal.connection.execute(
-        "SELECT attempts FROM attachments WHERE url = ?", (key,)
-    ).fetchone() or (0,)
-    again = None if for_good or attempts >= len(_WAITS) else now + _WAITS[attempts]
-    journal.connection.execute(
-        "UPDATE attachments SET attempts = attempts + 1, next_attempt_at = ?, problem = ? "
-        "WHERE url = ?",
-        (again.isoformat() if again else None, problem, key),
-    )
+def fail(db: Database, key: str, problem: str, now: datetime, *, for_good: bool) -> None:
+    """Store that a download failed, and the time of the next attempt, if there is one."""
+    for row in db.query("SELECT attempts FROM attachments WHERE url = ?", (key,)):
+        attempts = row["attempts"]
+        final = for_good or attempts >= len(_DELAYS)
+        db.table("attachments").update(
+            key,
+            {
+                "attempts": attempts + 1,
+                "next_attempt_at": None if final else (now + _DELAYS[attempts]).isoformat(),
+                "problem": problem,
+            },
+        )
 
 
-def forget(connection: sqlite3.Connection, urls: Collection[str]) -> list[str]:
-    """Forget files that no message has any more, and give the paths that nothing else needs."""
-    paths = []
+def forget(db: Database, urls: Collection[str]) -> list[str]:
+    """Delete files that no message has any more; return the paths that are free to be removed."""
+    attachments = db.table("attachments")
+    paths: dict[str, None] = {}
     for key in dict.fromkeys(map(key_of, urls)):
-        row = connection.execute(
-            "DELETE FROM attachments WHERE url = ? RETURNING file_path", (key,)
-        ).fetchone()
-        if row and row[0]:
-            paths.append(row[0])
-    return [path for path in dict.fromkeys(paths) if not is_known(connection, path)]
+        for row in list(attachments.rows_where("url = ? AND file_path <> ''", (key,))):
+            paths[row["file_path"]] = None
+        attachments.delete_where("url = ?", (key,))
+    return [path for path in paths if not is_known(db, path)]
 
 
-def urls_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
-    """The files of a session's messages that no other session holds.
+def urls_of(db: Database, session_id: str) -> list[str]:
+    """Return the files of a session's messages that no other session holds.
 
-    From its lines, since a message may have lost a file when it was edited.
+    They are read from its lines, since an edit may have removed a file from its message.
     """
-    rows = connection.execute(
+    rows = db.query(
         "SELECT json_extract(l.line, '$.attachments') AS attached FROM lines l "
         "WHERE l.session_id = ? AND l.line LIKE '%\"attachments\"%' AND attached IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM recording_sessions s CROSS JOIN messages other "
@@ -158,23 +161,22 @@ def urls_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
         "WHERE s.id <> l.session_id)",
         (session_id,),
     )
-    return [str(url) for (attached,) in rows for url in json.loads(attached)]
+    return [str(url) for row in rows for url in json.loads(row["attached"])]
 
 
-def counts(reader: Reader) -> Counts:
-    """How the files of all recordings stand."""
-    with reader.connect() as connection:
-        row = connection.execute(
-            "SELECT count(file_path), count(next_attempt_at), "
-            "coalesce(sum(file_path IS NULL AND next_attempt_at IS NULL), 0), "
-            "(SELECT coalesce(sum(byte_size), 0) FROM "
-            "(SELECT DISTINCT file_path, byte_size FROM attachments WHERE file_path IS NOT NULL)) "
-            "FROM attachments"
-        ).fetchone()
-    return Counts(*row)
+def count_attachments(reader: Reader) -> AttachmentCounts:
+    """Count the files of all sessions."""
+    (row,) = reader.query(
+        "SELECT count(file_path) AS kept, count(next_attempt_at) AS pending, "
+        "coalesce(sum(file_path IS NULL AND next_attempt_at IS NULL), 0) AS failed, "
+        "(SELECT coalesce(sum(byte_size), 0) FROM "
+        "(SELECT DISTINCT file_path, byte_size FROM attachments WHERE file_path IS NOT NULL)) "
+        "AS bytes FROM attachments"
+    )
+    return AttachmentCounts(**row)
 
 
-def _recorded_url(connection: sqlite3.Connection, key: str, message_id: int) -> str:
+def _recorded_url(connection: Connection, key: str, message_id: int) -> str:
     rows = connection.execute(
         "SELECT m.attachments FROM recording_sessions s CROSS JOIN messages m "
         "ON m.session_id = s.id AND m.message_id = ? WHERE m.attachments IS NOT NULL",

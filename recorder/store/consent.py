@@ -1,4 +1,4 @@
-"""Who does not want to be recorded, and what is kept of somebody."""
+"""Opting out of being recorded, and how much is recorded of a user."""
 
 from __future__ import annotations
 
@@ -12,51 +12,49 @@ from recorder.store.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """How much is kept of somebody, in how many sessions."""
+class RecordedOfUser:
+    """The number of a user's messages, and of the sessions that hold them."""
 
     messages: int
     sessions: int
 
 
-def opt_out(journal: Journal, place_id: str, user_id: str, now: datetime) -> bool:
-    """Record nothing of somebody in a guild or DM channel from now on; false if so already."""
-    journal.connection.execute(
-        "INSERT OR IGNORE INTO opted_out (place_id, user_id, since) VALUES (?, ?, ?)",
-        (place_id, user_id, now.isoformat()),
+def opt_out(journal: Journal, scope_id: str, user_id: str, now: datetime) -> bool:
+    """Stop recording a user in a guild or DM channel; return ``False`` if that was so before."""
+    if (scope_id, user_id) in journal.opted_out:
+        return False
+    journal.db.table("opted_out").insert(
+        {"place_id": scope_id, "user_id": user_id, "since": now.isoformat()}
     )
-    changed = (place_id, user_id) not in journal.opted_out
-    journal.opted_out.add((place_id, user_id))
-    return changed
+    journal.opted_out.add((scope_id, user_id))
+    return True
 
 
-def opt_in(journal: Journal, place_id: str, user_id: str) -> bool:
-    """Record somebody again from now on; false if they are recorded already."""
-    journal.connection.execute(
-        "DELETE FROM opted_out WHERE place_id = ? AND user_id = ?", (place_id, user_id)
+def opt_in(journal: Journal, scope_id: str, user_id: str) -> bool:
+    """Record a user again; return ``False`` if they are recorded already."""
+    if (scope_id, user_id) not in journal.opted_out:
+        return False
+    journal.db.table("opted_out").delete((scope_id, user_id))
+    journal.opted_out.discard((scope_id, user_id))
+    return True
+
+
+def opted_out_since(reader: Reader, scope_id: str, user_id: str) -> datetime | None:
+    """Return when a user opted out in a guild or DM channel; ``None`` if they did not."""
+    rows = reader.query(
+        "SELECT since FROM opted_out WHERE place_id = ? AND user_id = ?", scope_id, user_id
     )
-    changed = (place_id, user_id) in journal.opted_out
-    journal.opted_out.discard((place_id, user_id))
-    return changed
+    return datetime.fromisoformat(rows[0]["since"]) if rows else None
 
 
-def has_opted_out(reader: Reader, place_id: str, user_id: str) -> datetime | None:
-    """Since when somebody is not recorded in a guild or DM channel."""
-    with reader.connect() as connection:
-        row = connection.execute(
-            "SELECT since FROM opted_out WHERE place_id = ? AND user_id = ?", (place_id, user_id)
-        ).fetchone()
-    return datetime.fromisoformat(row[0]) if row else None
-
-
-def kept_of(reader: Reader, user_id: str, sessions: Sequence[Session]) -> Kept:
-    """What of somebody is kept in these sessions."""
-    messages = held = 0
+def recorded_of(reader: Reader, user_id: str, sessions: Sequence[Session]) -> RecordedOfUser:
+    """Count the messages of a user in `sessions`."""
+    messages = holding = 0
     with reader.connect() as connection:
         for session in sessions:
             (count,) = connection.execute(
                 "SELECT count(*) FROM messages WHERE session_id = ? AND author_id = ?",
                 (session.id, user_id),
             ).fetchone()
-            messages, held = messages + count, held + (count > 0)
-    return Kept(messages, held)
+            messages, holding = messages + count, holding + (count > 0)
+    return RecordedOfUser(messages, holding)

@@ -1,24 +1,26 @@
-"""Erasing: the content of lines and their keys are destroyed, and the chain still verifies.
+"""Erasure: destroy the content of lines and their keys; the chain still verifies.
 
-What is erased keeps its place, its time and Discord's id of the message, so that nothing else
-moves and no history brings it back. Afterwards the writer writes the sessions' files anew,
-removes the files that may hold it too, and lets nothing of it stay in the database's free
-space, its full-text index or its log.
+An erased message keeps its position, its time and its Discord id, so that no other message
+moves and no backfill restores it. After the commit the writer rewrites the sessions' files,
+removes further files that may hold the content, and clears it from the database's free space,
+full-text index and write-ahead log.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
+
+from sqlite_utils import Database
 
 from recorder.models import Change, Deletion, Edit, Erased, Message
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
 from recorder.store import attachments, sessions
+from recorder.store.database import Connection
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
     UPDATE_MESSAGE,
@@ -31,27 +33,27 @@ from recorder.store.reading import Reader
 
 Reason = Literal["user", "message", "session", "retention", "deletion"]
 
-_NOT_YET = "NOT EXISTS (SELECT 1 FROM erased_lines e WHERE e.line_id = {0}.id)"
+_NOT_ERASED = "NOT EXISTS (SELECT 1 FROM erased_lines e WHERE e.line_id = {0}.id)"
 _MESSAGES = (
     "SELECT m.id, m.session_id, m.message_id, (SELECT json_extract(line, '$.attachments') "
     "FROM lines WHERE id = m.id) FROM recording_sessions s "
-    f"CROSS JOIN messages m ON m.session_id = s.id WHERE {_NOT_YET.format('m')} AND "
+    f"CROSS JOIN messages m ON m.session_id = s.id WHERE {_NOT_ERASED.format('m')} AND "
 )
 _REACTIONS = (
     "SELECT l.id, l.session_id, l.about, NULL FROM lines l WHERE l.about IS NOT NULL "
-    f"AND {_NOT_YET.format('l')} AND json_extract(l.line, '$.type') = 'reaction' "
+    f"AND {_NOT_ERASED.format('l')} AND json_extract(l.line, '$.type') = 'reaction' "
     "AND json_extract(l.line, '$.user_id') = ?"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is to be erased: everything of a person, single messages, or what is older.
+    """The selection of an erasure: a user, single messages, a session, or an age.
 
     Parameters
     ----------
     before
-        Messages that were said before it, and stopped sessions that are older as a whole.
+        Selects messages sent before it, and stopped sessions that are older as a whole.
     """
 
     reason: Reason
@@ -62,27 +64,43 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What an erasure destroys."""
+class ErasureScope:
+    """Everything that an erasure destroys.
+
+    Parameters
+    ----------
+    session_ids
+        Sessions that lose some lines.
+    whole_session_ids
+        Sessions that are deleted as a whole.
+    urls
+        Attachments.
+    """
 
     selection: Selection
     messages: int
     line_ids: tuple[int, ...]
     session_ids: tuple[str, ...]
-    """Sessions that hold some of it."""
     whole_session_ids: tuple[str, ...]
-    """Sessions that go as a whole."""
     urls: tuple[str, ...]
-    """Of attachments."""
 
     @property
-    def nothing(self) -> bool:
-        """Whether there is nothing to be erased."""
+    def is_empty(self) -> bool:
+        """Whether there is nothing to erase."""
         return not self.line_ids and not self.whole_session_ids
 
 
-def plan(connection: sqlite3.Connection, selection: Selection) -> Plan:
-    """What there is to be erased; nothing is changed."""
+@dataclass(frozen=True, slots=True)
+class ErasureCounts:
+    """The number of erasures, and of those that are not finished."""
+
+    erasures: int
+    unfinished: int
+
+
+def find_scope(db: Database, selection: Selection) -> ErasureScope:
+    """Determine what an erasure destroys; nothing is changed."""
+    connection = db.conn
     whole = _whole_sessions(connection, selection)
     messages = list(_messages(connection, selection, whole))
     lines = dict.fromkeys(line_id for line_id, *_ in messages)
@@ -96,89 +114,87 @@ def plan(connection: sqlite3.Connection, selection: Selection) -> Plan:
     if selection.user_id is not None:
         reactions = connection.execute(_REACTIONS, (selection.user_id,)).fetchall()
     lines |= dict.fromkeys(line_id for line_id, *_ in reactions)
-    sessions = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *reactions))
-    (in_whole,) = connection.execute(
-        "SELECT coalesce(sum(message_count), 0) FROM recording_sessions "
-        f"WHERE id IN ({', '.join('?' * len(whole))})",
-        whole,
-    ).fetchone()
-    return Plan(
+    session_ids = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *reactions))
+    deleted = sum(db.table("recording_sessions").get(id)["message_count"] for id in whole)
+    return ErasureScope(
         selection=selection,
-        messages=len(messages) + in_whole,
+        messages=len(messages) + deleted,
         line_ids=tuple(lines),
-        session_ids=tuple(sessions),
+        session_ids=tuple(session_ids),
         whole_session_ids=tuple(whole),
         urls=tuple(urls),
     )
 
 
-def erase(journal: Journal, found: Plan, now: datetime, files: Iterable[str]) -> None:
-    """Destroy what was found, in the transaction that the writer holds, and put it on record.
+def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[str]) -> None:
+    """Destroy everything in `scope`, and record the erasure.
 
     Parameters
     ----------
-    found
-        Planned in the same transaction.
+    scope
+        Determined in the same transaction.
     files
         Further files that may hold some of it, to be removed: relative to the data folder.
 
     Raises
     ------
     Conflict
-        A session that is to go as a whole still runs.
+        A session that is to be deleted as a whole is running.
     """
-    if found.nothing:
+    if scope.is_empty:
         return
-    connection, selection = journal.connection, found.selection
-    lines = len(found.line_ids)
-    for session_id in found.whole_session_ids:
-        lines += connection.execute(
-            "SELECT line_count FROM recording_sessions WHERE id = ?", (session_id,)
-        ).fetchone()[0]
-        gone = attachments.forget(connection, attachments.urls_of(connection, session_id))
-        sessions.delete(journal, session_id, gone)
-    erasure_id = connection.execute(
-        "INSERT INTO erasures (erased_at, reason, line_count) VALUES (?, ?, ?)",
-        (now.isoformat(), selection.reason, lines),
-    ).lastrowid
-    touched = {_erase_line(connection, line_id, erasure_id or 0, now) for line_id in found.line_ids}
-    for row_id in touched:
-        _remake(connection, row_id)
-    for session_id in found.session_ids:
-        _lay_anew(connection, session_id)
+    db, selection = journal.db, scope.selection
+    lines = len(scope.line_ids)
+    for session_id in scope.whole_session_ids:
+        lines += db.table("recording_sessions").get(session_id)["line_count"]
+        sessions.delete(journal, session_id)
+    erasures = db.table("erasures").insert(
+        {"erased_at": now.isoformat(), "reason": selection.reason, "line_count": lines}
+    )
+    erasure_id = erasures.last_pk
+    assert isinstance(erasure_id, int)
+    messages = {
+        _erase_line(journal.connection, line_id, erasure_id, now) for line_id in scope.line_ids
+    }
+    for row_id in messages:
+        _rebuild_message(journal.connection, row_id)
+    for session_id in scope.session_ids:
+        _rebuild_offsets(journal.connection, session_id)
     if selection.user_id is not None:
-        connection.execute(
+        journal.connection.execute(
             "UPDATE recording_sessions SET user_id = NULL WHERE user_id = ?", (selection.user_id,)
         )
-        connection.execute(
+        journal.connection.execute(
             "UPDATE auto_recording SET user_id = '0' WHERE user_id = ?", (selection.user_id,)
         )
-    files = [*files, *attachments.forget(connection, found.urls)]
-    connection.executemany(
-        "INSERT OR IGNORE INTO file_removals VALUES (?)", [(path,) for path in files]
+    sessions.remove_files(journal, [*files, *attachments.forget(db, scope.urls)])
+    journal.reload(scope.session_ids)
+
+
+def unfinished_reasons(db: Database) -> set[Reason]:
+    """Return the reasons of erasures whose content may still be in a file."""
+    rows = db.query("SELECT DISTINCT reason FROM erasures WHERE NOT finished")
+    return {row["reason"] for row in rows}
+
+
+def is_unfinished(reader: Reader) -> bool:
+    """Return whether erased content may still be in a file."""
+    with reader.database() as db:
+        return bool(unfinished_reasons(db))
+
+
+def count_erasures(reader: Reader) -> ErasureCounts:
+    """Count the erasures."""
+    (row,) = reader.query(
+        "SELECT count(*) AS erasures, coalesce(sum(NOT finished), 0) AS unfinished FROM erasures"
     )
-    journal.reload(found.session_ids)
+    return ErasureCounts(**row)
 
 
-def unfinished(connection: sqlite3.Connection) -> set[Reason]:
-    """Why something was erased of which a part may still be in a file."""
-    rows = connection.execute("SELECT DISTINCT reason FROM erasures WHERE NOT finished")
-    return {reason for (reason,) in rows}
+def scrub(connection: Connection) -> None:
+    """Clear erased content from the full-text index, the free space and the log.
 
-
-def counts(reader: Reader) -> tuple[int, int]:
-    """How many erasures there were, and how many are not finished."""
-    with reader.connect() as connection:
-        total, unfinished = connection.execute(
-            "SELECT count(*), coalesce(sum(NOT finished), 0) FROM erasures"
-        ).fetchone()
-    return total, unfinished
-
-
-def scrub(connection: sqlite3.Connection) -> None:
-    """Leave nothing of what was erased in the index, in free space or in the log.
-
-    While somebody reads, the log cannot be emptied: then it is left for the next time.
+    While a reader is active, the log cannot be truncated: the erasure stays unfinished.
     """
     connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
     connection.execute("VACUUM")
@@ -187,9 +203,12 @@ def scrub(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE erasures SET finished = 1")
 
 
-def _whole_sessions(connection: sqlite3.Connection, selection: Selection) -> list[str]:
+def _whole_sessions(connection: Connection, selection: Selection) -> list[str]:
     if selection.session_id is not None:
-        return [selection.session_id]
+        rows = connection.execute(
+            "SELECT id FROM recording_sessions WHERE id = ?", (selection.session_id,)
+        )
+        return [session_id for (session_id,) in rows]
     if selection.before is None:
         return []
     rows = connection.execute(
@@ -200,12 +219,13 @@ def _whole_sessions(connection: sqlite3.Connection, selection: Selection) -> lis
     return [session_id for (session_id,) in rows]
 
 
-Found = tuple[int, str, int | None, str | None]
+# The ids of a line, its session and its message, and the attachments in the line.
+_Selected: TypeAlias = tuple[int, str, int | None, str | None]
 
 
 def _messages(
-    connection: sqlite3.Connection, selection: Selection, whole: Sequence[str]
-) -> Iterator[Found]:
+    connection: Connection, selection: Selection, whole: Sequence[str]
+) -> Iterator[_Selected]:
     if selection.user_id is not None:
         yield from connection.execute(_MESSAGES + "m.author_id = ?", (selection.user_id,))
     for message_id in selection.message_ids:
@@ -216,14 +236,14 @@ def _messages(
 
 
 def _lines_about(
-    connection: sqlite3.Connection, session_id: str, message_id: int | None
+    connection: Connection, session_id: str, message_id: int | None
 ) -> Iterator[tuple[int, Change]]:
-    """What is known of a message beside itself; only its deletion has no content."""
+    """Yield the changes of a message that have content: all but its deletion."""
     if message_id is None:
         return
     for line_id, line in connection.execute(
         f"SELECT id, line FROM lines l WHERE session_id = ? AND about = ? "
-        f"AND {_NOT_YET.format('l')}",
+        f"AND {_NOT_ERASED.format('l')}",
         (session_id, message_id),
     ):
         change = jsonl.decode(line)
@@ -231,32 +251,33 @@ def _lines_about(
             yield line_id, change
 
 
-def _erase_line(
-    connection: sqlite3.Connection, line_id: int, erasure_id: int, now: datetime
-) -> int:
-    """Put what is left in the place of a line; gives the id of the message's row."""
+def _erase_line(connection: Connection, line_id: int, erasure_id: int, now: datetime) -> int:
+    """Replace a line with its remains; return the id of the row of its message."""
     session_id, line, key = connection.execute(
         "SELECT session_id, line, key FROM lines WHERE id = ?", (line_id,)
     ).fetchone()
-    said = jsonl.decode(line)
-    if isinstance(said, Message):
-        left, message = jsonl.encode(withheld(said, {"erased_at": now.isoformat()})), line_id
+    record = jsonl.decode(line)
+    if isinstance(record, Message):
+        remains = jsonl.encode(withheld(record, {"erased_at": now.isoformat()}))
+        message = line_id
     else:
-        left = jsonl.encode_change(Erased(said.timestamp, said.channel_id, said.message_id))
+        remains = jsonl.encode_change(
+            Erased(record.timestamp, record.channel_id, record.message_id)
+        )
         (message,) = connection.execute(
             "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
-            (session_id, said.message_id),
+            (session_id, record.message_id),
         ).fetchone()
-    connection.execute("UPDATE lines SET line = ?, key = x'' WHERE id = ?", (left, line_id))
+    connection.execute("UPDATE lines SET line = ?, key = x'' WHERE id = ?", (remains, line_id))
     connection.execute(
         "INSERT INTO erased_lines (line_id, erasure_id, digest) VALUES (?, ?, ?)",
         (line_id, erasure_id, chain.digest(key, line.encode())),
     )
-    return message
+    return int(message)
 
 
-def _remake(connection: sqlite3.Connection, row_id: int) -> None:
-    """Make a message anew from what is left of its lines."""
+def _rebuild_message(connection: Connection, row_id: int) -> None:
+    """Derive the row of a message again from the remains of its lines."""
     session_id, index, message_id, line = connection.execute(
         "SELECT m.session_id, m.message_index, m.message_id, l.line "
         "FROM messages m JOIN lines l ON l.id = m.id WHERE m.id = ?",
@@ -267,8 +288,8 @@ def _remake(connection: sqlite3.Connection, row_id: int) -> None:
     connection.execute(UPDATE_MESSAGE, (*row, row_id))
 
 
-def _lay_anew(connection: sqlite3.Connection, session_id: str) -> None:
-    """Let each line begin where the one before it ends, and have the file written whole."""
+def _rebuild_offsets(connection: Connection, session_id: str) -> None:
+    """Compute the lines' offsets again, and have the file rewritten as a whole."""
     connection.execute(
         "UPDATE lines SET byte_offset = laid.byte_offset FROM (SELECT id, "
         "sum(length(CAST(line AS BLOB)) + 1) OVER (ORDER BY line_number) "

@@ -1,7 +1,4 @@
-"""Gaps: when a session was not heard, and what its channels' history gave for them.
-
-Every function here is called by the writer thread, in the transaction that it holds.
-"""
+"""Gaps: times when a session was running but missed messages, and their backfill from history."""
 
 from __future__ import annotations
 
@@ -11,7 +8,8 @@ from datetime import datetime, timedelta
 
 from recorder.models import Message
 from recorder.record.changes import edit_of
-from recorder.store.journal import Journal, OpenSession
+from recorder.store.journal import Journal
+from recorder.store.open_session import OpenSession
 from recorder.store.reading import Reader
 
 # Discord's clock and ours may differ by that much.
@@ -19,46 +17,44 @@ _TOLERANCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many gaps there are in all recordings, and in how many something is still missing."""
+class GapCounts:
+    """The number of gaps in all sessions, and of those that are not filled yet."""
 
     gaps: int
-    unread: int
+    unfilled: int
     problem: str | None
-    """Why the history could not be read, where that is so."""
+    """Why the history could not be read, if that is so for a gap."""
 
 
-def counts(reader: Reader) -> Counts:
-    """How the gaps of all recordings stand."""
-    with reader.connect() as connection:
-        return Counts(
-            *connection.execute(
-                "SELECT count(*), coalesce(sum(fetched IS NULL OR problem IS NOT NULL), 0), "
-                "max(problem) FROM session_gaps WHERE ended_at IS NOT NULL"
-            ).fetchone()
-        )
+def count_gaps(reader: Reader) -> GapCounts:
+    """Count the gaps of all sessions."""
+    (row,) = reader.query(
+        "SELECT count(*) AS gaps, coalesce(sum(fetched IS NULL OR problem IS NOT NULL), 0) "
+        "AS unfilled, max(problem) AS problem FROM session_gaps WHERE ended_at IS NOT NULL"
+    )
+    return GapCounts(**row)
 
 
 def begin(journal: Journal, reason: str, now: datetime | None) -> None:
-    """Note that no running session is heard from now on.
+    """Begin a gap in every active session that has no open one.
 
     Parameters
     ----------
     now
-        ``None`` after a crash: then it began after the last thing that is known.
+        ``None`` after a crash: the gap begins after the last known event of each session.
     """
     journal.flush()
+    open_gaps = journal.db.table("session_gaps")
     for session in journal.running.values():
-        is_open = journal.connection.execute(
-            "SELECT 1 FROM session_gaps WHERE session_id = ? AND ended_at IS NULL", (session.id,)
-        ).fetchone()
-        if session.active and not is_open:
+        if session.active and not open_gaps.count_where(
+            "session_id = ? AND ended_at IS NULL", (session.id,)
+        ):
             since = now.isoformat() if now else _last_known(journal, session)
-            _insert(journal, session.id, since, None, reason)
+            open_gaps.insert({"session_id": session.id, "started_at": since, "reason": reason})
 
 
 def end(journal: Journal, now: datetime) -> None:
-    """Note that the recorder is back."""
+    """End the open gaps."""
     journal.connection.execute(
         "UPDATE session_gaps SET ended_at = max(started_at, ?) WHERE ended_at IS NULL",
         (now.isoformat(),),
@@ -68,35 +64,35 @@ def end(journal: Journal, now: datetime) -> None:
 def fill(
     journal: Journal, session_id: str, channel_id: str, messages: Sequence[Message], watermark: int
 ) -> list[datetime]:
-    """Take in a part of a channel's history that joins on to its watermark.
+    """Take in a page of a channel's history that follows its watermark.
 
     Parameters
     ----------
     messages
-        What was said while the session was recording, the oldest first.
+        The messages of the page that were sent while the session was recording, oldest first.
     watermark
-        Up to this Discord id the history has been compared then.
+        The Discord id up to which the history is compared after this page.
 
     Returns
     -------
     list of datetime
-        When those were said that the session lacked and that lie in no known gap.
+        The times of new messages that lie in no known gap.
     """
     session = journal.session(session_id)
-    outside = []
+    unexpected = []
     for message in messages:
         if journal.append_live(session, message) is None:
             _compare(journal, session, message)
         elif not _count(journal, session_id, message.timestamp):
-            outside.append(message.timestamp)
+            unexpected.append(message.timestamp)
     journal.flush()
     journal.add_channel(session_id, channel_id)
     raise_watermark(journal, session_id, channel_id, watermark)
-    return outside
+    return unexpected
 
 
 def raise_watermark(journal: Journal, session_id: str, channel_id: str, watermark: int) -> None:
-    """Note up to where a channel's history is known; never less than before."""
+    """Store the id up to which a channel's history is known; it never decreases."""
     journal.connection.execute(
         "UPDATE session_channels SET watermark = max(coalesce(watermark, 0), ?) "
         "WHERE session_id = ? AND channel_id = ?",
@@ -105,37 +101,35 @@ def raise_watermark(journal: Journal, session_id: str, channel_id: str, watermar
 
 
 def close(
-    journal: Journal, session_id: str, outside: Sequence[datetime], problem: str | None
+    journal: Journal, session_id: str, unexpected: Sequence[datetime], problem: str | None
 ) -> None:
-    """Note that the history was read for all gaps of a session, and what else was missing."""
+    """Store the outcome of reading the history for the ended gaps of a session.
+
+    Parameters
+    ----------
+    unexpected
+        The times of new messages that lie in no known gap: they become a gap of their own.
+    """
     journal.connection.execute(
         "UPDATE session_gaps SET fetched = coalesce(fetched, 0), problem = ? "
         "WHERE session_id = ? AND ended_at IS NOT NULL "
         "AND (fetched IS NULL OR problem IS NOT NULL)",
         (problem, session_id),
     )
-    if outside:
-        first, last = min(outside).isoformat(), max(outside).isoformat()
-        _insert(journal, session_id, first, last, "not received", len(outside))
-
-
-def _insert(
-    journal: Journal,
-    session_id: str,
-    started_at: str,
-    ended_at: str | None,
-    reason: str,
-    fetched: int | None = None,
-) -> None:
-    journal.connection.execute(
-        "INSERT INTO session_gaps (session_id, started_at, ended_at, reason, fetched) "
-        "VALUES (?, ?, ?, ?, ?)",
-        (session_id, started_at, ended_at, reason, fetched),
-    )
+    if unexpected:
+        journal.db.table("session_gaps").insert(
+            {
+                "session_id": session_id,
+                "started_at": min(unexpected).isoformat(),
+                "ended_at": max(unexpected).isoformat(),
+                "reason": "not received",
+                "fetched": len(unexpected),
+            }
+        )
 
 
 def _last_known(journal: Journal, session: OpenSession) -> str:
-    """When the last thing happened of which the session knows."""
+    """Return the time of the last known event of a session."""
     (known,) = journal.connection.execute(
         "SELECT max((SELECT max(started_at) FROM session_intervals WHERE session_id = :id), "
         "coalesce((SELECT timestamp FROM messages WHERE session_id = :id "
@@ -146,7 +140,7 @@ def _last_known(journal: Journal, session: OpenSession) -> str:
 
 
 def _count(journal: Journal, session_id: str, timestamp: datetime) -> bool:
-    """Count a message to the gap that it lies in; false when there is none."""
+    """Count a fetched message in its gap; return whether there is one."""
     counted = journal.connection.execute(
         "UPDATE session_gaps SET fetched = coalesce(fetched, 0) + 1 WHERE id = "
         "(SELECT max(id) FROM session_gaps WHERE session_id = ? AND started_at <= ? "
@@ -161,7 +155,7 @@ def _count(journal: Journal, session_id: str, timestamp: datetime) -> bool:
 
 
 def _compare(journal: Journal, session: OpenSession, message: Message) -> None:
-    """Record that a message was edited while nobody listened."""
+    """Record an edit that was missed."""
     edited = message.extra.get("edited_timestamp")
     if not isinstance(edited, str):
         return

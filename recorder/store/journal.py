@@ -1,66 +1,41 @@
-"""Appending to the record: lines, the messages made from them, and the sessions' counts."""
+"""Appending to the record: lines, the messages derived from them, and the sessions' counts."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from recorder.errors import InvalidInput, NotFound
+from sqlite_utils import Database
+
+from recorder.errors import InvalidInput
 from recorder.models import Annotation, Change, Edit, Message, Reaction
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
+from recorder.store import attachments
+from recorder.store.batch_insert import BatchInsert, Row
+from recorder.store.database import Connection
 from recorder.store.message_rows import (
     MESSAGE_COLUMNS,
     UPDATE_MESSAGE,
-    Row,
     changes_of,
     message_in,
     message_row,
     withheld,
 )
+from recorder.store.open_session import OpenSession, load_open_session
 
 LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about", "key", "hash")
-# Rows go in by statements of 256, 64, 16, 4 and 1 of them: twice as quick as one a row, and
-# few enough texts for the connection's statement cache.
-_ROWS_A_STATEMENT = (256, 64, 16, 4, 1)
+_INSERT_LINES = BatchInsert("lines", LINE_COLUMNS)
+_INSERT_MESSAGES = BatchInsert("messages", MESSAGE_COLUMNS)
 _REMEMBERED_MODELS = 1_000
-
-
-def _insert_statements(table: str, columns: tuple[str, ...]) -> dict[int, str]:
-    row = f"({', '.join('?' * len(columns))})"
-    return {
-        rows: f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
-        for rows in _ROWS_A_STATEMENT
-    }
-
-
-_INSERT_LINES = _insert_statements("lines", LINE_COLUMNS)
-_INSERT_MESSAGES = _insert_statements("messages", MESSAGE_COLUMNS)
-
-
-@dataclass(slots=True)
-class OpenSession:
-    """A session that lines are appended to, with what the next line needs."""
-
-    id: str
-    place_id: str
-    file_path: str
-    active: bool
-    message_count: int
-    line_count: int
-    byte_size: int
-    head: bytes
-    newest_message_id: int
-    channels: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The acknowledgement: where a message stands, for good."""
+    """The acknowledgement of a message: its permanent position."""
 
     session_id: str
     message_index: int
@@ -68,41 +43,51 @@ class Recorded:
 
 @dataclass(slots=True)
 class WrittenLines:
-    """Committed lines of one file that follow each other, from `offset` on."""
+    """Consecutive committed lines of one file, from `offset` on."""
 
     offset: int
     lines: list[bytes] = field(default_factory=list)
 
 
 class Journal:
-    """All that the writer thread writes; its caller holds the transaction.
+    """The writes of the writer thread; the caller holds the transaction.
 
     Parameters
     ----------
     connection
         From :func:`recorder.store.database.open_for_writing`.
+    reserve_file
+        Creates an empty file under a path in the data folder; returns ``False`` when there is
+        one already.
 
     Attributes
     ----------
+    db
+        The same connection for work that is not hot.
     running
         The active and paused sessions by their channel.
     channels
         Every channel that any session holds messages of.
     opted_out
-        Who wants nothing recorded of them: guild or DM channel, and person.
-    on_attachments
-        Called with each message that was recorded and has files, where those are kept.
+        Pairs of a guild or DM channel and a user who opted out there.
+    attachment_limit
+        The largest attached file to keep, in bytes; ``None`` keeps none.
+    downloads_due
+        Whether files were added that are to be downloaded, after the commit.
     scrub_due
-        Whether what was erased shall be gone from every byte of the database after the commit.
+        Whether erased content shall be removed from every byte of the database after the commit.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection, reserve_file: Callable[[str], bool]) -> None:
         self.connection = connection
+        self.db = Database(connection, execute_plugins=False)
+        self.reserve_file = reserve_file
         self.running: dict[str, OpenSession] = {}
-        rows = connection.execute("SELECT DISTINCT channel_id FROM session_channels")
-        self.channels = {channel_id for (channel_id,) in rows}
+        rows = self.db.query("SELECT DISTINCT channel_id FROM session_channels")
+        self.channels = {row["channel_id"] for row in rows}
         self.opted_out: set[tuple[str, str]] = set()
-        self.on_attachments: Callable[[Message], None] | None = None
+        self.attachment_limit: int | None = None
+        self.downloads_due = False
         self.scrub_due = True  # a crash may have left something
         self._last_id = 0
         self._lines: list[Row] = []
@@ -113,20 +98,20 @@ class Journal:
         self._load()
 
     def reload(self, session_ids: Collection[str]) -> None:
-        """Read these sessions anew after their lines were changed; their files follow whole."""
+        """Read sessions again after their lines were changed; their files are rewritten later."""
         self._changed.clear()
         for channel_id, session in self.running.items():
             if session.id in session_ids:
                 self._written.pop(session.file_path, None)
-                self.running[channel_id] = self.open_session(session.id)
+                self.running[channel_id] = load_open_session(self.db, session.id)
 
     def _load(self) -> None:
-        """Read from the database what a next line needs."""
-        rows = self.connection.execute(
+        """Read the running sessions, the users who opted out, and the last id."""
+        rows = self.db.query(
             "SELECT id, channel_id FROM recording_sessions WHERE status <> 'stopped'"
-        ).fetchall()
+        )
         self.running = {
-            channel_id: self.open_session(session_id) for session_id, channel_id in rows
+            row["channel_id"]: load_open_session(self.db, row["id"]) for row in list(rows)
         }
         self.opted_out = set(self.connection.execute("SELECT place_id, user_id FROM opted_out"))
         newest = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lines'")
@@ -134,7 +119,7 @@ class Journal:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Undo what was begun inside, in the database and here, when it ends in an error."""
+        """Undo everything inside, in the database and in this object, when it raises."""
         self.flush()
         before = {path: len(written.lines) for path, written in self._written.items()}
         self.connection.execute("SAVEPOINT begun")
@@ -159,44 +144,10 @@ class Journal:
                 del self._written[path]
         self._load()
 
-    def open_session(self, session_id: str) -> OpenSession:
-        """The state of a session for appending.
-
-        Raises
-        ------
-        NotFound
-            There is none.
-        """
-        row = self.connection.execute(
-            "SELECT coalesce(guild_id, channel_id, ''), file_path, status, message_count, "
-            "line_count, byte_size, head, "
-            "(SELECT max(message_id) FROM messages WHERE session_id = :id "
-            "AND message_id IS NOT NULL) FROM recording_sessions WHERE id = :id",
-            {"id": session_id},
-        ).fetchone()
-        if row is None:
-            raise NotFound(f"There is no session {session_id}.")
-        place_id, file_path, status, message_count, line_count, byte_size, head, newest = row
-        channels = self.connection.execute(
-            "SELECT channel_id FROM session_channels WHERE session_id = ?", (session_id,)
-        )
-        return OpenSession(
-            id=session_id,
-            place_id=place_id,
-            file_path=file_path,
-            active=status == "active",
-            message_count=message_count,
-            line_count=line_count,
-            byte_size=byte_size,
-            head=head,
-            newest_message_id=newest or 0,
-            channels={channel_id for (channel_id,) in channels.fetchall()},
-        )
-
     def record(self, message: Message) -> Recorded | None:
-        """Append `message` to the session that runs in its channel, or in its thread's.
+        """Append a message to the session of its channel, or of its thread's parent.
 
-        ``None`` when none runs there, when it is paused, or when it has the message already.
+        Returns ``None`` when no active session covers the channel, or it has the message already.
         """
         session = self.running.get(message.channel_id or "")
         if session is None and message.parent_id is not None:
@@ -206,28 +157,28 @@ class Journal:
         return self.append_live(session, message)
 
     def append_live(self, session: OpenSession, message: Message) -> Recorded | None:
-        """As :meth:`append`, for what comes from Discord itself.
+        """Append a message that comes from Discord itself, as :meth:`append` does.
 
-        The model that its bot has named goes into its line, and of who opted out nothing but
-        that something was said.
+        A model that its bot has named goes into its line. Of users who opted out, neither name
+        nor content is recorded.
         """
-        if self.opted_out and (session.place_id, message.author_id) in self.opted_out:
+        if self.opted_out and (session.scope_id, message.author_id) in self.opted_out:
             message = withheld(message, {"opted_out": True})
         if self._models and message.message_id is not None and message.channel_id is not None:
             model = self._models.pop((message.channel_id, message.message_id), None)
             message = message if model is None else replace(message, model=model)
         recorded = self.append(session, message)
-        if recorded and message.attachments and message.message_id and self.on_attachments:
-            self.on_attachments(message)
+        if recorded is not None:
+            self._expect_attachments(message)
         return recorded
 
     def append(self, session: OpenSession, message: Message) -> Recorded | None:
-        """Append `message` to `session`; ``None`` when the session has it already.
+        """Append a message to a session; return ``None`` when the session has it already.
 
         Raises
         ------
         InvalidInput
-            It holds what cannot be recorded; nothing was changed.
+            The message cannot be recorded; nothing was changed.
         """
         message_id = message.message_id
         is_newest = message_id is not None and message_id > session.newest_message_id
@@ -241,7 +192,7 @@ class Journal:
             line = jsonl.encode(message)
             data = line.encode()
         row = message_row(session.id, session.message_count + 1, current(message))
-        # Up to here an error of the message's own changes nothing; from here on there is none.
+        # Up to here an invalid message changes nothing; from here on nothing is invalid.
         channel_id = message.channel_id
         if channel_id is not None and channel_id not in session.channels:
             session.channels.add(channel_id)
@@ -253,46 +204,46 @@ class Journal:
         return Recorded(session.id, session.message_count)
 
     def change(self, change: Change) -> None:
-        """Append what happened to a message, in every session that holds it.
+        """Append a change of a message to every session that holds the message.
 
-        The model of a message that is still to come goes into its line.
+        A model that is named before its message was recorded is kept for the message.
 
         Raises
         ------
         InvalidInput
-            It holds what cannot be recorded.
+            The change cannot be recorded.
         """
         if not jsonl.is_id(change.message_id):
             raise InvalidInput(f"{change.message_id} is not the id of a message.")
         self.flush()
-        found = self.connection.execute(
+        holding = self.connection.execute(
             "SELECT m.session_id FROM session_channels c JOIN messages m "
             "ON m.session_id = c.session_id AND m.message_id = ? WHERE c.channel_id = ?",
             (change.message_id, change.channel_id),
         ).fetchall()
-        for (session_id,) in found:
+        for (session_id,) in holding:
             self.change_live(self.session(session_id), change)
-        if not found and isinstance(change, Annotation):
+        if not holding and isinstance(change, Annotation):
             self._models[change.channel_id, change.message_id] = change.model
             if len(self._models) > _REMEMBERED_MODELS:
                 self._models.popitem(last=False)
 
     def change_live(self, session: OpenSession, change: Change) -> None:
-        """As :meth:`append_change`, for what comes from Discord itself."""
+        """Append a change that comes from Discord itself, as :meth:`append_change` does."""
         message = self.append_change(session, change)
-        if message and isinstance(change, Edit) and change.attachments and self.on_attachments:
-            self.on_attachments(message)
+        if message is not None and isinstance(change, Edit):
+            self._expect_attachments(message)
 
     def append_change(self, session: OpenSession, change: Change) -> Message | None:
-        """Append the line of a change, and bring the message it speaks of up to date.
+        """Append the line of a change, and update the row of its message.
 
-        Gives the message as it is then; ``None``, and nothing is appended, when it changes
-        nothing, or when the session lacks the message.
+        Returns the message after the change; ``None``, and nothing is appended, when the change
+        has no effect or the session does not hold the message.
 
         Raises
         ------
         InvalidInput
-            It holds what cannot be recorded; nothing was changed.
+            The change cannot be recorded; nothing was changed.
         """
         self.flush()
         row = self.connection.execute(
@@ -323,21 +274,21 @@ class Journal:
         return after.message
 
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
-        """Whether a change would tell of somebody who does not want it."""
+        """Return whether a change is by, or of a message of, a user who opted out."""
         if isinstance(change, Edit):
-            author = (session.place_id, message.author_id)
+            author = (session.scope_id, message.author_id)
             return message.withheld is not None or author in self.opted_out
         return isinstance(change, Reaction) and (
-            (session.place_id, change.user_id) in self.opted_out
+            (session.scope_id, change.user_id) in self.opted_out
         )
 
     def flush(self) -> None:
-        """Write the rows that wait, and the sessions' counts."""
+        """Insert the pending rows, and update the sessions' counts."""
         if self._lines:
-            self._insert(_INSERT_LINES, self._lines)
+            _INSERT_LINES.run(self.connection, self._lines)
             self._lines = []
         if self._messages:
-            self._insert(_INSERT_MESSAGES, self._messages)
+            _INSERT_MESSAGES.run(self.connection, self._messages)
             self._messages = []
         for session in self._changed.values():
             self.connection.execute(
@@ -354,16 +305,16 @@ class Journal:
         self._changed.clear()
 
     def take_written(self) -> dict[str, WrittenLines]:
-        """What was appended since the last call, by file; to be asked for after the commit."""
+        """Return the lines appended since the last call, by file; call it after the commit."""
         written, self._written = self._written, {}
         return written
 
     def leave_unwritten(self, file_path: str) -> None:
-        """Forget what was appended to a file that is written whole later."""
+        """Drop the lines appended to a file that is rewritten as a whole later."""
         self._written.pop(file_path, None)
 
     def set_synced(self, offsets: dict[str, int]) -> None:
-        """Store up to where each file is known to be on disk."""
+        """Store the offset up to which each file is synced to the disk."""
         self.connection.executemany(
             "UPDATE recording_sessions SET synced_bytes = ? WHERE file_path = ?",
             [(offset, file_path) for file_path, offset in offsets.items()],
@@ -396,16 +347,8 @@ class Journal:
         self._changed[session.id] = session
         return self._last_id
 
-    def _insert(self, statements: dict[int, str], rows: list[Row]) -> None:
-        start = 0
-        for count, statement in statements.items():
-            while len(rows) - start >= count:
-                values = [value for row in rows[start : start + count] for value in row]
-                self.connection.execute(statement, values)
-                start += count
-
     def has(self, session_id: str, message_id: int) -> bool:
-        """Whether a session holds a Discord message."""
+        """Return whether a session holds a Discord message."""
         self.flush()
         return (
             self.connection.execute(
@@ -416,7 +359,7 @@ class Journal:
         )
 
     def add_channel(self, session_id: str, channel_id: str) -> None:
-        """Note that a session holds messages of a channel, or may hold them."""
+        """Store that a session holds messages of a channel, or may hold them."""
         self.channels.add(channel_id)
         self.connection.execute(
             "INSERT OR IGNORE INTO session_channels (session_id, channel_id) VALUES (?, ?)",
@@ -424,8 +367,13 @@ class Journal:
         )
 
     def session(self, session_id: str) -> OpenSession:
-        """The state of a session for appending; the one that is there already, if any."""
+        """Return the state of a session for appending, read from the database if need be."""
         for session in self.running.values():
             if session.id == session_id:
                 return session
-        return self._changed.get(session_id) or self.open_session(session_id)
+        return self._changed.get(session_id) or load_open_session(self.db, session_id)
+
+    def _expect_attachments(self, message: Message) -> None:
+        if message.attachments and message.message_id and self.attachment_limit is not None:
+            attachments.expect(self.db, message, self.attachment_limit)
+            self.downloads_due = True

@@ -1,12 +1,12 @@
-"""Reading the record itself: the lines of a session's file, and how far the file has got."""
+"""Reading the lines of the record, and the state of their files."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recorder.errors import NotFound
+from recorder.store.database import Connection
 
 PAGE = 1_000
 """Rows read at a time: a page's read transaction is over before its rows are used."""
@@ -20,7 +20,7 @@ _FILE_STATES = "SELECT id, file_path, byte_size, synced_bytes FROM recording_ses
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the record as the database has it."""
+    """A line of the record in the database."""
 
     line_number: int
     byte_offset: int
@@ -28,12 +28,12 @@ class Line:
     key: bytes
     hash: bytes
     erased_digest: bytes | None = None
-    """Of an erased line: the digest of what stood there."""
+    """The digest of the content of an erased line."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What the database knows of a session's file: its size, and how much is surely on disk."""
+    """The size of a session's file, and the offset up to which it is synced to the disk."""
 
     session_id: str
     file_path: str
@@ -41,10 +41,10 @@ class FileState:
     synced_bytes: int
 
 
-def line_at(connection: sqlite3.Connection, session_id: str, byte_offset: int) -> Line | None:
-    """The line that a byte of the file belongs to; ``None`` behind the last one.
+def line_at(connection: Connection, session_id: str, byte_offset: int) -> Line | None:
+    """Return the line that contains a byte of the file; ``None`` behind the last one.
 
-    Offsets grow with line numbers, so it is found by halving: there is no index on them.
+    Offsets grow with line numbers: a binary search needs no index on them.
     """
     low = 1
     high = _one(
@@ -67,10 +67,8 @@ def line_at(connection: sqlite3.Connection, session_id: str, byte_offset: int) -
     return next(lines_from(connection, session_id, low))
 
 
-def lines_from(
-    connection: sqlite3.Connection, session_id: str, line_number: int = 1
-) -> Iterator[Line]:
-    """The lines of a session from `line_number` on, page by page."""
+def lines_from(connection: Connection, session_id: str, line_number: int = 1) -> Iterator[Line]:
+    """Yield the lines of a session from `line_number` on, page by page."""
     last = line_number - 1
     while True:
         page = connection.execute(
@@ -84,18 +82,18 @@ def lines_from(
         last = page[-1][0]
 
 
-def file_states(connection: sqlite3.Connection) -> list[FileState]:
-    """The files of all sessions as they should be."""
+def file_states(connection: Connection) -> list[FileState]:
+    """Return the expected state of all sessions' files."""
     return [FileState(*row) for row in connection.execute(_FILE_STATES)]
 
 
-def file_state(connection: sqlite3.Connection, session_id: str) -> FileState:
-    """The file of one session as it should be.
+def file_state(connection: Connection, session_id: str) -> FileState:
+    """Return the expected state of a session's file.
 
     Raises
     ------
     NotFound
-        The session is gone.
+        The session was deleted.
     """
     row = connection.execute(f"{_FILE_STATES} WHERE id = ?", (session_id,)).fetchone()
     if row is None:
@@ -103,7 +101,7 @@ def file_state(connection: sqlite3.Connection, session_id: str) -> FileState:
     return FileState(*row)
 
 
-def _one(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> int:
-    """The number that a query gives, 0 when it gives none."""
+def _one(connection: Connection, sql: str, *parameters: str | int) -> int:
+    """Return the number that a query returns, 0 when it returns no row."""
     row = connection.execute(sql, parameters).fetchone()
     return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""Putting several sessions together into a new one."""
+"""Merging: copy the messages and intervals of several sessions into a new one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from recorder.models import Deletion, Json, Session
 from recorder.record.changes import current
 from recorder.store import tags
 from recorder.store.database import stored_time
-from recorder.store.journal import Journal, OpenSession
+from recorder.store.journal import Journal
 from recorder.store.message_rows import changes_of, message_in
+from recorder.store.open_session import OpenSession
 from recorder.store.reading import tags_of
 
 _MESSAGES_AT_ONCE = 1_000
@@ -19,13 +20,13 @@ _MESSAGES_AT_ONCE = 1_000
 def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSession) -> None:
     """Append the messages of `sources` to `target`: by time, each Discord message once.
 
-    A message's ``merged_from`` says where it came from; its tags come along.
+    The origin of a message stands in its ``merged_from``; its tags are copied.
     """
     names = {source.id: source.name for source in sources}
-    carried = {
+    source_tags = {
         (source.id, tag.message_index): tag.name
         for source in sources
-        for tag in tags_of(journal.connection, source.id)
+        for tag in tags_of(journal.db, source.id)
     }
     marks = ", ".join("?" * len(sources))
     rows = journal.connection.execute(
@@ -34,23 +35,23 @@ def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSess
         "ORDER BY m.timestamp, m.message_id, m.id",
         list(names),
     )
-    places: dict[int, int] = {}
+    indexes: dict[int, int] = {}
     tagged: list[tuple[str, int]] = []
     while page := rows.fetchmany(_MESSAGES_AT_ONCE):
         for session_id, index, message_id, line in page:
-            place = places.get(message_id) if message_id is not None else None
-            if place is None:
+            copied = indexes.get(message_id) if message_id is not None else None
+            if copied is None:
                 source: Json = {"session": names[session_id], "message_index": index}
                 _copy(journal, session_id, line, message_id, source, target)
-                place = target.message_count
+                copied = target.message_count
                 if message_id is not None:
-                    places[message_id] = place
-            if (session_id, index) in carried:
-                tagged.append((carried[session_id, index], place))
+                    indexes[message_id] = copied
+            if (session_id, index) in source_tags:
+                tagged.append((source_tags[session_id, index], copied))
         journal.flush()
-        journal.leave_unwritten(target.file_path)  # the file is written whole, after the commit
-    for name, place in dict.fromkeys(tagged):
-        tags.add(journal, target.id, name, place)
+        journal.leave_unwritten(target.file_path)  # the file is rewritten after the commit
+    for name, index in dict.fromkeys(tagged):
+        tags.add(journal, target.id, name, index)
 
 
 def _copy(
@@ -61,7 +62,7 @@ def _copy(
     source: Json,
     target: OpenSession,
 ) -> None:
-    """Append a message as it is now."""
+    """Append a message in its current state."""
     message = message_in(line)
     changes = [] if message_id is None else changes_of(journal.connection, session_id, message_id)
     now = current(message, changes)
@@ -74,16 +75,16 @@ def _copy(
 
 
 def copy_intervals(journal: Journal, sources: Sequence[Session], target_id: str) -> None:
-    """Note when one of the sources was recording; where they overlap, once."""
+    """Copy the times in which the sources were recording; overlapping intervals are joined."""
     marks = ", ".join("?" * len(sources))
     spans = journal.connection.execute(
         "SELECT started_at, coalesce(ended_at, started_at) FROM session_intervals "
         f"WHERE session_id IN ({marks}) ORDER BY started_at",
         [source.id for source in sources],
     ).fetchall()
-    journal.connection.executemany(
-        "INSERT INTO session_intervals (session_id, started_at, ended_at) VALUES (?, ?, ?)",
-        [(target_id, begin, end) for begin, end in _joined(spans)],
+    journal.db.table("session_intervals").insert_all(
+        {"session_id": target_id, "started_at": begin, "ended_at": end}
+        for begin, end in _joined(spans)
     )
 
 

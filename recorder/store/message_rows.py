@@ -1,10 +1,9 @@
-"""The rows of ``messages``: each made from the lines of the record that tell of a message."""
+"""The rows of ``messages``: each is derived from the lines about a message."""
 
 from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from recorder.models import Change, Json, Message
 from recorder.record import jsonl
 from recorder.record.changes import Current
 from recorder.record.spaced_words import spaced
+from recorder.store.database import Connection
 
 MESSAGE_COLUMNS = (
     "id",
@@ -44,18 +44,18 @@ _DIGITS = re.compile("[0-9]{1,20}")
 Row = tuple[Any, ...]
 
 
-def changes_of(connection: sqlite3.Connection, session_id: str, message_id: int) -> list[Change]:
-    """What happened to a message of a session, in order."""
+def changes_of(connection: Connection, session_id: str, message_id: int) -> list[Change]:
+    """Return the changes of a message of a session, in order."""
     rows = connection.execute(
         "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY id",
         (session_id, message_id),
     )
-    found = [_decoded(line) for (line,) in rows]
-    return [change for change in found if not isinstance(change, Message)]
+    records = [_decoded(line) for (line,) in rows]
+    return [record for record in records if not isinstance(record, Message)]
 
 
 def withheld(message: Message, why: dict[str, Json]) -> Message:
-    """What is left of a message without its author and content."""
+    """Return a message without its author and content."""
     (reason,) = why
     return replace(
         message,
@@ -69,17 +69,17 @@ def withheld(message: Message, why: dict[str, Json]) -> Message:
 
 
 def message_in(line: str) -> Message:
-    """The message in a line of the record.
+    """Return the message in a line of the record.
 
     Raises
     ------
     DamagedRow
-        The line holds none.
+        The line holds no message.
     """
-    found = _decoded(line)
-    if not isinstance(found, Message):
+    record = _decoded(line)
+    if not isinstance(record, Message):
         raise DamagedRow(f"the line {line!r:.60} is not a message")
-    return found
+    return record
 
 
 def _decoded(line: str) -> Message | Change:
@@ -90,7 +90,7 @@ def _decoded(line: str) -> Message | Change:
 
 
 def message_row(session_id: str, message_index: int, now: Current) -> Row:
-    """What ``messages`` holds of a message: :data:`MESSAGE_COLUMNS` after the id."""
+    """Return the values of :data:`MESSAGE_COLUMNS` after the id for a message."""
     message = now.message
     text = message.text
     extra = message.extra

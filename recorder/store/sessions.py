@@ -1,25 +1,25 @@
-"""The life of a session: created, paused, resumed, stopped, renamed, deleted.
+"""The life cycle of a session: create, pause, resume, stop, reopen, merge, rename, delete.
 
-Every function here is called by the writer thread, in the transaction that it holds.
+The writer thread calls every function here, within its transaction.
 """
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-
-from sqlite_utils import Database
 
 from recorder.errors import Conflict, NotFound
 from recorder.models import Channel, Session, Status
 from recorder.record import chain
 from recorder.record.names import name_key
 from recorder.record.snowflake import snowflake_at
-from recorder.store import merging
+from recorder.store import attachments, merging
 from recorder.store.gaps import raise_watermark
 from recorder.store.journal import Journal
-from recorder.store.reading import SESSION_SQL, session_of
+from recorder.store.open_session import load_open_session
+from recorder.store.reading import SESSION_SQL, session_from
 
 # Without vowels and look-alikes: a session id is a word of the full-text index, not of English.
 _ID_LETTERS = "23456789bcdfghjkmnpqrstvwxyz"
@@ -27,27 +27,26 @@ _ID_LENGTH = 9
 
 
 def session(journal: Journal, session_id: str) -> Session:
-    """The session with this id as it is within the running transaction.
+    """Return a session in its state within the running transaction.
 
     Raises
     ------
     NotFound
-        There is none any more.
+        The session was deleted.
     """
     journal.flush()
-    row = journal.connection.execute(SESSION_SQL + "WHERE s.id = ?", (session_id,)).fetchone()
-    if row is None:
-        raise NotFound("This session was deleted in the meantime.")
-    return session_of(row)
+    for row in journal.db.query(SESSION_SQL + "WHERE s.id = ?", (session_id,)):
+        return session_from(row)
+    raise NotFound("This session was deleted in the meantime.")
 
 
 def running(journal: Journal, channel_id: str) -> Session:
-    """The active or paused session of a channel.
+    """Return the active or paused session of a channel.
 
     Raises
     ------
     Conflict
-        Nothing is being recorded there.
+        No session is running there.
     """
     open_session = journal.running.get(channel_id)
     if open_session is None:
@@ -62,50 +61,54 @@ def create(
     name: str,
     channel: Channel,
     user_id: str,
-    file_path: Callable[[], str],
-    now: datetime,
     *,
+    stem: str,
+    now: datetime,
     is_auto: bool = False,
 ) -> Session:
-    """Start a session in a channel; one of auto-recording makes room for it.
+    """Start a session in a channel, and stop a session of auto-recording that runs there.
 
     Parameters
     ----------
-    file_path
-        Reserves its file and gives the path, once nothing stands against the session.
+    stem
+        The name of its file without suffix; when it is taken, a number is appended.
 
     Raises
     ------
     Conflict
-        The channel has a running session, or the name is taken.
+        Another session is running in the channel, or the name is taken.
     """
     _require_free_name(journal, name, channel.guild_id, channel.id)
-    _make_room(journal, channel.id, now)
+    _stop_auto_session(journal, channel.id, now)
     session_id = _insert(
-        journal, name, channel.guild_id, channel.id, user_id, file_path(), now, "active", is_auto
+        journal,
+        name=name,
+        guild_id=channel.guild_id,
+        channel_id=channel.id,
+        user_id=user_id,
+        file_path=_free_file_path(journal, stem),
+        started_at=now,
+        status="active",
+        is_auto=is_auto,
     )
     return _run(journal, session_id, channel.id, now)
 
 
 def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -> Session:
-    """Go on with a stopped session, in a channel of its guild.
+    """Continue a stopped session in a channel of its guild.
 
     Raises
     ------
     Conflict
-        It is running, or another one runs in the channel.
+        It is running, or another session is running in the channel.
     NotFound
-        The session is gone.
+        It was deleted.
     """
     current = session(journal, session_id)
     if current.status != "stopped":
         raise Conflict(f"{current.name} is running already ({current.status}).")
-    _make_room(journal, channel.id, now)
-    journal.connection.execute(
-        "UPDATE recording_sessions SET status = 'active', stopped_at = NULL, channel_id = ? "
-        "WHERE id = ?",
-        (channel.id, session_id),
-    )
+    _stop_auto_session(journal, channel.id, now)
+    _update(journal, session_id, status="active", stopped_at=None, channel_id=channel.id)
     return _run(journal, session_id, channel.id, now)
 
 
@@ -115,30 +118,35 @@ def merge(
     sources: Sequence[Session],
     channel: Channel,
     user_id: str,
-    file_path: Callable[[], str],
+    *,
+    stem: str,
     now: datetime,
 ) -> Session:
-    """Put the messages of several sessions into a new, stopped one; they stay as they are.
+    """Copy the messages of several sessions into a new, stopped one.
 
     Raises
     ------
     Conflict
         The name is taken.
     NotFound
-        A source is gone.
+        A source was deleted.
     """
     _require_free_name(journal, name, channel.guild_id, channel.id)
     sources = [session(journal, source.id) for source in sources]
-    began = min(source.started_at for source in sources)
     session_id = _insert(
-        journal, name, channel.guild_id, channel.id, user_id, file_path(), began, "stopped"
+        journal,
+        name=name,
+        guild_id=channel.guild_id,
+        channel_id=channel.id,
+        user_id=user_id,
+        file_path=_free_file_path(journal, stem),
+        started_at=min(source.started_at for source in sources),
+        status="stopped",
     )
-    merging.copy_messages(journal, sources, journal.open_session(session_id))
+    merging.copy_messages(journal, sources, load_open_session(journal.db, session_id))
     merging.copy_intervals(journal, sources, session_id)
     ended = max(source.stopped_at or now for source in sources)
-    journal.connection.execute(
-        "UPDATE recording_sessions SET stopped_at = ? WHERE id = ?", (ended.isoformat(), session_id)
-    )
+    _update(journal, session_id, stopped_at=ended.isoformat())
     return session(journal, session_id)
 
 
@@ -147,10 +155,11 @@ def insert_imported(
     name: str,
     guild_id: str | None,
     channel_id: str | None,
-    file_path: Callable[[], str],
+    *,
+    stem: str,
     started_at: datetime,
 ) -> str:
-    """Insert a stopped session without messages, that nobody started, and give its id.
+    """Insert a stopped session without messages and without a starter; return its id.
 
     Raises
     ------
@@ -158,158 +167,175 @@ def insert_imported(
         The name is taken.
     """
     _require_free_name(journal, name, guild_id, channel_id)
-    return _insert(journal, name, guild_id, channel_id, None, file_path(), started_at, "stopped")
+    return _insert(
+        journal,
+        name=name,
+        guild_id=guild_id,
+        channel_id=channel_id,
+        user_id=None,
+        file_path=_free_file_path(journal, stem),
+        started_at=started_at,
+        status="stopped",
+    )
 
 
 def find_imported(
     journal: Journal, name: str, guild_id: str | None, channel_id: str | None
 ) -> str | None:
-    """The id of the session of this name in a guild, or in a DM channel, that was imported."""
-    row = journal.connection.execute(
+    """Return the id of the imported session of this name in a guild or DM channel."""
+    rows = journal.db.query(
         "SELECT id FROM recording_sessions WHERE coalesce(guild_id, channel_id, '') = ? "
         "AND name_key = ? AND user_id IS NULL AND status = 'stopped'",
         (guild_id or channel_id or "", name_key(name)),
-    ).fetchone()
-    return None if row is None else str(row[0])
+    )
+    return next((row["id"] for row in rows), None)
 
 
 def end_imported(journal: Journal, session_id: str, oldest: datetime, newest: datetime) -> None:
-    """Note when an imported session was recorded: from its oldest message to its newest.
+    """Store the times of the oldest and newest message as those of the recording.
 
-    What came in before counts, too.
+    Messages of earlier imports count, too.
     """
     before = session(journal, session_id)
     if before.stopped_at is not None:
         oldest, newest = min(oldest, before.started_at), max(newest, before.stopped_at)
-    journal.connection.execute("DELETE FROM session_intervals WHERE session_id = ?", (session_id,))
+    journal.db.table("session_intervals").delete_where("session_id = ?", (session_id,))
     _begin_interval(journal, session_id, oldest)
     _end_interval(journal, session_id, newest)
-    journal.connection.execute(
-        "UPDATE recording_sessions SET started_at = ?, stopped_at = ? WHERE id = ?",
-        (oldest.isoformat(), newest.isoformat(), session_id),
-    )
+    _update(journal, session_id, started_at=oldest.isoformat(), stopped_at=newest.isoformat())
 
 
 def pause(journal: Journal, channel_id: str, now: datetime) -> Session:
-    """Pause the channel's session.
+    """Pause the session of a channel.
 
     Raises
     ------
     Conflict
-        Nothing is being recorded there, or it is paused already.
+        No session is running there, or it is paused already.
     """
     current = running(journal, channel_id)
     if current.status == "paused":
         raise Conflict(f"{current.name} is paused already. Go on with `record resume`.")
-    _set_status(journal, current.id, "paused")
+    _update(journal, current.id, status="paused")
     _end_interval(journal, current.id, now)
     journal.running[channel_id].active = False
     return session(journal, current.id)
 
 
 def resume(journal: Journal, channel_id: str, now: datetime) -> Session:
-    """Go on with the channel's paused session.
+    """Continue the paused session of a channel.
 
     Raises
     ------
     Conflict
-        Nothing is being recorded there, or it is not paused.
+        No session is running there, or it is not paused.
     """
     current = running(journal, channel_id)
     if current.status == "active":
         raise Conflict(f"{current.name} is not paused; it is being recorded.")
-    _set_status(journal, current.id, "active")
+    _update(journal, current.id, status="active")
     _begin_interval(journal, current.id, now)
     journal.running[channel_id].active = True
     return session(journal, current.id)
 
 
 def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
-    """Stop the channel's session.
+    """Stop the session of a channel.
 
     Raises
     ------
     Conflict
-        Nothing is being recorded there.
+        No session is running there.
     """
     current = running(journal, channel_id)
     _end_interval(journal, current.id, now)
-    journal.connection.execute(
-        "UPDATE recording_sessions SET status = 'stopped', stopped_at = ? WHERE id = ?",
-        (now.isoformat(), current.id),
-    )
+    _update(journal, current.id, status="stopped", stopped_at=now.isoformat())
     del journal.running[channel_id]
     return session(journal, current.id)
 
 
 def rename(journal: Journal, session_id: str, name: str) -> Session:
-    """Give a session another name; its file keeps its own.
+    """Rename a session; its file keeps its name.
 
     Raises
     ------
     Conflict
         The name is taken.
     NotFound
-        The session is gone.
+        The session was deleted.
     """
     current = session(journal, session_id)
     if name_key(name) != name_key(current.name):
         _require_free_name(journal, name, current.guild_id, current.channel_id)
-    journal.connection.execute(
-        "UPDATE recording_sessions SET name = ?, name_key = ? WHERE id = ?",
-        (name, name_key(name), session_id),
-    )
+    _update(journal, session_id, name=name, name_key=name_key(name))
     return session(journal, session_id)
 
 
-def delete(journal: Journal, session_id: str, files: Sequence[str] = ()) -> Session:
-    """Delete a session with all that belongs to it; its file follows after the commit.
+def delete(journal: Journal, session_id: str) -> Session:
+    """Delete a stopped session and its rows; its files are removed after the commit.
 
     Raises
     ------
     Conflict
         It is running.
     NotFound
-        The session is gone.
+        It was deleted already.
     """
     current = session(journal, session_id)
     if current.status != "stopped":
         raise Conflict(f"{current.name} is still running. Stop it first with `record stop`.")
-    journal.connection.execute("DELETE FROM messages WHERE session_id = ?", (session_id,))
-    journal.connection.execute("DELETE FROM recording_sessions WHERE id = ?", (session_id,))
-    journal.connection.executemany(
-        "INSERT OR IGNORE INTO file_removals VALUES (?)",
-        [(path,) for path in (current.file_path, *files)],
-    )
+    files = attachments.forget(journal.db, attachments.urls_of(journal.db, session_id))
+    journal.db.table("messages").delete_where("session_id = ?", (session_id,))
+    journal.db.table("recording_sessions").delete(session_id)
+    remove_files(journal, [current.file_path, *files])
     return current
 
 
-def file_is_known(journal: Journal, file_path: str) -> bool:
-    """Whether a session has this file, or one that differs from it in case alone."""
-    return (
-        journal.connection.execute(
-            "SELECT 1 FROM recording_sessions WHERE lower(file_path) = lower(:path) "
-            "UNION ALL SELECT 1 FROM file_removals WHERE lower(file_path) = lower(:path)",
-            {"path": file_path},
-        ).fetchone()
-        is not None
+def remove_files(journal: Journal, file_paths: Sequence[str]) -> None:
+    """Have files removed after the commit; paths are relative to the data folder."""
+    journal.db.table("file_removals").upsert_all(
+        [{"file_path": path} for path in file_paths], pk="file_path"
     )
 
 
-def files_to_remove(journal: Journal) -> list[str]:
-    """Files of deleted sessions that may still be on the disk."""
-    return [path for (path,) in journal.connection.execute("SELECT file_path FROM file_removals")]
+def name_is_free(journal: Journal, name: str, guild_id: str | None, channel_id: str | None) -> bool:
+    """Return whether no session of a guild or DM channel has this name."""
+    return not journal.db.table("recording_sessions").count_where(
+        "coalesce(guild_id, channel_id, '') = ? AND name_key = ?",
+        (guild_id or channel_id or "", name_key(name)),
+    )
 
 
-def files_removed(journal: Journal, file_paths: list[str]) -> None:
-    """Note that these files are gone."""
-    journal.connection.executemany(
-        "DELETE FROM file_removals WHERE file_path = ?", [(path,) for path in file_paths]
+def _require_free_name(
+    journal: Journal, name: str, guild_id: str | None, channel_id: str | None
+) -> None:
+    if not name_is_free(journal, name, guild_id, channel_id):
+        raise Conflict(
+            f'The name "{name}" is taken (upper and lower case count as the same). '
+            "Choose another one."
+        )
+
+
+def _free_file_path(journal: Journal, stem: str) -> str:
+    """Reserve ``sessions/<stem>.jsonl``; when it is taken, with ``-2``, ``-3``… appended."""
+    for number in itertools.count(1):
+        path = f"sessions/{stem}{f'-{number}' if number > 1 else ''}.jsonl"
+        if not _file_is_known(journal, path) and journal.reserve_file(path):
+            return path
+    raise AssertionError("itertools.count ended")
+
+
+def _file_is_known(journal: Journal, file_path: str) -> bool:
+    """Return whether a session has this file, or one that differs from it in case alone."""
+    return any(
+        journal.db.table(table).count_where("lower(file_path) = lower(?)", (file_path,))
+        for table in ("recording_sessions", "file_removals")
     )
 
 
 def _insert(
     journal: Journal,
+    *,
     name: str,
     guild_id: str | None,
     channel_id: str | None,
@@ -320,7 +346,7 @@ def _insert(
     is_auto: bool = False,
 ) -> str:
     session_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
-    Database(journal.connection).table("recording_sessions").insert(
+    journal.db.table("recording_sessions").insert(
         {
             "id": session_id,
             "name": name,
@@ -339,8 +365,12 @@ def _insert(
     return session_id
 
 
-def _make_room(journal: Journal, channel_id: str, now: datetime) -> None:
-    """Stop the session of auto-recording that runs in a channel; refuse another one."""
+def _update(journal: Journal, session_id: str, **values: str | None) -> None:
+    journal.db.table("recording_sessions").update(session_id, values)
+
+
+def _stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None:
+    """Stop the session of auto-recording that runs in a channel; refuse any other."""
     if channel_id not in journal.running:
         return
     current = running(journal, channel_id)
@@ -356,40 +386,13 @@ def _run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> S
     journal.add_channel(session_id, channel_id)
     raise_watermark(journal, session_id, channel_id, snowflake_at(now))
     _begin_interval(journal, session_id, now)
-    journal.running[channel_id] = journal.open_session(session_id)
+    journal.running[channel_id] = load_open_session(journal.db, session_id)
     return session(journal, session_id)
 
 
-def name_is_free(journal: Journal, name: str, guild_id: str | None, channel_id: str | None) -> bool:
-    """Whether no session of a guild, or of a DM channel, has this name."""
-    taken = journal.connection.execute(
-        "SELECT 1 FROM recording_sessions WHERE coalesce(guild_id, channel_id, '') = ? "
-        "AND name_key = ?",
-        (guild_id or channel_id or "", name_key(name)),
-    ).fetchone()
-    return taken is None
-
-
-def _require_free_name(
-    journal: Journal, name: str, guild_id: str | None, channel_id: str | None
-) -> None:
-    if not name_is_free(journal, name, guild_id, channel_id):
-        raise Conflict(
-            f'The name "{name}" is taken (upper and lower case count as the same). '
-            "Choose another one."
-        )
-
-
-def _set_status(journal: Journal, session_id: str, status: str) -> None:
-    journal.connection.execute(
-        "UPDATE recording_sessions SET status = ? WHERE id = ?", (status, session_id)
-    )
-
-
 def _begin_interval(journal: Journal, session_id: str, now: datetime) -> None:
-    journal.connection.execute(
-        "INSERT INTO session_intervals (session_id, started_at) VALUES (?, ?)",
-        (session_id, now.isoformat()),
+    journal.db.table("session_intervals").insert(
+        {"session_id": session_id, "started_at": now.isoformat()}
     )
 
 

@@ -1,4 +1,4 @@
-"""Tags: moments of a session that somebody marked."""
+"""Tags: marked messages of a session."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from recorder.store.journal import Journal
 from recorder.store.reading import tags_of
 
 
-def add(journal: Journal, session_id: str, tag: str, message_index: int | None) -> Tag:
-    """Mark a message, or the newest one, and give the tag; a second one of a name gets ``-2``.
+def add(journal: Journal, session_id: str, name: str, message_index: int | None) -> Tag:
+    """Tag a message, or the newest one, and return the tag; a taken name gets ``-2``, ``-3``, ….
 
     Raises
     ------
     NotFound
-        The session has no message yet.
+        The session has no such message.
     """
     journal.flush()
     message = journal.connection.execute(
@@ -28,17 +28,22 @@ def add(journal: Journal, session_id: str, tag: str, message_index: int | None) 
     ).fetchone()
     if message is None:
         raise NotFound("There is no message yet that could be tagged.")
-    taken = {known.name for known in tags_of(journal.connection, session_id)}
-    names = itertools.chain([tag], (f"{tag}-{number}" for number in itertools.count(2)))
-    free = next(name for name in names if name not in taken)
-    journal.connection.execute(
-        "INSERT INTO session_tags (session_id, tag, timestamp, message_index) VALUES (?, ?, ?, ?)",
-        (session_id, free, *message),
+    timestamp, message_index = message
+    taken = {tag.name for tag in tags_of(journal.db, session_id)}
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    free = next(candidate for candidate in names if candidate not in taken)
+    journal.db.table("session_tags").insert(
+        {
+            "session_id": session_id,
+            "tag": free,
+            "timestamp": timestamp,
+            "message_index": message_index,
+        }
     )
-    return Tag(free, stored_time(message[0]), message[1])
+    return Tag(free, stored_time(timestamp), message_index)
 
 
-def remove(journal: Journal, session_id: str, tag: str) -> None:
+def remove(journal: Journal, session_id: str, name: str) -> None:
     """Remove a tag; the message stays as it is.
 
     Raises
@@ -46,16 +51,15 @@ def remove(journal: Journal, session_id: str, tag: str) -> None:
     NotFound
         There is no such tag.
     """
-    found = journal.connection.execute(
-        "DELETE FROM session_tags WHERE session_id = ? AND tag = ?",
-        (session_id, clean_text(tag)),
-    )
-    if not found.rowcount:
-        raise NotFound(f'There is no tag "{tag}" in this session. See `record tags`.')
+    tags = journal.db.table("session_tags")
+    where, values = "session_id = ? AND tag = ?", (session_id, clean_text(name))
+    if not tags.count_where(where, values):
+        raise NotFound(f'There is no tag "{name}" in this session. See `record tags`.')
+    tags.delete_where(where, values)
 
 
 def message_index_of(journal: Journal, session_id: str, message_id: int) -> int:
-    """Where a Discord message stands in a session.
+    """Return the index of a Discord message in a session.
 
     Raises
     ------

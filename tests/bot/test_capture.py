@@ -532,4 +532,4 @@ async def test_dm_channels(env: Env, bot: commands.Bot, bob: MemberActor) -> Non
     id = str(bob.user.dm_channel.id)
     assert channel_of(await member.create_dm()) == Channel(id, "DM with bob", None)
     # A DM channel that only came with a message does not tell whose it is.
-    assert places == [Channel(id, "DM with somebody", None)]
+    assert places == [Channel(id, "DM with a user", None)]

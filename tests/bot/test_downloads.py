@@ -20,6 +20,7 @@ from recorder.bot.listening import downloads
 from recorder.bot.listening.downloads import Downloader
 from recorder.errors import DataFolderError
 from recorder.store import attachment_files, attachments
+from recorder.store.attachments import AttachmentCounts as Counts
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 
@@ -120,7 +121,7 @@ async def test_what_is_erased_while_it_comes_in_is_not_kept(folder: Path, cdn: C
         cdn.works()
         assert await downloading == 1
         assert files(folder) == []
-    assert attachments.counts(Reader(folder)) == attachments.Counts(0, 0, 0, 0)
+    assert attachments.count_attachments(Reader(folder)) == Counts(0, 0, 0, 0)
 
 
 def complete(folder: Path) -> str:
@@ -142,7 +143,7 @@ async def test_a_kill_after_the_commit_leaves_the_whole_file(folder: Path) -> No
         await record_one(recorder)
         path = complete(folder)
         key = attachments.key_of(URL)
-        await recorder.call(lambda journal, _: attachments.kept(journal, key, path, len(CONTENT)))
+        await recorder.call(lambda journal: attachments.keep(journal.db, key, path, len(CONTENT)))
     assert files(folder) != [PLACE]
     await reopen(folder)
     assert files(folder) == [PLACE]
@@ -158,8 +159,8 @@ async def test_it_is_given_up_in_the_end(folder: Path) -> None:
             assert [(file.key, file.url) for file in due] == [(key, URL)]
             failed_at = now
             await recorder.call(
-                lambda journal, _, at=now: attachments.failed(  # type: ignore[misc]
-                    journal, key, "no answer", at, for_good=False
+                lambda journal, at=now: attachments.fail(  # type: ignore[misc]
+                    journal.db, key, "no answer", at, for_good=False
                 )
             )
             with reader.connect() as connection:
@@ -171,7 +172,7 @@ async def test_it_is_given_up_in_the_end(folder: Path) -> None:
             now = discord.utils.parse_time(next_at)
             waits.append((now - failed_at).total_seconds() / 60)
     assert waits == [1, 5, 30, 2 * 60, 12 * 60, 24 * 60]
-    assert attachments.counts(reader) == attachments.Counts(kept=0, waiting=0, failed=1, bytes=0)
+    assert attachments.count_attachments(reader) == Counts(kept=0, pending=0, failed=1, bytes=0)
 
 
 @pytest.mark.parametrize(

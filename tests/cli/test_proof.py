@@ -17,6 +17,7 @@ from recorder.record import chain, jsonl
 from recorder.record.chain import Head
 from recorder.store.database import open_for_writing
 from recorder.store.journal import Journal
+from recorder.store.open_session import load_open_session
 from recorder.store.reading import Reader
 
 LINES = 22
@@ -126,8 +127,8 @@ def rewrite_database(folder: Path, lines: Lines) -> None:
             connection.execute(statement)
         genesis = chain.genesis(session.id)
         connection.execute("UPDATE recording_sessions SET head = ?", (genesis,))
-        journal = Journal(connection)
-        opened = journal.open_session(session.id)
+        journal = Journal(connection, lambda path: True)
+        opened = load_open_session(journal.db, session.id)
         for line in lines:
             item = jsonl.decode(line)
             if isinstance(item, Message):

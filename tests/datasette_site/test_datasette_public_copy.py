@@ -77,7 +77,7 @@ async def record(folder: Path) -> None:
             Edit(NOW + timedelta(seconds=21), ROOM, 1004, "the corrected text"),
         ):
             recorder.change(change)
-        await recorder.call(lambda journal, _: opt_out(journal, GUILD, QUITTER, NOW))
+        await recorder.call(lambda journal: opt_out(journal, GUILD, QUITTER, NOW))
         await say("said after opting out", "quitter", QUITTER)
 
 

@@ -12,7 +12,6 @@ from support.soundness import CHANNEL, NOW, assert_sound, said, texts
 from recorder import SessionManager, SessionRecorder
 from recorder.errors import InvalidInput
 from recorder.models import Annotation, Deletion, Edit, Message
-from recorder.recording.projection import Projection
 from recorder.store.journal import Journal
 
 
@@ -122,8 +121,8 @@ def appends(journal: Journal) -> None:
     del journal.running[CHANNEL.id]
 
 
-def ends(error: Exception) -> Callable[[Journal, Projection], None]:
-    def work(journal: Journal, _: Projection) -> None:
+def ends(error: Exception) -> Callable[[Journal], None]:
+    def work(journal: Journal) -> None:
         appends(journal)
         raise error
 
@@ -161,11 +160,11 @@ async def test_what_sqlite_refuses_in_a_call_is_undone(
 ) -> None:
     await manager.start("session", CHANNEL, user_id="5", now=NOW)
 
-    def too_large(journal: Journal, _: Projection) -> None:
+    def too_large(journal: Journal) -> None:
         appends(journal)
         journal.connection.execute("SELECT ?", (1 << 64,))
 
-    def twice(journal: Journal, _: Projection) -> None:
+    def twice(journal: Journal) -> None:
         appends(journal)
         journal.connection.execute("INSERT INTO lines SELECT * FROM lines")
 

@@ -8,6 +8,7 @@ from recorder import Channel, Message, Session, SessionManager, SessionRecorder
 from recorder.models import MessageType, Tag
 from recorder.stats.activity import Activity, activity
 from recorder.stats.session_analyzer import Count, Span
+from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
 NOW = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
@@ -72,8 +73,8 @@ async def test_gaps_and_tags_are_of_the_session(tmp_path: Path) -> None:
     async with SessionRecorder(tmp_path) as recorder:
         await SessionManager(recorder, ZoneInfo("UTC")).tag(session, "found")
 
-        def add_gap(journal: object, _: object) -> None:
-            connection = journal.connection  # type: ignore[attr-defined]
+        def add_gap(journal: Journal) -> None:
+            connection = journal.connection
             connection.execute(
                 "INSERT INTO session_gaps (session_id, started_at, reason) VALUES (?, ?, ?)",
                 (session.id, (NOW - 5 * MINUTE).isoformat(), "restart"),

@@ -61,9 +61,9 @@ class Answering(commands.Cog):
             self,
             self.recorder,
             self.auto_recorder,
-            on_attachments=self.downloader.wake,
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
+        self.recorder.on_downloads_due = self.downloader.wake
         self._private = WeakSet[Context]()
 
     @commands.hybrid_group(name="record", fallback="help", invoke_without_command=True)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Commands for everybody who is recorded: optout, optin, privacy."""
+"""Commands for recorded users: optout, optin, privacy."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ from recorder.store import consent
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
 class ConsentCommands(Answering):
-    """Decide about what is recorded of oneself."""
+    """Opt out of being recorded, and see what is recorded of oneself."""
 
     @Answering.record.command()  # type: ignore[arg-type]
     async def optout(self, context: Context) -> None:
         """Have nothing of what you say recorded here, from now on."""
-        place_id, user_id = _place_id(context), str(context.author.id)
-        now = context.message.created_at
-        changed = await self.recorder.call(
-            lambda journal, _: consent.opt_out(journal, place_id, user_id, now)
+        changed = await self.manager.opt_out(
+            _scope_id(context), str(context.author.id), now=context.message.created_at
         )
         await self.say(context, replies.opted_out(changed, prefix_of(context)), ephemeral=True)
 
     @Answering.record.command()  # type: ignore[arg-type]
     async def optin(self, context: Context) -> None:
         """Have what you say recorded here again."""
-        place_id, user_id = _place_id(context), str(context.author.id)
-        changed = await self.recorder.call(
-            lambda journal, _: consent.opt_in(journal, place_id, user_id)
-        )
+        changed = await self.manager.opt_in(_scope_id(context), str(context.author.id))
         await self.say(context, replies.opted_in(changed, prefix_of(context)), ephemeral=True)
 
     @Answering.record.command()  # type: ignore[arg-type]
@@ -38,14 +33,16 @@ class ConsentCommands(Answering):
         await self.answer_privately(context, replies.PRIVACY_BY_DIRECT_MESSAGE)
         user_id, reader = str(context.author.id), self.manager.reader
         sessions = await self.readable_sessions(context)
-        kept = await asyncio.to_thread(consent.kept_of, reader, user_id, sessions)
-        since = await asyncio.to_thread(consent.has_opted_out, reader, _place_id(context), user_id)
+        recorded = await asyncio.to_thread(consent.recorded_of, reader, user_id, sessions)
+        since = await asyncio.to_thread(
+            consent.opted_out_since, reader, _scope_id(context), user_id
+        )
         await self.say(
             context,
-            replies.privacy(kept, since, user_id, self.settings.contact, prefix_of(context)),
+            replies.privacy(recorded, since, user_id, self.settings.contact, prefix_of(context)),
         )
 
 
-def _place_id(context: Context) -> str:
-    """Where somebody decides for: the guild, or the DM channel."""
+def _scope_id(context: Context) -> str:
+    """Return the id of the guild, or of the DM channel, that an opt-out holds for."""
     return str(context.guild.id if context.guild else context.channel.id)

@@ -99,7 +99,7 @@ class RecordingCommands(Answering):
         place = self._place(context, where)
         now = context.message.created_at
         if switch.lower() == "status":
-            on = self.auto_recorder.place_of(context.channel)
+            on = self.auto_recorder.recording_of(context.channel)
             await self.say(context, replies.auto_status(on, context.guild is not None))
         elif switch.lower() == "on":
             _require_voice(context)
@@ -107,7 +107,7 @@ class RecordingCommands(Answering):
             await self.say(context, replies.AUTO_ON)
             self.auto_recorder.begin(context.channel, now)
         elif switch.lower() == "off":
-            known = self.auto_recorder.place_of(context.channel)
+            known = self.auto_recorder.recording_of(context.channel)
             if known is None or (known.place_id != place.place_id):
                 raise Conflict(replies.auto_not_on(known, where))
             await self.auto_recorder.switch(place, False, now)

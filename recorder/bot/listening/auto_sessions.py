@@ -1,4 +1,4 @@
-"""Auto-recording: a session a day in the channels, or guilds, where it is on."""
+"""Auto-recording: a session a day in each channel, or guild, where it is on."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from recorder.recording.session_manager import SessionManager
 log = logging.getLogger(__name__)
 
 Announce = Callable[[discord.abc.Messageable, str], Awaitable[None]]
-Place: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
+AnyChannel: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
 
 
 class AutoRecorder:
-    """Begins the session of the day: with the first message, and at midnight.
+    """Starts the session of the day: with its first message, and at midnight.
 
     Parameters
     ----------
     announce
-        Tells a channel that it is being recorded.
+        Sends a notice to a channel.
     """
 
     def __init__(
@@ -39,60 +39,60 @@ class AutoRecorder:
         self._bot = bot
         self._manager = manager
         self._announce = announce
-        self._places: dict[str, AutoRecording] = {}
+        self._recordings: dict[str, AutoRecording] = {}
         self._announcing: set[asyncio.Task[None]] = set()
         self._timezone = timezone
-        self._days: asyncio.Task[None] | None = None
+        self._midnights: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Go on where it was on before."""
-        places = await asyncio.to_thread(self._manager.reader.auto_places)
-        self._places = {place.place_id: place for place in places}
-        self._days = asyncio.create_task(self._each_midnight())
+        """Continue in the channels and guilds where it is on."""
+        recordings = await asyncio.to_thread(self._manager.reader.auto_recordings)
+        self._recordings = {recording.place_id: recording for recording in recordings}
+        self._midnights = asyncio.create_task(self._each_midnight())
 
     def close(self) -> None:
-        """Begin no further sessions."""
-        if self._days is not None:
-            self._days.cancel()
+        """Start no further sessions."""
+        if self._midnights is not None:
+            self._midnights.cancel()
 
-    async def switch(self, place: AutoRecording, on: bool, now: datetime) -> None:
+    async def switch(self, recording: AutoRecording, on: bool, now: datetime) -> None:
         """Switch it on or off in a channel or a guild."""
-        await self._manager.switch_auto(place, on, now=now)
+        await self._manager.switch_auto(recording, on, now=now)
         if on:
-            self._places[place.place_id] = place
+            self._recordings[recording.place_id] = recording
         else:
-            self._places.pop(place.place_id, None)
+            self._recordings.pop(recording.place_id, None)
 
-    def place_of(self, channel: Place) -> AutoRecording | None:
-        """What switched it on for a channel: the channel itself, its parent, or the guild."""
-        if not self._places:
+    def recording_of(self, channel: AnyChannel) -> AutoRecording | None:
+        """Return the auto-recording that covers a channel: its own, its parent's or the guild's."""
+        if not self._recordings:
             return None
         channel = _recorded_channel(channel)
         guild = channel.guild
-        return self._places.get(str(channel.id)) or (
-            self._places.get(str(guild.id)) if guild else None
+        return self._recordings.get(str(channel.id)) or (
+            self._recordings.get(str(guild.id)) if guild else None
         )
 
-    def begin(self, channel: Place, now: datetime) -> None:
-        """Begin the session of the day before anything else is awaited, and announce it."""
-        channel, place = _recorded_channel(channel), self.place_of(channel)
-        if place is None or not _may_speak(channel):
+    def begin(self, channel: AnyChannel, now: datetime) -> None:
+        """Start the session of the day before anything else is awaited, and announce it."""
+        channel, recording = _recorded_channel(channel), self.recording_of(channel)
+        if recording is None or not _may_send(channel):
             return
-        beginning = self._manager.begin_auto(channel_of(channel), place.user_id, now=now)
-        task = asyncio.create_task(self._tell(channel, beginning, now))
+        starting = self._manager.begin_auto(channel_of(channel), recording.user_id, now=now)
+        task = asyncio.create_task(self._announce_start(channel, starting, now))
         self._announcing.add(task)
         task.add_done_callback(self._announcing.discard)
 
-    async def _tell(
+    async def _announce_start(
         self,
         channel: discord.abc.MessageableChannel,
-        beginning: Awaitable[Session | None],
+        starting: Awaitable[Session | None],
         now: datetime,
     ) -> None:
         try:
-            session = await beginning
+            session = await starting
         except RecorderError as error:
-            log.error("Auto-recording of channel %d did not begin: %s", channel.id, error)
+            log.error("Auto-recording of channel %d did not start: %s", channel.id, error)
             return
         if session is not None:
             await self._announce(channel, replies.auto_begun(session, now))
@@ -106,7 +106,7 @@ class AutoRecorder:
             await self._new_day()
 
     async def _new_day(self) -> None:
-        """End the sessions of yesterday and begin those of today."""
+        """Stop the sessions of yesterday and start those of today."""
         now = discord.utils.utcnow()
         sessions = await asyncio.to_thread(self._manager.reader.running_auto)
         for session in sessions:
@@ -115,14 +115,14 @@ class AutoRecorder:
                 self.begin(channel, now)
 
 
-def _recorded_channel(channel: Place) -> discord.abc.MessageableChannel:
-    """A public thread is recorded with its channel."""
+def _recorded_channel(channel: AnyChannel) -> discord.abc.MessageableChannel:
+    """Return the channel of the session: a public thread is recorded with its parent."""
     if isinstance(channel, discord.Thread) and not channel.is_private() and channel.parent:
         return channel.parent  # type: ignore[return-value]
     return channel  # type: ignore[return-value]
 
 
-def _may_speak(channel: discord.abc.MessageableChannel) -> bool:
-    """Nothing is recorded where nobody can be told of it."""
+def _may_send(channel: discord.abc.MessageableChannel) -> bool:
+    """Return whether the bot may announce a recording in a channel."""
     guild = channel.guild
     return guild is None or channel.permissions_for(guild.me).send_messages

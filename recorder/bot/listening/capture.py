@@ -1,6 +1,6 @@
-"""From discord.py's objects to ours: a message as it is when it arrives.
+"""Convert discord.py's messages into those of the recorder.
 
-It runs in the gateway listener before anything is awaited: no lookup leaves the cache.
+It runs in the gateway listeners before anything is awaited: every lookup is in the cache.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ORDINARY = frozenset(
 
 
 def capture(message: discord.Message) -> Message:
-    """The message as people see it now, apart from discord.py's objects, which change.
+    """Return a message in its present state, independent of discord.py's mutable objects.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def capture(message: discord.Message) -> Message:
 
 
 def _is_text_alone(message: discord.Message) -> bool:
-    """Whether there is nothing beside the text, as with most messages."""
+    """Return whether a message consists of its text alone, as most messages do."""
     return not (
         message.type is not discord.MessageType.default
         or message.attachments
@@ -77,7 +77,7 @@ def _is_text_alone(message: discord.Message) -> bool:
 
 
 def emoji_name(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
-    """The character itself; of a custom one its name between colons."""
+    """Return the character itself, or the name of a custom emoji between colons."""
     if isinstance(emoji, str):
         return emoji
     if isinstance(emoji, discord.PartialEmoji) and emoji.is_unicode_emoji():
@@ -86,11 +86,11 @@ def emoji_name(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
 
 
 def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
-    """Where a session is recorded; a DM channel belongs to no guild."""
+    """Return the channel of a session; a DM channel belongs to no guild."""
     guild = channel.guild
     name = getattr(channel, "name", None)
     if name is None and guild is None:
-        name = f"DM with {getattr(channel, 'recipient', None) or 'somebody'}"
+        name = f"DM with {getattr(channel, 'recipient', None) or 'a user'}"
     return Channel(str(channel.id), name or str(channel.id), str(guild.id) if guild else None)
 
 
@@ -101,34 +101,34 @@ def _type(message: discord.Message) -> MessageType:
 
 
 def _shown(message: discord.Message) -> discord.Message:
-    """What a thread begins with stands in the message that it was started from."""
+    """Return the source of a thread starter message, any other message itself."""
     source = message.reference.resolved if message.reference else None
     starts_thread = message.type is discord.MessageType.thread_starter_message
     return source if starts_thread and isinstance(source, discord.Message) else message
 
 
 def _system_text(message: discord.Message) -> str:
-    """Discord's own words for what happened, as its client shows them."""
+    """Return the text that Discord's client shows for a system message."""
     try:
         text = message.system_content
     except (AttributeError, LookupError, ValueError):
-        text = ""  # discord.py counts on parts of the event that Discord may leave out
+        text = ""  # discord.py relies on parts of the event that Discord may leave out
     return text or message.content or message.type.name.replace("_", " ")
 
 
 def _parent_id(channel: discord.abc.MessageableChannel) -> str | None:
-    """Private threads are recorded only where a session was started in them."""
+    """Return the channel of a public thread; private threads have sessions of their own."""
     if isinstance(channel, discord.Thread) and not channel.is_private():
         return str(channel.parent_id)
     return None
 
 
 def _before(message: discord.Message) -> dict[str, Json]:
-    """What stands before the mentions: who speaks, and to whom."""
+    """Return the keys before the mentions: the author's names and the reply."""
     extra: dict[str, Json] = {}
     if message.author.display_name != message.author.name:
         extra["display_name"] = message.author.display_name
-    # What answers a slash command comes through a webhook of the bot's own.
+    # Answers to slash commands come through a webhook of the bot itself.
     if message.webhook_id and message.webhook_id != message.application_id:
         extra["webhook_id"] = str(message.webhook_id)
     reference = message.reference
@@ -138,7 +138,7 @@ def _before(message: discord.Message) -> dict[str, Json]:
 
 
 def _seen(shown: discord.Message | discord.MessageSnapshot) -> dict[str, Json]:
-    """What a message shows beside its text."""
+    """Return the visible parts of a message other than its text."""
     extra: dict[str, Json] = {}
     if shown.attachments:
         extra["files"] = [_file(attachment) for attachment in shown.attachments]
@@ -157,7 +157,7 @@ def _seen(shown: discord.Message | discord.MessageSnapshot) -> dict[str, Json]:
 
 
 def _after(message: discord.Message, content: str) -> dict[str, Json]:
-    """What happened, and whether the message has been edited before."""
+    """Return the event of a system message, and the state of pins, reactions and edits."""
     extra: dict[str, Json] = {}
     if message.type not in _ORDINARY:
         extra["event"] = message.type.name
@@ -186,7 +186,7 @@ def _file(attachment: discord.Attachment) -> Json:
 
 
 def _component_texts(components: Sequence[Any]) -> Iterator[str]:
-    """The texts of a layout, from top to bottom."""
+    """Yield the texts of a layout, from top to bottom."""
     for component in components:
         if isinstance(component, discord.TextDisplay):
             yield component.content
@@ -217,7 +217,7 @@ def _forwarded(snapshot: discord.MessageSnapshot) -> Json:
 
 
 def _mentions(message: discord.Message, shown: discord.Message, text: str) -> dict[str, Json]:
-    """The names that people see for the raw tokens in `text`."""
+    """Return the visible names of the raw mentions in `text`."""
     names: dict[str, Json] = {}
     if "<" in text:
         for token in MENTION.finditer(text):

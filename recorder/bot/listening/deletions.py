@@ -1,4 +1,4 @@
-"""Erasing what is deleted in Discord, where the settings say so."""
+"""Erase messages that are deleted in Discord, with RECORDER_ON_DELETE=erase."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recorder.errors import RecorderError, StorageError
 from recorder.models import Deletion
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store.erasure import unfinished
+from recorder.store.erasure import is_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _SCRUB_EVERY = 3600.0  # seconds
 
 
 class DeletionEraser:
-    """Erases deleted messages at once, and every hour what may be left in free space."""
+    """Erases deleted messages at once, and clears the free space of the database every hour."""
 
     def __init__(self, recorder: SessionRecorder, manager: SessionManager) -> None:
         self._recorder = recorder
@@ -29,16 +29,16 @@ class DeletionEraser:
         self._scrubbing: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Scrub from time to time."""
+        """Start the hourly task."""
         self._scrubbing = asyncio.create_task(self._scrub_every_hour())
 
     def close(self) -> None:
-        """Leave the rest for the next start, which scrubs too."""
+        """End the hourly task; the next start of the recorder scrubs too."""
         if self._scrubbing is not None:
             self._scrubbing.cancel()
 
     def erase(self, deletions: Sequence[Deletion]) -> None:
-        """Record deletions and erase the messages; it takes its place among them at once."""
+        """Record deletions and erase the messages; their order is fixed at once."""
         try:
             erasing = self._manager.erase_deleted(deletions, now=discord.utils.utcnow())
         except StorageError:
@@ -58,11 +58,7 @@ class DeletionEraser:
         while True:
             await asyncio.sleep(_SCRUB_EVERY)
             try:
-                if await asyncio.to_thread(self._is_due):
+                if await asyncio.to_thread(is_unfinished, self._manager.reader):
                     await self._recorder.scrub()
             except StorageError as error:
-                log.error("What was erased may be left in the database's free space: %s", error)
-
-    def _is_due(self) -> bool:
-        with self._manager.reader.connect() as connection:
-            return bool(unfinished(connection))
+                log.error("Erased content may be left in the database's free space: %s", error)

@@ -1,8 +1,8 @@
-"""Filling gaps: what was said while nobody listened is fetched from the channels' history.
+"""Backfill: fetch messages that were missed from the history of their channels.
 
-For each channel of a session a watermark says up to where its history is known without holes.
-Fetching begins a little before it, and the watermark moves with each page that is committed:
-so a crash in the middle, or a message that came out of order, leaves no hole either.
+A watermark for each channel of a session is the id up to which its history is complete.
+Fetching starts a little before it, and it moves with each committed page, so that neither a
+crash nor a message out of order leaves a hole.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from recorder.errors import NotFound, StorageError
 from recorder.formatting import gap_outcome
 from recorder.models import Interval, Message, Session
 from recorder.record.snowflake import snowflake_at, snowflake_before
+from recorder.recording.gap_log import GapLog
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import gaps
 from recorder.store.reading import Reader
 
 log = logging.getLogger(__name__)
@@ -40,21 +40,21 @@ _PROGRESS_EVERY = 1_000
 
 
 class GapFiller:
-    """Compares running sessions with their channels' history, and fetches what they lack.
+    """Compares running sessions with the history of their channels, and fetches missed messages.
 
-    It does so when the bot is ready, when its connection was lost, and every hour.
+    It does so when the bot is ready, after a lost connection, and every hour.
 
     Parameters
     ----------
     listener
-        Knows which messages are not recorded.
+        Decides which messages are not recorded.
     announce
-        Tells a channel what was fetched.
+        Sends a notice to a channel.
 
     Attributes
     ----------
     fetching
-        What compares and fetches at the moment.
+        The running tasks.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class GapFiller:
         announce: Announce,
     ) -> None:
         self._bot = bot
-        self._recorder = recorder
+        self._gap_log = GapLog(recorder)
         self._reader = Reader(recorder.folder)
         self._listener = listener
         self._announce = announce
@@ -75,34 +75,34 @@ class GapFiller:
         self.fetching: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Note what was missed since the last run, and fetch it as soon as the bot is ready."""
-        await self._recorder.call(lambda journal, _: gaps.begin(journal, "crash", None))
+        """Begin a gap after a crash, and fill gaps as soon as the bot is ready."""
+        await self._gap_log.begin("crash", None)
         self._hourly = asyncio.create_task(self._each_hour())
         if self._bot.is_ready():
-            await self.hear_ready()
+            await self.on_ready()
 
     async def close(self) -> None:
-        """Note that nobody listens from now on."""
+        """Begin a gap, since no messages are received from now on."""
         for task in (self._hourly, *self.fetching):
             if task is not None:
                 task.cancel()
         now = discord.utils.utcnow()
         try:
-            await self._recorder.call(lambda journal, _: gaps.begin(journal, "restart", now))
+            await self._gap_log.begin("restart", now)
         except StorageError as error:
-            log.error("The end of the recording could not be noted: %s", error)
+            log.error("The beginning of a gap could not be recorded: %s", error)
 
-    async def hear_disconnect(self) -> None:
-        """Remember since when nobody listens."""
+    async def on_disconnect(self) -> None:
+        """Remember when the connection was lost."""
         self._lost_at = self._lost_at or discord.utils.utcnow()
 
-    async def hear_ready(self) -> None:
-        """Fetch what was said before; a connection that was lost for good left a gap."""
+    async def on_ready(self) -> None:
+        """Fill gaps; a connection that was lost for good is one."""
         lost_at, self._lost_at = self._lost_at, None
         self._run(self._return(lost_at))
 
-    async def hear_resumed(self) -> None:
-        """Discord sent again what was missed; look whether that is so."""
+    async def on_resumed(self) -> None:
+        """Compare the history, though Discord has sent missed events again."""
         self._lost_at = None
         self._run(self.sweep(_OVERLAP))
 
@@ -112,19 +112,17 @@ class GapFiller:
             for session in await asyncio.to_thread(self._reader.running_sessions):
                 try:
                     await self._fill(session, overlap)
-                except NotFound:  # it was deleted meanwhile
+                except NotFound:  # it was deleted in the meantime
                     continue
                 except StorageError as error:
-                    log.error("What was missed was not recorded: %s", error)
+                    log.error("Missed messages were not recorded: %s", error)
                     return
 
     async def _return(self, lost_at: datetime | None) -> None:
         now = discord.utils.utcnow()
         if lost_at is not None:
-            await self._recorder.call(
-                lambda journal, _: gaps.begin(journal, "connection lost", lost_at)
-            )
-        await self._recorder.call(lambda journal, _: gaps.end(journal, now))
+            await self._gap_log.begin("connection lost", lost_at)
+        await self._gap_log.end(now)
         await self.sweep(_OVERLAP_AFTER_ABSENCE)
 
     async def _each_hour(self) -> None:
@@ -134,45 +132,43 @@ class GapFiller:
                 self._run(self.sweep(_OVERLAP))
 
     async def _fill(self, session: Session, overlap: timedelta) -> None:
-        """Fetch what a session lacks from its channel and the channel's public threads."""
-        told, intervals, watermarks = await asyncio.to_thread(
+        """Fetch the missed messages of a session from its channel and its public threads."""
+        known_gaps, intervals, watermarks = await asyncio.to_thread(
             lambda: (
                 self._reader.gaps(session),
                 self._reader.intervals(session),
                 self._reader.watermarks(session),
             )
         )
-        outside, problem = list[datetime](), None
+        unexpected, problem = list[datetime](), None
         try:
             channel = await self._channel(session)
-            if not _may_read_history(channel):  # Discord would answer that there is nothing
+            if not _may_read_history(channel):  # Discord would answer with an empty page
                 raise _Unreadable
             own = watermarks.get(str(channel.id)) or snowflake_at(session.started_at)
             for place in [channel, *[thread async for thread in _threads(channel, own)]]:
                 known = watermarks.get(str(place.id)) or own
                 after = discord.Object(snowflake_before(known, overlap))
                 async for page in _pages(place, after):
-                    outside += await self._take_in(session, place, page, intervals)
+                    unexpected += await self._fill_page(session, place, page, intervals)
         except (discord.Forbidden, _Unreadable):
             problem = "the channel's history may not be read"
         except discord.NotFound:
             problem = "the channel is gone"
         except (TimeoutError, aiohttp.ClientError, discord.HTTPException, OSError) as error:
             problem = f"Discord could not be asked ({error or 'too slow'})"
-        await self._recorder.call(
-            lambda journal, _: gaps.close(journal, session.id, outside, problem)
-        )
-        gaps_now = await asyncio.to_thread(self._reader.gaps, session)
-        news = [gap for gap in gaps_now if gap not in told]
-        for gap in news:
+        await self._gap_log.close(session, unexpected, problem)
+        gaps = await asyncio.to_thread(self._reader.gaps, session)
+        new_gaps = [gap for gap in gaps if gap not in known_gaps]
+        for gap in new_gaps:
             level = logging.WARNING if gap.problem else logging.INFO
             log.log(level, "%s: a gap %s", session.name, gap_outcome(gap))
-        if any(gap.fetched or gap.problem for gap in news):
-            place_to_tell = self._bot.get_channel(int(session.channel_id or 0))
-            if isinstance(place_to_tell, discord.abc.Messageable):
-                await self._announce(place_to_tell, replies.was_away(news))
+        if any(gap.fetched or gap.problem for gap in new_gaps):
+            notified = self._bot.get_channel(int(session.channel_id or 0))
+            if isinstance(notified, discord.abc.Messageable):
+                await self._announce(notified, replies.was_away(new_gaps))
 
-    async def _take_in(
+    async def _fill_page(
         self,
         session: Session,
         place: discord.abc.MessageableChannel,
@@ -180,21 +176,18 @@ class GapFiller:
         intervals: Sequence[Interval],
     ) -> list[datetime]:
         """Record a page of the history, and move the watermark."""
-        found: list[Message] = []
+        missed: list[Message] = []
         for message in page:
             if _was_recording(intervals, message.created_at) and not (
                 message.flags.loading or await self._listener.is_left_out(message)
             ):
-                found.append(from_history(message))
-        newest, channel_id = page[-1].id, str(place.id)
-        return await self._recorder.call(
-            lambda journal, _: gaps.fill(journal, session.id, channel_id, found, newest)
-        )
+                missed.append(from_history(message))
+        return await self._gap_log.fill(session, str(place.id), missed, watermark=page[-1].id)
 
     async def _channel(self, session: Session) -> discord.abc.MessageableChannel:
         channel_id = int(session.channel_id or 0)
-        found = self._bot.get_channel(channel_id) or await self._bot.fetch_channel(channel_id)
-        return cast("discord.abc.MessageableChannel", found)  # others have no sessions
+        channel = self._bot.get_channel(channel_id) or await self._bot.fetch_channel(channel_id)
+        return cast("discord.abc.MessageableChannel", channel)  # others have no sessions
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -204,7 +197,7 @@ class GapFiller:
     def _done(self, task: asyncio.Task[None]) -> None:
         self.fetching.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("What was missed could not be fetched", exc_info=error)
+            log.error("Missed messages could not be fetched", exc_info=error)
 
 
 class _Unreadable(Exception):
@@ -219,7 +212,7 @@ def _may_read_history(channel: discord.abc.MessageableChannel) -> bool:
 async def _pages(
     place: discord.abc.MessageableChannel, after: discord.Object
 ) -> AsyncIterator[list[discord.Message]]:
-    """The history after an id, the oldest first; discord.py keeps to the rate limits."""
+    """Yield the history after an id, the oldest message first, in pages."""
     page: list[discord.Message] = []
     count = 0
     async for message in place.history(limit=None, after=after, oldest_first=True):
@@ -237,7 +230,7 @@ async def _pages(
 async def _threads(
     channel: discord.abc.MessageableChannel, since: int
 ) -> AsyncIterator[discord.Thread]:
-    """The public threads that something may have been said in after an id."""
+    """Yield the public threads that may have messages after an id."""
     if not isinstance(channel, discord.TextChannel):
         return
     for thread in channel.threads:

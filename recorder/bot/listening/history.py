@@ -1,4 +1,4 @@
-"""What was said in a channel before its recording began."""
+"""Messages of a channel from before its recording started."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ async def earlier_messages(
     leave_out: Callable[[discord.Message], Awaitable[bool]],
     now: datetime,
 ) -> list[Message]:
-    """The messages from `since` on, each marked as taken from the history.
+    """Return the messages from `since` on, each marked as taken from the history.
 
     Parameters
     ----------
     since
-        A span such as ``2h`` or ``1d 12h``, a message's link, or its id.
+        A time span such as ``2h`` or ``1d 12h``, the link of a message, or its id.
     leave_out
-        Whether a message is not to be recorded.
+        Returns whether a message is not to be recorded.
 
     Raises
     ------
     InvalidInput
-        `since` is not understood, of another channel, or too long ago.
+        `since` is malformed, of another channel, or too long ago.
     """
     after = _start(since, channel.id, now)
-    found: list[Message] = []
+    messages: list[Message] = []
     async for message in channel.history(
         limit=_MOST, after=after, before=before, oldest_first=True
     ):
         if not await leave_out(message):
-            found.append(from_history(message))
-    if len(found) >= _MOST:
+            messages.append(from_history(message))
+    if len(messages) >= _MOST:
         raise InvalidInput(
             f"There are more than {_MOST:,} messages since then. Choose a later moment."
         )
-    return found
+    return messages
 
 
 def from_history(message: discord.Message) -> Message:
-    """A message that was not heard when it was said."""
+    """Return a message that was fetched from the history of its channel."""
     captured = capture(message)
     return replace(captured, extra={**captured.extra, "source": "history"})
 
 
 def _start(since: str, channel_id: int, now: datetime) -> discord.Object:
-    """What the history is asked for after."""
+    """Return the id after which the history is read."""
     since = since.strip()
     if link := _LINK.fullmatch(since):
         if int(link[1]) != channel_id:

@@ -1,4 +1,4 @@
-"""What is recorded: every message of a channel with a running session, but not our own talk."""
+"""Gateway listeners: record messages and their changes, but not the bot's own commands."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _REMEMBERED = 1_000
 
 
 class Recent(Generic[T]):
-    """The last thousand of something."""
+    """The thousand newest items of a collection."""
 
     def __init__(self) -> None:
         self._items: OrderedDict[T, None] = OrderedDict()
 
     def add(self, item: T) -> None:
-        """Remember `item`, and forget the oldest when there are too many."""
+        """Add `item`, and drop the oldest one beyond the limit."""
         self._items[item] = None
         if len(self._items) > _REMEMBERED:
             self._items.popitem(last=False)
 
     def take(self, item: T) -> bool:
-        """Whether `item` is remembered; it is no more."""
+        """Remove `item`, and return whether it was there."""
         return self._items.pop(item, self) is None
 
     def __contains__(self, item: T) -> bool:
@@ -46,16 +46,14 @@ class Recent(Generic[T]):
 
 
 class Listener:
-    """Gives messages to the recorder, and knows which ones are commands and their answers.
+    """Passes messages to the recorder, except the commands of a cog and their answers.
 
     Parameters
     ----------
     cog
-        Whose commands are left out.
-    on_attachments
-        Told when a message with files was recorded.
+        Its commands are not recorded.
     on_deletion
-        Given deletions in place of their being recorded alone.
+        Called with deletions, which are recorded without it otherwise.
     """
 
     def __init__(
@@ -65,51 +63,49 @@ class Listener:
         recorder: SessionRecorder,
         auto_recorder: AutoRecorder,
         *,
-        on_attachments: Callable[[], None],
         on_deletion: Callable[[Sequence[Deletion]], None] | None,
     ) -> None:
         self._bot = bot
         self._cog = cog
         self._recorder = recorder
         self._auto_recorder = auto_recorder
-        self._on_attachments = on_attachments
         self._on_deletion = on_deletion
         self._interactions = Recent[int]()
         self._replies = Recent[tuple[int, str]]()
         self._thinking = Recent[int]()
 
     def leave_out_interaction(self, interaction: discord.Interaction) -> None:
-        """Leave out what answers this call of one of our commands."""
+        """Do not record the answer to a slash command."""
         self._interactions.add(interaction.id)
 
     def leave_out_reply(self, channel_id: int, content: str) -> None:
-        """Leave out a message that we are about to send."""
+        """Do not record a message that is about to be sent."""
         self._replies.add((channel_id, content.strip()))
 
-    async def hear(self, message: discord.Message) -> None:
-        """Record a message, unless it is one of our commands or an answer to one."""
-        heard = self._listens_to(message.channel)
-        if not heard and self._auto_recorder.place_of(message.channel) is None:
+    async def on_message(self, message: discord.Message) -> None:
+        """Record a message, unless it is one of the recorder's commands or an answer to one."""
+        is_recorded = self._listens_to(message.channel)
+        if not is_recorded and self._auto_recorder.recording_of(message.channel) is None:
             return
         if self._is_own_talk(message):
             return
-        if message.flags.loading:  # "is thinking…": the answer comes as an edit
+        if message.flags.loading:  # "is thinking…": the answer arrives as an edit
             self._thinking.add(message.id)
-        # Only what may be a command is looked at closer: a host's prefix may have to be waited for.
+        # Only a possible command is parsed: the prefix of a host bot may be a coroutine.
         elif "record" not in message.content.lower() or not await self._is_command(message):
-            if not heard:
+            if not is_recorded:
                 self._auto_recorder.begin(message.channel, message.created_at)
             await self._record(message)
 
     async def is_left_out(self, message: discord.Message) -> bool:
-        """Whether a message of the history is one of our commands or an answer to one."""
+        """Return whether a message of the history is one of the recorder's commands or answers."""
         own = self._bot.user is not None and message.author.id == self._bot.user.id
         if own and message.content.startswith(replies.OPENINGS):
             return True
         return "record" in message.content.lower() and await self._is_command(message)
 
-    async def hear_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Record the answer of a bot that was thinking, or that a message was edited."""
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Record an edit, or the answer of a bot that was thinking."""
         message = payload.message
         if payload.message_id in self._thinking:
             if not message.flags.loading:
@@ -119,12 +115,12 @@ class Listener:
             edited_at = message.edited_at or discord.utils.utcnow()
             self._change(edit_of(capture(message), edited_at))
 
-    async def hear_deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Record that a message was deleted."""
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Record the deletion of a message."""
         self._deleted(payload.channel_id, (payload.message_id,))
 
-    async def hear_deletions(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Record that messages were deleted together."""
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Record the deletion of several messages."""
         self._deleted(payload.channel_id, sorted(payload.message_ids))
 
     def _deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
@@ -138,8 +134,8 @@ class Listener:
         for deletion in deletions:
             self._change(deletion)
 
-    async def hear_reaction(self, payload: discord.RawReactionActionEvent) -> None:
-        """Record that somebody reacted to a message, or took it back."""
+    async def on_raw_reaction(self, payload: discord.RawReactionActionEvent) -> None:
+        """Record a reaction that was added or removed."""
         if self._recorder.holds(str(payload.channel_id)):
             self._change(
                 Reaction(
@@ -152,10 +148,10 @@ class Listener:
                 )
             )
 
-    async def hear_clearing(
+    async def on_raw_reaction_clear(
         self, payload: discord.RawReactionClearEvent | discord.RawReactionClearEmojiEvent
     ) -> None:
-        """Record that the reactions to a message were removed: all, or those with an emoji."""
+        """Record that all reactions to a message, or those with one emoji, were removed."""
         if self._recorder.holds(str(payload.channel_id)):
             emoji = getattr(payload, "emoji", None)
             self._change(
@@ -177,8 +173,6 @@ class Listener:
     async def _record(self, message: discord.Message) -> None:
         try:
             await self._recorder.enqueue(capture(message))
-            if message.attachments:
-                self._on_attachments()
         except StorageError:
             log.error("Message %d was not recorded: recording has stopped.", message.id)
 

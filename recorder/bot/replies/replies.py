@@ -13,7 +13,7 @@ from discord.ext import commands
 from recorder.bot.replies.escaping import one_line, plain
 from recorder.formatting import duration, gap_outcome, plural, reactions, relative_day, size
 from recorder.models import AutoRecording, Gap, RecordedMessage, Session, Tag
-from recorder.store.consent import Kept
+from recorder.store.consent import RecordedOfUser
 
 SESSIONS_A_PAGE = 10
 MESSAGES_A_PAGE = 5
@@ -139,7 +139,7 @@ def opted_in(changed: bool, prefix: str) -> str:
 
 
 def privacy(
-    kept: Kept, since: datetime | None, user_id: str, contact: str | None, prefix: str
+    kept: RecordedOfUser, since: datetime | None, user_id: str, contact: str | None, prefix: str
 ) -> str:
     """What is kept of somebody, where, and how to have it erased."""
     messages = plural(kept.messages, "message")

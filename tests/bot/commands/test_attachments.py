@@ -11,7 +11,7 @@ from support.cdn import Cdn, serving
 from support.world import World
 
 from recorder.store import attachments
-from recorder.store.attachments import Counts
+from recorder.store.attachments import AttachmentCounts as Counts
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 
@@ -67,7 +67,7 @@ def kept(world: World) -> dict[str, bytes]:
 
 
 def counts(world: World) -> Counts:
-    return attachments.counts(Reader(world.data))
+    return attachments.count_attachments(Reader(world.data))
 
 
 def place(content: bytes, suffix: str) -> str:
@@ -82,7 +82,7 @@ async def test_files_are_kept_once_and_exports_say_where(world: World, cdn: Cdn)
     assert kept(world) == {place(PICTURE, ".png"): PICTURE, place(b"archive", ".gz"): b"archive"}
     for path in (world.data / "attachments").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
-    assert counts(world) == Counts(kept=3, waiting=0, failed=0, bytes=len(PICTURE + b"archive"))
+    assert counts(world) == Counts(kept=3, pending=0, failed=0, bytes=len(PICTURE + b"archive"))
     for format in ("txt", "md", "json"):
         await world.say(f"!record export files {format}")
         text = (await world.channel.history()[-1].attachments[0].read()).decode()
@@ -96,7 +96,10 @@ async def test_what_fails_is_written_down_and_tried_again(world: World, cdn: Cdn
     await world.say("!record start failing")
     cdn.status = 503
     await attach(world, ("a.png", PICTURE))
-    assert (kept(world), counts(world)) == ({}, Counts(kept=0, waiting=1, failed=0, bytes=0))
+    assert (kept(world), counts(world)) == (
+        {},
+        Counts(kept=0, pending=1, failed=0, bytes=0),
+    )
     cdn.works()
     assert await world.cog.downloader.download_due() == 0, "not before it is time"
     await world.env.advance_time(61)
@@ -112,7 +115,7 @@ async def test_a_connection_that_breaks_is_no_half_file_and_holds_up_no_other(
     await world.say("!record start breaking")
     cdn.breaks_off = True
     await attach(world, ("a.png", PICTURE))
-    assert (kept(world), counts(world).waiting) == ({}, 1)
+    assert (kept(world), counts(world).pending) == ({}, 1)
     cdn.works()
     await attach(world, ("b.png", PICTURE + b"b"))
     assert [*kept(world).values()] == [PICTURE + b"b"]
@@ -151,7 +154,7 @@ async def test_the_link_of_a_message_that_is_gone_fails_like_any_other(
     monkeypatch.setattr(cdn, "content", lambda path: None)
     await world.env.advance_time(61)
     await download(world)
-    assert (kept(world), counts(world).waiting) == ({}, 1)
+    assert (kept(world), counts(world).pending) == ({}, 1)
 
 
 async def test_large_files_those_of_others_and_of_who_opted_out_are_not_kept(
@@ -167,7 +170,7 @@ async def test_large_files_those_of_others_and_of_who_opted_out_are_not_kept(
     assert (kept(world), counts(world).failed) == ({}, 2)
     await world.say("!record optout", world.member)
     await attach(world, ("secret.bin", b"secret"))
-    assert (kept(world), counts(world).failed, counts(world).waiting) == ({}, 2, 0)
+    assert (kept(world), counts(world).failed, counts(world).pending) == ({}, 2, 0)
     assert len(cdn.asked) == 1
 
 
@@ -175,7 +178,7 @@ async def test_a_redirection_is_not_followed(world: World, cdn: Cdn) -> None:
     await world.say("!record start redirected")
     cdn.status, cdn.headers = 302, {"Location": f"http://127.0.0.1:{cdn.port}/elsewhere"}
     await attach(world, ("a.png", PICTURE))
-    assert (kept(world), counts(world).waiting) == ({}, 1)
+    assert (kept(world), counts(world).pending) == ({}, 1)
     assert len(cdn.asked) == 1
 
 
@@ -226,4 +229,7 @@ async def test_switched_off_nothing_is_kept(
     await restart(world)
     await world.say("!record start off")
     await attach(world, ("a.png", PICTURE))
-    assert (kept(world), counts(world)) == ({}, Counts(kept=0, waiting=0, failed=0, bytes=0))
+    assert (kept(world), counts(world)) == (
+        {},
+        Counts(kept=0, pending=0, failed=0, bytes=0),
+    )
