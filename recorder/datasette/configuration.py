@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from recorder.datasette.questions import QUESTIONS
-from recorder.store.database import DATABASE_NAME, describe_schema
+from recorder.store.database import DATABASE_NAME
 from recorder.store.public_copy import TABLES
+from recorder.store.schema import describe_schema
 
 Tree: TypeAlias = dict[str, Any]
 

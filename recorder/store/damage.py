@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from recorder.errors import DamagedDatabase, DamagedRow, RecorderError
-from recorder.store.database import schema, statements
 from recorder.store.reading import Reader
+from recorder.store.schema import schema, statements
 
 _WRONG = {
     "TEXT": "typeof({0}) NOT IN ('text', 'null')",

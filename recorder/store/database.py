@@ -1,6 +1,6 @@
-"""Opening ``recorder.db``: pragmas, identity, upgrades, and SQLite's errors in our words.
+"""Open ``recorder.db``: its pragmas, identity and upgrades, and the errors of SQLite.
 
-Knows files and connections, and nothing of sessions or messages.
+This module knows files and connections, but neither sessions nor messages.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ import errno
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 
 from recorder.errors import (
@@ -24,8 +22,9 @@ from recorder.errors import (
     RecordingFailed,
     StorageError,
 )
-from recorder.store import upgrades
 from recorder.store.folder import NO_LINK, refuse_links
+from recorder.store.schema import schema, statements
+from recorder.store.upgrades import UPGRADES
 
 APPLICATION_ID = 0x44524543  # "DREC"
 DATABASE_NAME = "recorder.db"
@@ -34,83 +33,24 @@ DATABASE_NAME = "recorder.db"
 Connection = sqlite3.Connection
 OperationalError = sqlite3.OperationalError
 SQLITE_ERROR = sqlite3.SQLITE_ERROR
-Upgrade = Callable[[sqlite3.Connection], None]
-
-
-def _upgrade(script: str) -> Upgrade:
-    def run(connection: sqlite3.Connection) -> None:
-        for statement in statements(script):
-            connection.execute(statement)
-
-    return run
-
-
-# A fresh database gets schema.sql at once, and a test shows that both ways end the same.
-UPGRADES: tuple[Upgrade, ...] = tuple(_upgrade(script) for script in upgrades.SCRIPTS)
 SCHEMA_VERSION = 1 + len(UPGRADES)
 
 _BUSY_SECONDS = 5.0
 _BLOCK_BYTES = 1 << 20
-# It may be entered but not read, or its kind of disk, or Windows, syncs no folders.
+# A folder that cannot be read, or a file system (or Windows) that syncs no folders.
 _FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
 _NO_SUCH_PART = re.compile(
     r"(?:no such (?:table|column)|vtable constructor failed): (?:\w+\.)?(\w+)"
 )
 
 
-def schema() -> str:
-    """The text of ``schema.sql``, from the wheel or from the checkout."""
-    packaged = resources.files("recorder") / "schema.sql"
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "schema.sql").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaItem:
-    """A table or view of ``schema.sql`` with the comment above it."""
-
-    name: str
-    comment: str
-    sql: str
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """By name, what is said of those columns of which something is said."""
-        said: dict[str, str] = {}
-        name = ""
-        for line in self.sql.splitlines()[1:]:
-            code, _, comment = line.partition("--")
-            words = re.findall(r"\w+", code)
-            if words:
-                name = words[-1] if self.sql.startswith("CREATE VIEW") else words[0]
-            if comment:
-                said[name] = f"{said[name]} {comment.strip()}" if name in said else comment.strip()
-        return said
-
-
-def describe_schema() -> list[SchemaItem]:
-    """The tables and views of ``schema.sql``, in its order, with what is said of each."""
-    items = []
-    for statement in statements(schema()):
-        lines = statement.rpartition("\n\n")[2].splitlines()
-        sql = [line for line in lines if not line.startswith("--") and line]
-        comment = " ".join(line.removeprefix("--").strip() for line in lines if line[:2] == "--")
-        words = sql[0].split()
-        kind = next((word for word in ("TABLE", "VIEW") if word in words[:3]), None)
-        if kind is not None:
-            name = words[words.index(kind) + 1]
-            items.append(SchemaItem(name, comment, "\n".join(sql)))
-    return items
-
-
 def prepare_folder(folder: Path) -> None:
-    """Make the data folder and its parts, readable by their owner alone.
+    """Create the data folder and its parts, readable by their owner alone.
 
     Raises
     ------
     DataFolderError
-        It cannot be made, is not a folder, or a part of it is a link.
+        It cannot be created, is not a folder, or a part of it is a link.
     """
     try:
         refuse_links(folder)
@@ -127,12 +67,12 @@ def prepare_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where a system can do that.
+    """Sync the names in a folder to the disk, where the system can do that.
 
     Raises
     ------
     OSError
-        The disk does not take them.
+        The sync failed.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -146,12 +86,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
-    """Open, and where needed create or upgrade, the database for the one writing process.
+    """Open the database for the one writing process; create or upgrade it if need be.
 
     Raises
     ------
     StorageError
-        A folder that cannot be written to, a foreign, newer or damaged database.
+        The folder cannot be written to, or the database is foreign, newer or damaged.
     """
     path = folder / DATABASE_NAME
     with sqlite_errors(path):
@@ -166,7 +106,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         try:
             _identify(connection, path, fresh_allowed=True)
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            if mode != "wal":  # SQLite reports a failure by staying in the mode it was in
+            if mode != "wal":  # SQLite reports a failure by its old mode
                 raise DataFolderError(
                     f"{path} cannot have a write-ahead log (SQLite stays in mode {mode}). "
                     "Mend the disk, or set RECORDER_DATA to a folder on a local one."
@@ -176,8 +116,8 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA cache_size = -16384")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             _write_log_again(connection, path)
-            _bring_up_to_date(connection)
-            sync_folder(folder)  # SQLite does it too, and does not say when that failed
+            _create_or_upgrade(connection)
+            sync_folder(folder)  # SQLite does it too, but reports no failure
         except OSError as error:
             connection.close()
             raise RecordingFailed(
@@ -191,27 +131,27 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Bring what is in the write-ahead log into the database, as far as readers allow.
+    """Copy the write-ahead log into the database, as far as readers allow.
 
-    SQLite does it by itself when the log is long, and does not say when that failed.
+    SQLite does so by itself when the log is long, but reports no failure.
 
     Raises
     ------
     sqlite3.OperationalError
-        The disk does not take it.
+        The database cannot be written.
     """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
-    """Open the database read-only, which neither blocks the writer nor waits for it.
+    """Open the database read-only; readers neither block the writer nor wait for it.
 
     Raises
     ------
     DataFolderError
-        There is none, or it cannot be read.
+        There is no database, or it cannot be read.
     StorageError
-        A foreign, newer, older or damaged database.
+        The database is foreign, newer, older or damaged.
     """
     path = folder / DATABASE_NAME
     refuse_links(folder)
@@ -230,8 +170,8 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
                 sqlite3.SQLITE_READONLY,
             ):
                 raise
-            # SQLite wants a -shm file beside the database even to read it. Where it cannot make
-            # one and there is nothing in a -wal file either, nobody writes: the database is all.
+            # SQLite needs a -shm file beside the database even to read it. Where it cannot create
+            # one and the -wal file is empty, there is no writer: the database alone is complete.
             wal = path.with_name(f"{DATABASE_NAME}-wal")
             if wal.exists() and wal.stat().st_size:
                 raise DataFolderError(
@@ -260,12 +200,12 @@ def _connect_for_reading(path: Path, how: str) -> sqlite3.Connection:
 
 
 def stored_time(text: object) -> datetime:
-    """The time that a row holds.
+    """Return the time in a column.
 
     Raises
     ------
     DamagedRow
-        It is none, or one without an offset.
+        It is no time, or one without an offset.
     """
     try:
         time = datetime.fromisoformat(text) if isinstance(text, str) else None
@@ -278,13 +218,13 @@ def stored_time(text: object) -> datetime:
 
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn what the environment does to SQLite into :class:`StorageError`.
+    """Raise errors of SQLite's environment as :class:`StorageError`.
 
     Raises
     ------
     DamagedDatabase, DataFolderError, RecordingFailed, StorageError
-        As the error's code says, or a part of ``schema.sql`` is not there. Errors of our own
-        SQL propagate as they are.
+        Depending on the code of the error, or when a part of ``schema.sql`` is missing. Errors
+        in SQL statements propagate as they are.
     """
     try:
         yield
@@ -323,7 +263,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
 
 
 def _is_lacking(text: str) -> bool:
-    """Whether an error says that the database lacks a part of ``schema.sql``."""
+    """Return whether an error says that a part of ``schema.sql`` is missing."""
     part = _NO_SUCH_PART.match(text)
     return part is not None and re.search(rf"\b{part[1]}\b", schema()) is not None
 
@@ -352,15 +292,15 @@ def _identify(connection: sqlite3.Connection, path: Path, *, fresh_allowed: bool
 
 
 def _write_log_again(connection: sqlite3.Connection, path: Path) -> None:
-    """Write the bytes of a write-ahead log that was left behind once more, and sync them.
+    """Write the bytes of an existing write-ahead log again, and sync them.
 
-    After a sync that failed the kernel shows them and takes them for written, though the disk
-    may lack them: what is committed behind such a hole would be lost when the power fails.
+    After a failed sync the kernel may show bytes as written that are not on the disk: a commit
+    behind such a hole would be lost in a power failure.
     """
     log = path.with_name(f"{path.name}-wal")
     if not log.exists() or log.stat().st_size == 0:
         return
-    connection.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
+    connection.execute("BEGIN IMMEDIATE")  # no other process writes to it now
     try:
         with log.open("r+b") as file:
             while block := file.read(_BLOCK_BYTES):
@@ -372,8 +312,8 @@ def _write_log_again(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("ROLLBACK")
 
 
-def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Create or upgrade, in one transaction: a crash leaves the old or the new version."""
+def _create_or_upgrade(connection: sqlite3.Connection) -> None:
+    """Create or upgrade the schema in one transaction."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version == SCHEMA_VERSION:
         return
@@ -392,13 +332,3 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:  # a full disk ends it by itself
             connection.execute("ROLLBACK")
         raise
-
-
-def statements(script: str) -> Iterator[str]:
-    """The single statements of an SQL script (``executescript`` would commit early)."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement.strip()
-            statement = ""

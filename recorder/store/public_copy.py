@@ -15,8 +15,9 @@ from typing import Any
 
 from recorder.errors import Conflict, NotFound, StorageError
 from recorder.models import MENTION
-from recorder.store.database import describe_schema, schema, sqlite_errors, statements
+from recorder.store.database import sqlite_errors
 from recorder.store.reading import Reader
+from recorder.store.schema import describe_schema, schema, statements
 
 TABLES = (
     *("recording_sessions", "session_tags", "session_intervals", "session_gaps"),

@@ -14,7 +14,7 @@ from support.recordings import record
 
 from recorder import SessionManager, SessionRecorder
 from recorder.errors import DamagedDatabase, DataFolderError, ForeignDatabase, StorageError
-from recorder.store import database
+from recorder.store import database, schema
 from recorder.store.database import (
     APPLICATION_ID,
     DATABASE_NAME,
@@ -25,6 +25,7 @@ from recorder.store.database import (
     sqlite_errors,
 )
 from recorder.store.reading import Reader
+from recorder.store.upgrades import UPGRADES, Upgrade
 
 VERSION_1 = Path(__file__).parent / "data" / "schema_v1.sql"
 
@@ -66,7 +67,7 @@ def normalised_schema(path: Path) -> list[tuple[str, ...]]:
 
 
 def test_a_fresh_database_is_what_schema_sql_says(made: Path, tmp_path: Path) -> None:
-    execute(tmp_path / "by_hand.db", database.schema())
+    execute(tmp_path / "by_hand.db", schema.schema())
     assert normalised_schema(made) == normalised_schema(tmp_path / "by_hand.db")
     assert pragma(made, "application_id") == APPLICATION_ID == int.from_bytes(b"DREC")
     assert pragma(made, "user_version") == SCHEMA_VERSION
@@ -109,9 +110,9 @@ def test_the_files_that_a_recorder_makes_can_be_read_by_their_owner_alone(folder
 
 
 def test_the_schema_is_described_with_its_comments() -> None:
-    described = {item.name: item for item in database.describe_schema()}
+    described = {item.name: item for item in schema.describe_schema()}
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(database.schema())
+        connection.executescript(schema.schema())
         tables = connection.execute(
             "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') "
             "AND name NOT LIKE 'sqlite_%' "
@@ -125,7 +126,7 @@ def test_the_schema_is_described_with_its_comments() -> None:
     )
     assert described["conversation"].columns["discord_url"] == "where Discord shows it"
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(database.schema())
+        connection.executescript(schema.schema())
         for item in described.values():
             found = connection.execute(f"SELECT name FROM pragma_table_xinfo('{item.name}')")
             assert {name for (name,) in found} >= item.columns.keys()
@@ -315,9 +316,9 @@ def fail(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO not_there VALUES (1)")
 
 
-def know(monkeypatch: pytest.MonkeyPatch, *further: database.Upgrade) -> None:
+def know(monkeypatch: pytest.MonkeyPatch, *further: Upgrade) -> None:
     """Make the recorder one that knows further upgrades."""
-    monkeypatch.setattr(database, "UPGRADES", (*database.UPGRADES, *further))
+    monkeypatch.setattr(database, "UPGRADES", (*UPGRADES, *further))
     monkeypatch.setattr(database, "SCHEMA_VERSION", SCHEMA_VERSION + len(further))
 
 
