@@ -30,7 +30,7 @@ class AttachmentQueue:
         return attachments.due(self._reader, now, limit)
 
     async def keep(self, download: Download, incoming: IncomingFile, file_path: str) -> None:
-        """Store a completed download under its path, unless its message was erased meanwhile.
+        """Store a completed download under its path, unless its message was erased.
 
         Parameters
         ----------

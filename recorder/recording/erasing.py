@@ -30,7 +30,7 @@ def plan_erasure(reader: Reader, selection: Selection) -> ErasurePlan:
 
 
 def erase(journal: Journal, reader: Reader, selection: Selection, now: datetime) -> ErasurePlan:
-    """Destroy what is selected, within the transaction of `journal`.
+    """Destroy the selected content, within the transaction of `journal`.
 
     Raises
     ------

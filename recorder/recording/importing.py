@@ -76,7 +76,7 @@ async def import_file(
         The name of the session; by default the channel's name in the file, else the file's name
         without date and suffix.
     guild_id
-        The guild whose members may find it; by default the one in the file.
+        The guild with the members who may find it; by default the one in the file.
     strict
         Import nothing when a place cannot be read, instead of leaving it out. The file is then
         read twice.

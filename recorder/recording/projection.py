@@ -1,7 +1,7 @@
-"""The JSONL files: written behind the database, at the offsets that the database gives.
+"""The projection: JSONL files that follow the database, at the offsets stored there.
 
-A file never leads the database: a line is written after its commit. What may be missing or
-torn after a crash lies past the last synced offset and is written again from the database.
+A file never leads the database: a line is written after its commit. Lines that a crash may
+have lost or torn lie past the last synced offset, and are written again from the database.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Projection:
 
     @property
     def unsynced(self) -> bool:
-        """Whether something was written that may not be on disk yet."""
+        """Whether written lines are waiting to be synced."""
         return bool(self._unsynced)
 
     def write(self, file_path: str, written: WrittenLines) -> None:
@@ -45,20 +45,20 @@ class Projection:
         Raises
         ------
         OSError
-            The disk does not take them.
+            The file cannot be written.
         """
         data = b"\n".join(written.lines) + b"\n"
         _write_all(self._open(file_path), data, written.offset)
         self._unsynced[file_path] = written.offset + len(data)
 
     def sync(self) -> dict[str, int]:
-        """Bring what was written to the disk, and give each file's synced offset.
+        """Sync the files, and return the synced offset of each.
 
         Raises
         ------
         OSError
-            A sync failed. It must not be tried again: the kernel may have dropped the data
-            and would report success.
+            A sync failed. Do not retry it: the kernel may have dropped the data, and would
+            report success.
         """
         synced, self._unsynced = self._unsynced, {}
         for file_path in synced:
@@ -66,14 +66,12 @@ class Projection:
         return synced
 
     def recover(self, state: FileState, lines: Callable[[], Iterator[Line]], offset: int) -> None:
-        """Write a file anew from `offset` on.
+        """Rewrite a file from `offset` on; a file that differs is kept beside it.
 
         Parameters
         ----------
         lines
-            Gives, each time it is called, the lines from the one at `offset` on.
-
-        What stands there and is not what the database says is kept in a file beside it.
+            Returns, each time it is called, the lines from the one at `offset` on.
         """
         file = self._open(state.file_path)
         if _is_foreign(file, lines(), offset):
@@ -85,9 +83,9 @@ class Projection:
         os.fsync(file)
 
     def replace(self, state: FileState, lines: Iterator[Line]) -> None:
-        """Put a file of these lines in the place of a session's file, and keep nothing of that.
+        """Replace a session's file with one of these lines, and keep nothing of the old one.
 
-        After a crash one or the other is there, whole.
+        A crash leaves one or the other, complete.
         """
         self._close(state.file_path)
         path = self._path(state.file_path)
@@ -105,14 +103,14 @@ class Projection:
         sync_folder(path.parent)
 
     def size(self, file_path: str) -> int:
-        """The size of a file in bytes; -1 when there is none."""
+        """Return the size of a file in bytes; -1 when it is missing."""
         try:
             return (self.folder / file_path).lstat().st_size
         except FileNotFoundError:
             return -1
 
     def reserve(self, file_path: str) -> bool:
-        """Make an empty file under this path; false when there is one already."""
+        """Create an empty file; return ``False`` when the path is taken."""
         try:
             os.close(os.open(self._path(file_path), _FLAGS | os.O_EXCL, 0o600))
         except FileExistsError:
@@ -158,10 +156,10 @@ class Projection:
 
 
 def damaged_copies(folder: Path, file_path: str) -> list[str]:
-    """What was kept of a session's file when it was damaged, relative to the data folder."""
+    """Return the kept copies of a session's damaged file, relative to the data folder."""
     path = folder / file_path
-    found = path.parent.glob(f"{glob.escape(path.name)}.damaged*")
-    return sorted(f"sessions/{copy.name}" for copy in found)
+    copies = path.parent.glob(f"{glob.escape(path.name)}.damaged*")
+    return sorted(f"sessions/{copy.name}" for copy in copies)
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:
@@ -172,7 +170,7 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
 
 
 def _blocks(lines: Iterator[Line]) -> Iterator[bytes]:
-    """The bytes of `lines`, in blocks of about a megabyte."""
+    """Yield the bytes of `lines`, in blocks of about a megabyte."""
     block = bytearray()
     for line in lines:
         block += line.line.encode() + b"\n"
@@ -183,7 +181,7 @@ def _blocks(lines: Iterator[Line]) -> Iterator[bytes]:
 
 
 def _is_foreign(file: int, lines: Iterator[Line], offset: int) -> bool:
-    """Whether the file, from `offset` on, holds anything but a first part of `lines`."""
+    """Return whether the file, from `offset` on, differs from the beginning of `lines`."""
     os.lseek(file, offset, os.SEEK_SET)
     for expected in _blocks(lines):
         found = _read(file, len(expected))
@@ -200,7 +198,7 @@ def _read(file: int, count: int) -> bytes:
 
 
 def _keep_copy(file: int, path: Path) -> None:
-    """Copy a file as it is to the first free name with ``.damaged`` behind."""
+    """Copy a file to the first free name with ``.damaged`` appended."""
     for number in itertools.count(1):
         copy = path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else ""))
         if not os.path.lexists(copy):

@@ -345,7 +345,7 @@ class Writer(threading.Thread):
         self._journal.scrub_due = False
 
     def _remove_files(self) -> None:
-        """Remove the files whose removal is committed."""
+        """Remove the files with a committed removal."""
         removals = self._journal.db.table("file_removals")
         for row in list(removals.rows):
             self._projection.remove(row["file_path"])

@@ -1,5 +1,5 @@
-"""Reading and writing of rows: all SQL on sessions, lines and messages.
+"""The data folder: its files, its database, and all SQL on sessions, lines and messages.
 
-``journal`` appends lines, ``sessions`` creates and changes sessions (both in the one
-writing process), ``reading`` is for everybody else.
+Writes go through ``journal`` in the writer thread; ``reading`` has the read access for the other
+rooms.
 """

@@ -1,8 +1,8 @@
-"""Files on their way into ``attachments/``, where each is named by the hash of its content.
+"""Files in ``attachments/``, each named by the hash of its content.
 
-A file is first written under a name of its own. Once it is whole and on the disk it waits
-until its row is committed, and then takes its place: no half file ever has a hash for a name,
-and no file stays that no row knows of, wherever a crash falls.
+A file is first written under a temporary name. A complete and synced one keeps a waiting name
+until its row is committed, and is then renamed: at no point of a crash does a partial file
+have a hash for a name, or a file remain without a row.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 @contextmanager
 def incoming(folder: Path) -> Iterator[IncomingFile]:
-    """A new file in a data folder; what is not completed is gone at the end of the context.
+    """Create a file in a data folder; remove it at the end of the context unless it is complete.
 
     Raises
     ------
     OSError
-        The disk does not take it.
+        It cannot be written.
     """
     descriptor, name = tempfile.mkstemp(prefix=_PART, dir=folder / _FOLDER)
     try:
@@ -43,17 +43,17 @@ def incoming(folder: Path) -> Iterator[IncomingFile]:
 
 
 class IncomingFile:
-    """A file that is being written.
+    """A file in progress.
 
     Attributes
     ----------
     size
-        What was written so far, in bytes.
+        The number of bytes written so far.
 
     Raises
     ------
     OSError
-        From every method, when the disk does not take it.
+        From every method, when it cannot be written.
     """
 
     def __init__(self, folder: Path, path: Path, file: BinaryIO) -> None:
@@ -70,12 +70,12 @@ class IncomingFile:
         self.size += len(block)
 
     def complete(self, name: str) -> str:
-        """Bring the file to the disk, and give the path in the data folder that it will have.
+        """Sync the file, and return its future path in the data folder.
 
         Parameters
         ----------
         name
-            What its sender called it; only a harmless suffix is kept of it.
+            The name given by its sender; only a harmless suffix of it is kept.
 
         Raises
         ------
@@ -95,12 +95,12 @@ class IncomingFile:
 
 
 def settle(folder: Path, file_path: str, *, is_kept: bool) -> None:
-    """Let a completed file take its place, or remove it when it was erased meanwhile.
+    """Rename a completed file to its final path, or remove it when it was erased.
 
     Raises
     ------
     OSError
-        The disk does not take it.
+        It cannot be written.
     """
     waiting = _waiting(folder, file_path)
     if not is_kept:
@@ -113,12 +113,12 @@ def settle(folder: Path, file_path: str, *, is_kept: bool) -> None:
 
 
 def recover(folder: Path, is_kept: Callable[[str], bool]) -> None:
-    """Settle what a crash left on its way.
+    """Settle the files that a crash left in progress.
 
     Raises
     ------
     OSError
-        The disk does not take it.
+        It cannot be written.
     """
     for part in (folder / _FOLDER).glob(f"{_PART}*"):
         part.unlink()
@@ -136,7 +136,7 @@ def _waiting(folder: Path, file_path: str) -> Path:
 
 
 def _folder_for(folder: Path, file_path: str) -> Path:
-    """Make the folder of a file, and give the file's whole path."""
+    """Create the folder of a file, and return the full path of the file."""
     target = path_inside(folder, file_path, _FOLDER)
     target.parent.mkdir(mode=0o700, exist_ok=True)
     return target

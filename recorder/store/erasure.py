@@ -172,7 +172,7 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
 
 
 def unfinished_reasons(db: Database) -> set[Reason]:
-    """Return the reasons of erasures whose content may still be in a file."""
+    """Return the reasons of the erasures with content that may still be in a file."""
     rows = db.query("SELECT DISTINCT reason FROM erasures WHERE NOT finished")
     return {row["reason"] for row in rows}
 

@@ -1,4 +1,4 @@
-"""Which file in ``exports/`` was made from which session, so that an erasure finds it."""
+"""The index of ``exports/``: the session of each file, so that an erasure finds it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = ".sessions.jsonl"
 
 
 def note(exports: Path, file_name: str, session_id: str) -> None:
-    """Note from which session a file of the folder is made, before it is there.
+    """Store the session of a file before the file is created.
 
     Raises
     ------
     OSError
-        The disk does not take it.
+        It cannot be written.
     """
     line = json.dumps({"file": file_name, "session": session_id}) + "\n"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK
@@ -31,13 +31,13 @@ def note(exports: Path, file_name: str, session_id: str) -> None:
 
 
 def files_of(exports: Path, session_ids: Collection[str]) -> list[str]:
-    """The names of the files made from these sessions, and of those of which nothing is known."""
+    """Return the names of the files of these sessions, and of files of unknown origin."""
     known: dict[str, set[str]] = {}
     with suppress(FileNotFoundError), open_to_read(exports / _NAME) as file:
         for line in file.read().decode().splitlines():
             with suppress(ValueError, KeyError, TypeError):  # torn by a crash
-                noted = json.loads(line)
-                known.setdefault(noted["file"], set()).add(noted["session"])
+                entry = json.loads(line)
+                known.setdefault(entry["file"], set()).add(entry["session"])
     return sorted(
         path.name
         for path in exports.iterdir()

@@ -1,4 +1,4 @@
-"""Nothing leads out of a data folder: neither a link in it nor a path from its database."""
+"""Paths in a data folder: neither a link in it nor a path in its database leads out of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import BinaryIO
 from recorder.errors import DataFolderError
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-"""For :func:`os.open`: a link in place of the file is an error."""
+"""A flag for :func:`os.open` that refuses a symbolic link."""
 
 _PARTS = ("recorder.db", "recorder.lock", "sessions", "exports", "attachments")
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a data folder with a link in place of a part of it; it may be a link itself.
+    """Raise an error if a part of a data folder is a link; the folder itself may be one.
 
     Raises
     ------
@@ -31,16 +31,16 @@ def refuse_links(folder: Path) -> None:
 
 
 def path_inside(folder: Path, file_path: str, *names: str) -> Path:
-    """A file in one of these parts of a data folder, by default in ``sessions/``.
+    """Return the path of a file in one of these parts of a data folder, by default ``sessions/``.
 
     Raises
     ------
     DataFolderError
-        It lies elsewhere.
+        The path leads elsewhere.
     """
     path, names = folder / file_path, names or ("sessions",)
-    place = path.parent.resolve()
-    if not any(place.is_relative_to(folder.resolve() / name) for name in names):
+    parent = path.parent.resolve()
+    if not any(parent.is_relative_to(folder.resolve() / name) for name in names):
         raise DataFolderError(f"{file_path} lies outside the folder {names[0]}/; refused.")
     return path
 
@@ -51,6 +51,6 @@ def open_to_read(path: Path) -> BinaryIO:
     Raises
     ------
     OSError
-        It is not there, is a link, or may not be read.
+        It is missing, is a link, or may not be read.
     """
     return open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_LINK))

@@ -75,7 +75,7 @@ class Journal:
     downloads_due
         Whether files were added that are to be downloaded, after the commit.
     scrub_due
-        Whether erased content shall be removed from every byte of the database after the commit.
+        Whether to clear erased content from every byte of the database after the commit.
     """
 
     def __init__(self, connection: Connection, reserve_file: Callable[[str], bool]) -> None:

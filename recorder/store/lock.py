@@ -1,4 +1,4 @@
-"""One process writes to a data folder: a lock file that names who holds it."""
+"""The lock file of a data folder: it lets one process write, and names that process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(file: int) -> None:
-        # A byte far behind the text, so that a second process can still read who holds it.
+        # A byte far behind the text, so that a second process can still read the text.
         os.lseek(file, 1 << 30, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         os.lseek(file, 0, os.SEEK_SET)
@@ -30,7 +30,7 @@ else:
 
 
 class WriterLock:
-    """Held from construction until :meth:`release`, or until the process ends.
+    """The lock of the writing process, from construction to :meth:`release` or its end.
 
     Raises
     ------
@@ -67,14 +67,14 @@ class WriterLock:
             ) from error
 
     def release(self) -> None:
-        """Let another process write."""
+        """Release the lock."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a recorder is writing to a data folder at this moment."""
+    """Return whether a recorder is writing to a data folder now."""
     try:
         file = os.open(folder / LOCK_NAME, os.O_RDWR | NO_LINK)
     except OSError:
@@ -86,7 +86,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def _lock_soon(file: int) -> bool:
-    """Lock a file; tried for a moment, since :func:`is_locked` holds it for an instant."""
+    """Try to lock a file, for a moment: :func:`is_locked` holds the lock for an instant."""
     for _ in range(_TRIES):
         try:
             _lock(file)

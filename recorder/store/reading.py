@@ -89,7 +89,7 @@ class Reader:
     Parameters
     ----------
     folder
-        The data folder. Each method opens the database anew, for a short time.
+        The data folder. Each method opens the database for a short time of its own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -192,7 +192,7 @@ class Reader:
     def matching(
         self, text: str, guild_id: str | None, channel_id: str | None, limit: int
     ) -> list[Session]:
-        """Return sessions of a guild or DM channel whose name contains `text`; the newest first."""
+        """Return sessions of a guild or DM channel with `text` in their name; the newest first."""
         return self._sessions(
             "WHERE coalesce(s.guild_id, s.channel_id, '') = ? AND instr(s.name_key, ?) "
             "ORDER BY s.started_at DESC LIMIT ?",
