@@ -44,7 +44,7 @@ async def test_what_the_bot_has_and_lacks_in_a_channel(
     finding = await found(bot, guild.id, channel.id)
     assert (finding.state, finding.value) == (
         "good",
-        "has all it needs in #development in Workshop",
+        "has all that it needs in #development in Workshop",
     )
     thread = env.backend.create_thread(channel.id, "open", alice.id).id
     await deny(env, channel, attach_files=True, send_messages=True)
@@ -139,7 +139,7 @@ async def test_the_token_and_the_intent(discord_server: dict[str, object]) -> No
 def test_discord_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:9")
     (finding,) = inspect("right", [])
-    assert finding.state == "note" and "could not be asked" in finding.value
+    assert finding.state == "note" and "cannot be reached" in finding.value
 
 
 async def test_doctor_asks_when_there_is_a_token(
