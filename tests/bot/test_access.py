@@ -9,7 +9,7 @@ from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
-from recorder.bot.access.viewer import Person, Reader, may_control
+from recorder.bot.access.viewer import AnyUser, Viewer, may_control
 
 
 def as_member(actor: MemberActor) -> discord.Member:
@@ -19,8 +19,8 @@ def as_member(actor: MemberActor) -> discord.Member:
     return member
 
 
-async def may_read(user: Person, guild: discord.Guild | None, channel_ids: list[str]) -> bool:
-    return await Reader(user, guild).may_read(channel_ids)
+async def may_read(user: AnyUser, guild: discord.Guild | None, channel_ids: list[str]) -> bool:
+    return await Viewer(user, guild).may_read(channel_ids)
 
 
 async def reads(actor: MemberActor, *channels: int | str) -> bool:
@@ -224,14 +224,14 @@ async def test_dm_channels_are_for_those_in_them(
     assert not await reads(alice, own)
 
 
-async def test_a_reader_asks_discord_once(
+async def test_a_viewer_asks_discord_once(
     env: Env, private_thread: int, alice: MemberActor, bob: MemberActor
 ) -> None:
     asked = f"/channels/{private_thread}/thread-members"
     for actor, allowed in ((alice, True), (bob, False)):
         before = len(env.http_requests)
-        reader = Reader(as_member(actor), as_member(actor).guild)
-        answers = {await reader.may_read([str(private_thread)]) for _ in range(3)}
+        viewer = Viewer(as_member(actor), as_member(actor).guild)
+        answers = {await viewer.may_read([str(private_thread)]) for _ in range(3)}
         assert answers == {allowed}
         paths = [request.path for request in env.http_requests[before:]]
         assert [path for path in paths if path.startswith(asked)] == [f"{asked}/{actor.id}"]

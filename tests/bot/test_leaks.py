@@ -25,7 +25,7 @@ from simcord.interactions import base_payload
 from simcord.results import InteractionResult
 
 from recorder.bot import Recorder
-from recorder.bot.commands.base import Answering
+from recorder.bot.commands.base import RecorderCommands
 from recorder.settings import Settings
 
 WAYS = ("prefix", "slash")
@@ -48,7 +48,7 @@ SHOWN: dict[str, dict[str, str]] = {
 
 COMMANDS: dict[str, commands.Command[Any, ..., Any]] = {
     command.name: command
-    for command in cast("set[commands.Command[Any, ..., Any]]", Answering.record.commands)
+    for command in cast("set[commands.Command[Any, ..., Any]]", RecorderCommands.record.commands)
 }
 ABSENT = "absent-plans"
 # What is given to a parameter that needs a value; a new command is in the table by itself.
@@ -66,7 +66,7 @@ OTHERS: dict[str, list[dict[str, str]]] = {
     "search": [{"query": "needle is:deleted"}],
 }
 CHANGING = ("delete", "merge", "resume", "untag")
-NEEDS_RIGHT = "This needs the right to manage messages"
+NEEDS_RIGHT = "This needs the Manage Messages permission"
 
 
 def calls(command: commands.Command[Any, ..., Any]) -> Iterator[dict[str, str]]:
@@ -422,8 +422,8 @@ def test_about_one_session(table: Table, person: str, kind: str, call: str) -> N
             may = NOTHING
         # What all may see, an error or something deleted, can still be for who asked alone.
         assert found == may or (may == HERE and found == PRIVATELY), (how, secret, absent)
-        if call.startswith("resume") and found == PRIVATELY:  # all would be told of it
-            assert "would be told of it" in secret.private
+        if call.startswith("resume") and found == PRIVATELY:  # all would be notified of it
+            assert "would be notified of it" in secret.private
 
 
 @pytest.mark.parametrize("how", WAYS)

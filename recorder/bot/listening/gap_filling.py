@@ -19,7 +19,7 @@ from discord.ext import commands
 
 from recorder.bot.listening.history import from_history
 from recorder.bot.listening.listener import Listener
-from recorder.bot.replies import replies
+from recorder.bot.replies import notices
 from recorder.errors import NotFound, StorageError
 from recorder.formatting import gap_outcome
 from recorder.models import Interval, Message, Session
@@ -170,7 +170,7 @@ class GapFiller:
         if any(gap.fetched or gap.problem for gap in news):
             place_to_tell = self._bot.get_channel(int(session.channel_id or 0))
             if isinstance(place_to_tell, discord.abc.Messageable):
-                await self._announce(place_to_tell, replies.was_away(news))
+                await self._announce(place_to_tell, notices.missed(news))
 
     async def _take_in(
         self,

@@ -16,14 +16,16 @@ from discord.ext import commands
 from support.harmless import is_harmless
 from support.world import World
 
-from recorder.bot.commands.base import Answering
-from recorder.bot.replies import replies
+from recorder.bot.commands.base import RecorderCommands
+from recorder.bot.replies import notices, refusals
 from recorder.errors import RecorderError, StorageError
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
 COUNT = int(os.environ.get("RECORDER_FUZZ", "300"))
-COMMANDS = list(cast("set[commands.HybridCommand[Any, ..., Any]]", Answering.record.commands))
+COMMANDS = list(
+    cast("set[commands.HybridCommand[Any, ..., Any]]", RecorderCommands.record.commands)
+)
 PIECES = (
     *"a B é ß ﬁ İ ǆ 0 ٣ 漢 刷新 ひ 한 ไทย שלום مرحبا ❤️ 👨\u200d👩\u200d👧".split(),
     *"@everyone @here <@1> <@!1> <@&1> <#1> <:a:1> <t:1:R> </a:1> <id:home>".split(),
@@ -190,7 +192,7 @@ async def test_no_text_breaks_the_bot(world: World, caplog: pytest.LogCaptureFix
             ]
             assert logged == [], asked
             caplog.clear()
-            assert {replies.UNEXPECTED, replies.FAILED}.isdisjoint(said), asked
+            assert {refusals.UNEXPECTED, notices.RECORDING_FAILED}.isdisjoint(said), asked
             harmful = [text for text in said if not is_harmless(text)]
             assert harmful == [], asked
             await env.advance_time(700)  # no buttons are waited for any more

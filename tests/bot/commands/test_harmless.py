@@ -15,7 +15,7 @@ from support.harmless import is_harmless
 from support.world import World
 
 from recorder.bot import Recorder
-from recorder.bot.replies import replies
+from recorder.bot.replies import refusals
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
@@ -177,7 +177,7 @@ async def test_the_token_is_nowhere(
     for command, options in CALLS:
         await world.say(" ".join((f"!record {command}", *options.values())))
     monkeypatch.setattr(cog.manager, "list", lambda *_: cog.settings.missing)  # type: ignore[attr-defined]
-    assert await world.say("!record list") == replies.UNEXPECTED
+    assert await world.say("!record list") == refusals.UNEXPECTED
     assert "Traceback" in caplog.text
     said = "\n".join(message.content for message in world.channel.history())
     assert token not in said + caplog.text
