@@ -77,7 +77,7 @@ def cause_of(error: BaseException) -> BaseException:
 
 
 class Fuzz:
-    """Texts for every command, and a look at all that the bot said."""
+    """Random texts for every command, and all replies of the bot."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.chance = world, random.Random(seed)
@@ -88,7 +88,7 @@ class Fuzz:
         await self.world.env.settle(idle=0.001)
 
     async def many(self, count: int) -> list[str]:
-        """Say and ask `count` things; gives how they were asked."""
+        """Send `count` messages and commands; return them."""
         asked = []
         for _ in range(count):
             command = self.chance.choice(COMMANDS)
@@ -137,20 +137,20 @@ class Fuzz:
                 await self.world.staff.click(shown, label=self.chance.choice(able))
 
     def said(self) -> list[str]:
-        """What the bot said since the last time."""
-        found = []
+        """Return the new messages of the bot, and delete them."""
+        texts = []
         for place in self.places:
             messages = self.backend.messages.get(place, {})
             for message in messages.values():
                 if message.author_id == self.backend.bot_user.id:
                     policy = message.allowed_mentions
                     assert not (policy.everyone or policy.users or policy.roles)
-                    found.append(message.content)
+                    texts.append(message.content)
             messages.clear()
-        return found
+        return texts
 
     async def sessions(self) -> None:
-        """What the commands are about, as it was made."""
+        """Record the sessions that the commands are about."""
         say = self.backend.create_message
         for name in ("fuzz-1", "fuzz-2"):
             say(self.world.channel.id, self.world.staff.id, f"!record start {name}")

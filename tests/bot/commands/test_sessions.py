@@ -116,7 +116,7 @@ async def test_deleting_asks_first(world: World, how: str) -> None:
     assert question.startswith("🗑️ Delete **gone** with its 1 message for good?")
     message = world.channel.history()[-1]
     await world.member.click(message, label="Delete")
-    assert path.exists(), "somebody else's press deletes nothing"
+    assert path.exists(), "a press by another user deletes nothing"
     await world.staff.click(message, label="Cancel")
     assert path.exists()
     await world.call(how, "delete", name="gone")
