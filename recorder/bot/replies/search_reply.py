@@ -31,7 +31,7 @@ class SearchRequest:
 
     @property
     def asks_for_deleted(self) -> bool:
-        """Whether the query is about messages that were deleted in Discord."""
+        """True if the query is about messages that were deleted in Discord."""
         return _DELETED.search(self.query) is not None
 
 
