@@ -1,4 +1,4 @@
-"""The cog that a host bot loads: its commands, its gateway listeners and its life cycle."""
+"""The cog that a host bot loads: it builds the recorder's parts, opens and closes them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,48 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from recorder.bot.commands.editing import ShapingCommands
+from recorder.bot.commands.editing import EditingCommands
 from recorder.bot.commands.finding import FindingCommands
 from recorder.bot.commands.privacy import ConsentCommands
 from recorder.bot.commands.recording import RecordingCommands
+from recorder.bot.listening.auto_sessions import AutoRecorder
+from recorder.bot.listening.deletions import DeletionEraser
+from recorder.bot.listening.downloads import Downloader
 from recorder.bot.listening.gap_filling import GapFiller
-from recorder.bot.replies import replies
+from recorder.bot.listening.listener import Listener
+from recorder.bot.replies import notices
 from recorder.errors import StorageError
 from recorder.models import Annotation
+from recorder.recording.session_manager import SessionManager
+from recorder.recording.session_recorder import SessionRecorder
+from recorder.search.searcher import Searcher
 from recorder.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentCommands):
+class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentCommands):
     """Records conversations and finds them again."""
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
-        super().__init__(bot, settings)
+        super().__init__()
+        self.bot = bot
+        self.settings = settings
+        self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
         self.recorder.on_failure = self._failed
+        self.manager = SessionManager(self.recorder, settings.timezone)
+        self.searcher = Searcher(self.manager.reader, settings.timezone)
+        self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
+        self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
+        self.recorder.on_downloads_due = self.downloader.wake
+        self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
+        self.message_listener = Listener(
+            bot,
+            self,
+            self.recorder,
+            self.auto_recorder,
+            on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
+        )
         self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
         self._announcing: asyncio.Task[None] | None = None
 
@@ -97,4 +120,4 @@ class Recorder(RecordingCommands, FindingCommands, ShapingCommands, ConsentComma
         for channel_id in self.recorder.channels:
             channel = self.bot.get_channel(int(channel_id))
             if isinstance(channel, discord.abc.Messageable):
-                await self.announce(channel, replies.FAILED)
+                await self.announce(channel, notices.RECORDING_FAILED)

@@ -1,4 +1,4 @@
-"""Asking Discord what the bot is allowed, without running it: for ``recorder doctor``."""
+"""Checks of the bot's intents and permissions, for ``recorder doctor``; the bot does not run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from recorder.care.diagnosis import Finding, Place
 _SECONDS = 30
 _NEEDED = ("view_channel", "read_message_history", "send_messages", "attach_files")
 
-_Known: TypeAlias = dict[str, tuple[discord.Guild, discord.Member] | None]
+_Guilds: TypeAlias = dict[str, tuple[discord.Guild, discord.Member] | None]
 
 
 def inspect(token: str, places: Iterable[Place]) -> list[Finding]:
-    """Look at the bot's intents, and at its permissions where it records.
+    """Check the bot's intents, and its permissions in the channels that it records.
 
-    Only reads, and gives up after half a minute.
+    Reads only, and gives up after 30 seconds.
     """
     return asyncio.run(_inspect(token, places))
 
@@ -34,19 +34,19 @@ async def _inspect(token: str, places: Iterable[Place]) -> list[Finding]:
         hint = "Copy the bot's token again from Discord's developer portal, page Bot."
         return [Finding("Discord", "bad", "does not accept the token in DISCORD_TOKEN", hint)]
     except (discord.DiscordException, OSError, TimeoutError) as error:
-        reason = str(error) or "no answer"
-        return [Finding("Discord", "note", f"could not be asked ({reason})", "Try again later.")]
+        reason = str(error) or "timeout"
+        return [Finding("Discord", "note", f"cannot be reached ({reason})", "Try again later.")]
     finally:
         await client.close()
 
 
 async def look(client: discord.Client, places: Iterable[Place]) -> list[Finding]:
-    """What Discord says of a client that is logged in.
+    """Check the intents and permissions of a client that is logged in.
 
     Raises
     ------
     discord.HTTPException
-        Discord could not be asked.
+        A request to Discord failed.
     """
     flags = (await client.application_info()).flags
     has_texts = flags.gateway_message_content or flags.gateway_message_content_limited
@@ -61,35 +61,35 @@ async def look(client: discord.Client, places: Iterable[Place]) -> list[Finding]
             "Switch it on in Discord's developer portal: page Bot, Privileged Gateway Intents.",
         ),
     ]
-    known: _Known = {}
-    return findings + [await _place(client, place, known) for place in places]
+    guilds: _Guilds = {}
+    return findings + [await _check_permissions(client, place, guilds) for place in places]
 
 
-async def _place(client: discord.Client, place: Place, known: _Known) -> Finding:
+async def _check_permissions(client: discord.Client, place: Place, guilds: _Guilds) -> Finding:
+    what = f"permissions for {place.name}"
     if place.guild_id is None:
-        return Finding(f"permissions for {place.name}", "good", "a direct message needs none")
-    if place.guild_id not in known:
-        known[place.guild_id] = await _guild(client, int(place.guild_id))
-    found = known[place.guild_id]
-    what, missing = f"permissions for {place.name}", ["view_channel"]
-    if found is None:
+        return Finding(what, "good", "a direct message needs none")
+    if place.guild_id not in guilds:
+        guilds[place.guild_id] = await _fetch_guild(client, int(place.guild_id))
+    membership = guilds[place.guild_id]
+    if membership is None:
         hint = "Invite it again, or stop this recording."
         return Finding(what, "bad", f"the bot is not in the server {place.guild_id}", hint)
-    guild, member = found
+    guild, member = membership
     try:
-        missing, where = await _missing(guild, member, place)
+        missing, where = await _missing_permissions(guild, member, place)
     except discord.NotFound:
         return Finding(what, "bad", "the channel was deleted", "Stop this recording.")
     except discord.Forbidden:
-        where = f"the channel {place.channel_id} in {guild.name}"
+        missing, where = ["view_channel"], f"the channel {place.channel_id} in {guild.name}"
     if not missing:
-        return Finding(what, "good", f"has all it needs in {where}")
+        return Finding(what, "good", f"has all that it needs in {where}")
     names = ", ".join(name.replace("_", " ") for name in missing)
-    hint = "Give them to the bot's role in the settings of the channel or the server."
+    hint = "Grant them to the bot's role in the settings of the channel or the server."
     return Finding(what, "bad", f"lacks {names} in {where}", hint)
 
 
-async def _guild(
+async def _fetch_guild(
     client: discord.Client, guild_id: int
 ) -> tuple[discord.Guild, discord.Member] | None:
     if client.user is None:
@@ -101,10 +101,10 @@ async def _guild(
         return None
 
 
-async def _missing(
+async def _missing_permissions(
     guild: discord.Guild, member: discord.Member, place: Place
 ) -> tuple[list[str], str]:
-    """The permissions that the bot lacks, and the name of where."""
+    """Return the permissions that the bot lacks, and the name of the channel or guild."""
     needed = list(_NEEDED)
     if place.channel_id is None:
         allowed, where = member.guild_permissions, guild.name

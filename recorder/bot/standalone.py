@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 
 
 class RecorderBot(commands.Bot):
-    """A bot that can do nothing but record.
+    """A bot with the recorder as its only extension.
 
     Parameters
     ----------
     settings
-        Where it records, and with which prefix it is called.
+        The data folder, the prefix and others.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,18 +36,18 @@ class RecorderBot(commands.Bot):
         self._settings = settings
 
     async def setup_hook(self) -> None:
-        """Load the recorder and make its slash commands known to Discord."""
+        """Add the recorder and register its slash commands with Discord."""
         await self.add_cog(Recorder(self, self._settings))
         await self.tree.sync()
 
     async def on_ready(self) -> None:
-        """Say that it listens."""
+        """Log that the bot is connected."""
         log.info("Ready as %s in %d servers.", self.user, len(self.guilds))
 
     async def on_command_error(
         self, context: commands.Context[Any], error: commands.CommandError, /
     ) -> None:
-        """Ignore commands of other bots with the same prefix; the rest the cog has answered."""
+        """Ignore commands of other bots with the same prefix; the cog replies to other errors."""
         if not isinstance(error, commands.CommandNotFound):
             await super().on_command_error(context, error)
 
@@ -64,7 +64,7 @@ def run(settings: Settings) -> None:
     """
     if not settings.token:
         raise InvalidSetting(
-            "DISCORD_TOKEN is not set. Make a bot in Discord's developer portal "
+            "DISCORD_TOKEN is not set. Create a bot in Discord's developer portal "
             "(https://discord.com/developers/applications), and put its token into the "
             "environment or into a file .env: DISCORD_TOKEN=…"
         )
@@ -83,5 +83,5 @@ def run(settings: Settings) -> None:
         ) from error
     except (OSError, discord.HTTPException, discord.GatewayNotFound) as error:
         raise StorageError(
-            f"Discord cannot be reached ({error}). Check the network, then start again."
+            f"Discord cannot be reached ({error}). Check the network, then start the bot again."
         ) from error

@@ -40,7 +40,7 @@ def demo(context: click.Context, web: bool, port: int, folder: Path) -> None:
         )
     from recorder.bot.demo import run
 
-    run(folder, web=web, port=port, say=click.echo)
+    run(folder, web=web, port=port, output=click.echo)
 
 
 COMMANDS = (bot, demo)

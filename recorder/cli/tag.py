@@ -14,7 +14,6 @@ from recorder.cli.output import (
 )
 from recorder.cli.show import print_message
 from recorder.cli.writing import change
-from recorder.errors import NotFound
 from recorder.formatting import date_and_clock
 from recorder.models import Tag
 from recorder.record import jsonl
@@ -87,12 +86,9 @@ def goto(settings: Settings, name: str, tag: str, as_json: bool) -> None:
     """Show a tagged moment, with what was said around it."""
     reader = Reader(settings.data)
     session = reader.find(name)
-    wanted = tag.casefold()
-    found = next((t for t in reader.tags(session) if t.name.casefold() == wanted), None)
-    if found is None:
-        raise NotFound(f'There is no tag "{tag}" in {session.name}. See `recorder tags`.')
-    first = max(found.message_index - _AROUND, 1)
-    messages = reader.messages(session.id, first, found.message_index + _AROUND)
+    target = reader.tag(session, tag)
+    first = max(target.message_index - _AROUND, 1)
+    messages = reader.messages(session.id, first, target.message_index + _AROUND)
     if as_json:
         print_json(
             [
@@ -102,7 +98,7 @@ def goto(settings: Settings, name: str, tag: str, as_json: bool) -> None:
         )
         return
     for recorded in messages:
-        is_marked = recorded.message_index == found.message_index
+        is_marked = recorded.message_index == target.message_index
         print_message(recorded, settings, mark="➡ " if is_marked else "  ")
 
 

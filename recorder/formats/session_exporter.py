@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from recorder.store.folder import refuse_links
 from recorder.store.reading import Reader
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_COPIED = 1 << 20  # characters at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,33 @@ class SessionExporter:
         StorageError
             The file cannot be written.
         """
+        return self._write(session, self.render(session, format, now, as_of), path, overwrite)
+
+    def copy(self, session: Session, exported: Path, path: Path) -> int:
+        """Write a copy of an export to `path`, as :meth:`export` writes it.
+
+        Parameters
+        ----------
+        exported
+            A file written by :meth:`export`.
+
+        Returns
+        -------
+        int
+            The size in bytes.
+
+        Raises
+        ------
+        Conflict
+            The file exists already.
+        StorageError
+            The file cannot be written.
+        """
+        with exported.open(encoding="utf-8", newline="") as file:
+            return self._write(session, iter(lambda: file.read(_COPIED), ""), path, False)
+
+    def _write(self, session: Session, pieces: Iterable[str], path: Path, overwrite: bool) -> int:
         refuse_links(self._reader.folder)
-        pieces = self.render(session, format, now, as_of)
         if not overwrite and os.path.lexists(path):
             raise _exists(path)
         temporary: Path | None = None

@@ -286,18 +286,23 @@ class SessionManager:
         self.exporter.export(session, format, path, now)
         return path
 
-    def save_free(self, session: Session, format: str, *, now: datetime) -> Path:
-        """Save a session in the folder ``exports`` under the first free name.
+    def keep_export(self, session: Session, format: str, exported: Path) -> Path:
+        """Copy an export of a session to the folder ``exports``, under the first free name.
+
+        Parameters
+        ----------
+        exported
+            A file that :attr:`exporter` wrote in this format.
 
         Raises
         ------
         StorageError
-            It cannot be written.
+            The copy cannot be written.
         """
         for number in itertools.count(1):
             path = self._exports / export_name(session.name, FORMATS[format].suffix, number)
             with suppress(Conflict):
-                self.exporter.export(session, format, path, now)
+                self.exporter.copy(session, exported, path)
                 return path
         raise AssertionError("itertools.count ended")
 

@@ -264,6 +264,22 @@ class Reader:
         with self.database() as db:
             return tags_of(db, session.id)
 
+    def tag(self, session: Session, name: str) -> Tag:
+        """Return a tag of a session by its name, compared without case.
+
+        Raises
+        ------
+        NotFound
+            There is no such tag.
+        """
+        key = name.casefold()
+        tag = next((tag for tag in self.tags(session) if tag.name.casefold() == key), None)
+        if tag is None:
+            raise NotFound(
+                f'There is no tag "{name}" in {session.name}. The command "tags" lists its tags.'
+            )
+        return tag
+
     def intervals(self, session: Session) -> list[Interval]:
         """Return the times in which a session was recording, in order."""
         rows = self.query(

@@ -9,18 +9,18 @@ from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
-from recorder.bot.access.viewer import Person, Reader, may_control
+from recorder.bot.access.viewer import AnyUser, Viewer, may_control
 
 
 def as_member(actor: MemberActor) -> discord.Member:
-    """discord.py's view of somebody."""
+    """Return the actor as discord.py knows them."""
     member = actor.member
     assert member is not None
     return member
 
 
-async def may_read(user: Person, guild: discord.Guild | None, channel_ids: list[str]) -> bool:
-    return await Reader(user, guild).may_read(channel_ids)
+async def may_read(user: AnyUser, guild: discord.Guild | None, channel_ids: list[str]) -> bool:
+    return await Viewer(user, guild).may_read(channel_ids)
 
 
 async def reads(actor: MemberActor, *channels: int | str) -> bool:
@@ -185,7 +185,7 @@ async def test_channels_of_other_guilds(env: Env, manager: MemberActor) -> None:
     assert not await reads(manager, elsewhere.id)
 
 
-async def test_somebody_of_another_guild(
+async def test_a_member_of_another_guild(
     env: Env, bot: commands.Bot, guild: GuildHandle, channel: ChannelHandle
 ) -> None:
     """Also one who may do everything there."""
@@ -224,14 +224,14 @@ async def test_dm_channels_are_for_those_in_them(
     assert not await reads(alice, own)
 
 
-async def test_a_reader_asks_discord_once(
+async def test_a_viewer_asks_discord_once(
     env: Env, private_thread: int, alice: MemberActor, bob: MemberActor
 ) -> None:
     asked = f"/channels/{private_thread}/thread-members"
     for actor, allowed in ((alice, True), (bob, False)):
         before = len(env.http_requests)
-        reader = Reader(as_member(actor), as_member(actor).guild)
-        answers = {await reader.may_read([str(private_thread)]) for _ in range(3)}
+        viewer = Viewer(as_member(actor), as_member(actor).guild)
+        answers = {await viewer.may_read([str(private_thread)]) for _ in range(3)}
         assert answers == {allowed}
         paths = [request.path for request in env.http_requests[before:]]
         assert [path for path in paths if path.startswith(asked)] == [f"{asked}/{actor.id}"]
@@ -246,8 +246,8 @@ async def test_who_may_control(
     thread_id = env.backend.create_thread(channel.id, "open", guest.id).id
     await env.settle(idle=0.001)
     for id in (channel.id, thread_id):
-        place = bot.get_channel(id)
-        assert isinstance(place, discord.TextChannel | discord.Thread)
+        known = bot.get_channel(id)
+        assert isinstance(known, discord.TextChannel | discord.Thread)
         for actor, named, allowed in (
             (moderator, None, True),
             (moderator, "Recorders", True),
@@ -257,16 +257,16 @@ async def test_who_may_control(
             (helper, None, False),
             (guest, "Recorders", False),
         ):
-            assert may_control(as_member(actor), place, named) is allowed, (actor, named)
+            assert may_control(as_member(actor), known, named) is allowed, (actor, named)
 
 
 async def test_control_is_given_in_each_channel(
     env: Env, bot: commands.Bot, channel: ChannelHandle, moderator: MemberActor
 ) -> None:
     await deny(env, channel, moderator, manage_messages=True)
-    place = bot.get_channel(channel.id)
-    assert isinstance(place, discord.TextChannel)
-    assert not may_control(as_member(moderator), place, None)
+    known = bot.get_channel(channel.id)
+    assert isinstance(known, discord.TextChannel)
+    assert not may_control(as_member(moderator), known, None)
 
 
 async def test_control_where_the_channel_was_deleted(
@@ -279,25 +279,25 @@ async def test_control_where_the_channel_was_deleted(
 async def test_both_people_control_a_dm(
     env: Env, bot: commands.Bot, channel: ChannelHandle, alice: MemberActor
 ) -> None:
-    heard: list[bool] = []
+    results: list[bool] = []
 
     async def on_message(message: discord.Message) -> None:
-        heard.append(may_control(message.author, message.channel, None))
+        results.append(may_control(message.author, message.channel, None))
 
     bot.add_listener(on_message)
     await alice.send_dm("hi")
     await alice.send(channel, "hi")
-    assert heard == [True, False]
+    assert results == [True, False]
 
 
 async def test_a_webhook_controls_nothing(
     bot: commands.Bot, guild: GuildHandle, channel: ChannelHandle
 ) -> None:
-    heard: list[bool] = []
+    results: list[bool] = []
 
     async def on_message(message: discord.Message) -> None:
-        heard.append(may_control(message.author, message.channel, "@everyone"))
+        results.append(may_control(message.author, message.channel, "@everyone"))
 
     bot.add_listener(on_message)
     await guild.create_webhook(channel).send("hi")
-    assert heard == [False]
+    assert results == [False]

@@ -1,4 +1,4 @@
-"""Whether everybody who sees a channel may read others, beside discord.py's own permissions."""
+"""Whether all who see a channel may read others, compared with discord.py's permissions."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ HIDDEN = discord.PermissionOverwrite(view_channel=False)
 @pytest.fixture
 def here(env: Env, bot: commands.Bot, guild: GuildHandle) -> discord.Guild:
     """The guild as discord.py knows it."""
-    found = bot.get_guild(guild.id)
-    assert found is not None
-    return found
+    known = bot.get_guild(guild.id)
+    assert known is not None
+    return known
 
 
 def channel_of(here: discord.Guild, handle: ChannelHandle) -> Any:
-    found = here.get_channel_or_thread(handle.id)
-    assert found is not None
-    return found
+    known = here.get_channel_or_thread(handle.id)
+    assert known is not None
+    return known
 
 
-async def may_read(shown_in: Any, *held: Any) -> bool:
-    ids = [str(getattr(one, "id", one)) for one in held]
-    return await Audience(shown_in, Channels(shown_in.guild)).may_read(ids)
+async def may_read(reply_channel: Any, *source: Any) -> bool:
+    ids = [str(getattr(one, "id", one)) for one in source]
+    return await Audience(reply_channel, Channels(reply_channel.guild)).may_read(ids)
 
 
 def has(member: discord.Member, channel: Any, *rights: str) -> bool:
-    """By discord.py's own reckoning."""
+    """Return the result by discord.py's own computation."""
     if isinstance(channel, discord.VoiceChannel):
         rights = (*rights, "connect")
     permissions = channel.permissions_for(member)
@@ -50,10 +50,10 @@ def has(member: discord.Member, channel: Any, *rights: str) -> bool:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("kinds", ["text text", "voice voice", "voice text"])
-async def test_it_is_what_holds_for_everybody(
+async def test_the_result_holds_for_every_member(
     env: Env, guild: GuildHandle, here: discord.Guild, alice: MemberActor, kinds: str, seed: int
 ) -> None:
-    """Whoever may exist: with any roles, with and without overwrites of their own."""
+    """Every member that can exist: any roles, with and without overwrites of their own."""
     chance = random.Random(f"{kinds} {seed}")
     for name in "ab":  # and the bot has one, which others could get here
         guild.create_role(name)
@@ -63,7 +63,7 @@ async def test_it_is_what_holds_for_everybody(
         for name in kinds.split()
     ]
     await env.settle(idle=0.001)
-    shown_in, held = (channel_of(here, handle) for handle in made)
+    reply_channel, source = (channel_of(here, handle) for handle in made)
     roles = [role for role in here.roles if not role.is_default()]
     bits = [discord.Permissions(**{name: True}).value for name in RIGHTS]
     some = [combination for n in range(4) for combination in combinations(roles, n)]
@@ -73,7 +73,7 @@ async def test_it_is_what_holds_for_everybody(
             likely = 0.7 if role.is_default() else 0.25
             role._permissions = sum(bit for bit in bits if chance.random() < likely)
             role._permissions |= 8 * (chance.random() < 0.05)
-        for channel in (shown_in, held):
+        for channel in (reply_channel, source):
             overwrites = []
             for target, kind in [(role, 0) for role in (here.default_role, *roles)] + [(alice, 1)]:
                 allow, deny = 0, 0
@@ -91,10 +91,10 @@ async def test_it_is_what_holds_for_everybody(
             for combination in some:
                 member._roles = SnowflakeList(sorted(role.id for role in combination))
                 expected = expected and (
-                    not has(member, shown_in, "view_channel")
-                    or has(member, held, "view_channel", "read_message_history")
+                    not has(member, reply_channel, "view_channel")
+                    or has(member, source, "view_channel", "read_message_history")
                 )
-        assert await may_read(shown_in, held) == expected
+        assert await may_read(reply_channel, source) == expected
         answers.append(expected)
     assert {True, False} == set(answers)
 
@@ -182,14 +182,14 @@ async def test_bots_and_the_owner_do_not_count(
         guild.owner: SEEN,
         bots: SEEN,
     }
-    shown_in = guild.create_text_channel("shown", overwrites=overwrites)
-    held = guild.create_text_channel("held", overwrites={guild.default_role: HIDDEN})
+    reply_channel = guild.create_text_channel("shown", overwrites=overwrites)
+    source = guild.create_text_channel("source", overwrites={guild.default_role: HIDDEN})
     await env.settle(idle=0.001)
-    assert not await may_read(channel_of(here, shown_in), held)
+    assert not await may_read(channel_of(here, reply_channel), source)
     role = here.get_role(bots.id)
     assert role is not None
     role.tags = discord.RoleTags({"bot_id": "1"})
-    assert await may_read(channel_of(here, shown_in), held)
+    assert await may_read(channel_of(here, reply_channel), source)
 
 
 async def test_who_manages_messages(
@@ -201,18 +201,18 @@ async def test_who_manages_messages(
     )
     await env.settle(idle=0.001)
     hall, room = channel_of(here, channel), channel_of(here, office)
-    for shown_in, held, expected in (
+    for reply_channel, source, expected in (
         (room, office, True),
         (room, channel, True),  # they manage messages everywhere
         (hall, channel, False),
         (hall, office, False),
     ):
-        audience = Audience(shown_in, Channels(here))
-        assert await audience.manages_messages([str(held.id)]) == expected
+        audience = Audience(reply_channel, Channels(here))
+        assert await audience.manages_messages([str(source.id)]) == expected
     assert not await Audience(room, Channels(here)).manages_messages([])
 
 
-async def test_where_nobody_else_is(alice: MemberActor, here: discord.Guild) -> None:
+async def test_a_reply_to_one_user(alice: MemberActor, here: discord.Guild) -> None:
     for alone in (None, await alice.member.create_dm()):  # type: ignore[union-attr]
         audience = Audience(alone, Channels(here))
         assert await audience.may_read(["1"])

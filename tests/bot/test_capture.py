@@ -28,8 +28,8 @@ ORDINARY = {
 
 
 @pytest.fixture
-def heard(bot: commands.Bot) -> list[Message]:
-    """What a gateway listener captured, each of which its JSONL line holds whole."""
+def received(bot: commands.Bot) -> list[Message]:
+    """The messages that a gateway listener captured; their JSONL lines are complete."""
     messages: list[Message] = []
 
     async def on_message(message: discord.Message) -> None:
@@ -78,11 +78,11 @@ def media(name: str, text: str) -> dict[str, Any]:
 
 
 async def test_text(
-    env: Env, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     await env.advance_time(3600)
     sent = await bob.send(channel, "hello")
-    assert heard == [
+    assert received == [
         Message(
             timestamp=env.now(),
             author="bob",
@@ -93,7 +93,7 @@ async def test_text(
             channel_id=str(channel.id),
         )
     ]
-    assert heard[0].timestamp.tzinfo is UTC
+    assert received[0].timestamp.tzinfo is UTC
 
 
 async def test_names(
@@ -101,32 +101,37 @@ async def test_names(
     guild: GuildHandle,
     channel: ChannelHandle,
     alice: MemberActor,
-    heard: list[Message],
+    received: list[Message],
 ) -> None:
     known_here = guild.add_member(env.create_user("carol", global_name="Carol"), nick="CC")
     await alice.send(channel, "a")
     await known_here.send(channel, "b")
-    assert [(m.author, m.speaker) for m in heard] == [("alice", "Alice Liddell"), ("carol", "CC")]
+    assert [(m.author, m.speaker) for m in received] == [
+        ("alice", "Alice Liddell"),
+        ("carol", "CC"),
+    ]
 
 
-async def test_reply(channel: ChannelHandle, bob: MemberActor, heard: list[Message]) -> None:
+async def test_reply(channel: ChannelHandle, bob: MemberActor, received: list[Message]) -> None:
     question = await bob.send(channel, "why?")
     await bob.send(channel, "because", reply_to=question)
-    assert (heard[1].type, heard[1].content) == ("user_message", "because")
-    assert heard[1].extra == {"reply_to": str(question.id)}
+    assert (received[1].type, received[1].content) == ("user_message", "because")
+    assert received[1].extra == {"reply_to": str(question.id)}
 
 
-async def test_attachments(channel: ChannelHandle, bob: MemberActor, heard: list[Message]) -> None:
+async def test_attachments(
+    channel: ChannelHandle, bob: MemberActor, received: list[Message]
+) -> None:
     sent = await bob.send(channel, attachments=[("plan.txt", b"12345"), ("b.bin", b"")])
-    assert heard[0].attachments == tuple(attachment.url for attachment in sent.attachments)
-    assert heard[0].extra["files"] == [
+    assert received[0].attachments == tuple(attachment.url for attachment in sent.attachments)
+    assert received[0].extra["files"] == [
         {"name": file.filename, "size": file.size, "content_type": file.content_type}
         for file in sent.attachments
     ]
-    assert heard[0].text == "[file: plan.txt]\n[file: b.bin]"
+    assert received[0].text == "[file: plan.txt]\n[file: b.bin]"
 
 
-async def test_voice_message(gateway: Gateway, heard: list[Message]) -> None:
+async def test_voice_message(gateway: Gateway, received: list[Message]) -> None:
     voice = {
         "id": "9",
         "filename": "voice-message.ogg",
@@ -140,8 +145,8 @@ async def test_voice_message(gateway: Gateway, heard: list[Message]) -> None:
         "waveform": "AAAA",
     }
     await gateway.send(attachments=[voice], flags=1 << 13)
-    assert heard[0].attachments == (voice["url"],)
-    assert heard[0].extra["files"] == [
+    assert received[0].attachments == (voice["url"],)
+    assert received[0].extra["files"] == [
         {
             "name": "voice-message.ogg",
             "size": 1234,
@@ -154,7 +159,7 @@ async def test_voice_message(gateway: Gateway, heard: list[Message]) -> None:
 
 
 async def test_webhook_with_embed(
-    guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     webhook = guild.create_webhook(channel, "CI")
     embed = discord.Embed(
@@ -166,23 +171,25 @@ async def test_webhook_with_embed(
     embed.set_author(name="runner").set_footer(text="took 3 s")
     embed.add_field(name="Result", value="green")
     await webhook.send("done", username="GitHub", embed=embed)
-    assert (heard[0].author, heard[0].type) == ("GitHub", "bot_response")
-    assert heard[0].extra == {
+    assert (received[0].author, received[0].type) == ("GitHub", "bot_response")
+    assert received[0].extra == {
         "webhook_id": str(webhook.id),
         "mentions": {f"<@{bob.id}>": "@bob"},
         "embeds": [embed.to_dict()],
     }
-    assert heard[0].text == "done\nrunner\nBuild 7\nby @bob\nResult\ngreen\ntook 3 s"
+    assert received[0].text == "done\nrunner\nBuild 7\nby @bob\nResult\ngreen\ntook 3 s"
 
 
-async def test_a_webhook_without_the_mark_of_a_bot(gateway: Gateway, heard: list[Message]) -> None:
+async def test_a_webhook_without_the_mark_of_a_bot(
+    gateway: Gateway, received: list[Message]
+) -> None:
     author = {"id": "77", "username": "CI", "discriminator": "0000", "avatar": None}
     await gateway.send(content="done", author=author, webhook_id="77")
-    assert (heard[0].author, heard[0].type) == ("CI", "bot_response")
+    assert (received[0].author, received[0].type) == ("CI", "bot_response")
 
 
 async def test_what_is_captured_does_not_change(
-    env: Env, channel: ChannelHandle, bot: commands.Bot, heard: list[Message]
+    env: Env, channel: ChannelHandle, bot: commands.Bot, received: list[Message]
 ) -> None:
     async def change(message: discord.Message) -> None:
         message.embeds[0].set_field_at(0, name="Result", value="red")
@@ -191,22 +198,22 @@ async def test_what_is_captured_does_not_change(
     bot.add_listener(change, "on_message")
     embed = discord.Embed(title="Build").add_field(name="Result", value="green")
     await say(env, channel, embed=embed)
-    assert heard[0].text == "Build\nResult\ngreen"
+    assert received[0].text == "Build\nResult\ngreen"
 
 
 async def test_answers_of_bots(
-    env: Env, channel: ChannelHandle, bot: commands.Bot, robot: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, bot: commands.Bot, robot: MemberActor, received: list[Message]
 ) -> None:
     await robot.send(channel, "beep")
     await say(env, channel, content="my own words")
-    assert [(m.author_id, m.type) for m in heard] == [
+    assert [(m.author_id, m.type) for m in received] == [
         (str(robot.id), "bot_response"),
         (str(bot.user.id if bot.user else 0), "bot_response"),
     ]
 
 
 async def test_answer_to_a_slash_command(
-    gateway: Gateway, robot: MemberActor, heard: list[Message]
+    gateway: Gateway, robot: MemberActor, received: list[Message]
 ) -> None:
     await gateway.send(
         type=20,
@@ -216,53 +223,53 @@ async def test_answer_to_a_slash_command(
         webhook_id="77",
         application_id="77",
     )
-    assert (heard[0].type, heard[0].content, heard[0].extra) == ("bot_response", "42", {})
+    assert (received[0].type, received[0].content, received[0].extra) == ("bot_response", "42", {})
 
 
 async def test_stickers(
-    env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     sticker = guild.create_sticker("wave")
     item = MessageSticker(sticker.id, "wave", 1, guild.id)
     env.backend.create_message(channel.id, bob.id, "", stickers=[item])
     await env.settle(idle=0.001)
     url = f"https://cdn.discordapp.com/stickers/{sticker.id}.png"
-    assert heard[0].extra == {"stickers": [{"id": str(sticker.id), "name": "wave", "url": url}]}
-    assert heard[0].text == "[sticker: wave]"
+    assert received[0].extra == {"stickers": [{"id": str(sticker.id), "name": "wave", "url": url}]}
+    assert received[0].text == "[sticker: wave]"
 
 
 async def test_poll(
-    env: Env, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     answers = [PollAnswer(1, "Käsespätzle", "🧀"), PollAnswer(2, "salad")]
     poll = Poll("Lunch?", answers, expiry="2026-01-02T00:00:00+00:00")
     env.backend.create_message(channel.id, bob.id, "", poll=poll)
     await env.settle(idle=0.001)
-    assert heard[0].extra == {
+    assert received[0].extra == {
         "poll": {
             "question": "Lunch?",
             "answers": ["🧀 Käsespätzle", "salad"],
             "expires": "2026-01-02T00:00:00+00:00",
         }
     }
-    assert heard[0].text == "Poll: Lunch?\n- 🧀 Käsespätzle\n- salad"
+    assert received[0].text == "Poll: Lunch?\n- 🧀 Käsespätzle\n- salad"
 
 
-async def test_end_of_a_poll(gateway: Gateway, heard: list[Message]) -> None:
+async def test_end_of_a_poll(gateway: Gateway, received: list[Message]) -> None:
     fields = [media("poll_question_text", "Lunch?"), media("victor_answer_text", "salad")]
     embed = {"type": "poll_result", "fields": [*fields, media("total_votes", "3")]}
     await gateway.send(type=46, embeds=[embed])
-    assert (heard[0].type, heard[0].extra["event"]) == ("system_message", "poll_result")
-    assert heard[0].text == "bob's poll Lunch? has closed.\nWinner: salad"
+    assert (received[0].type, received[0].extra["event"]) == ("system_message", "poll_result")
+    assert received[0].text == "bob's poll Lunch? has closed.\nWinner: salad"
 
 
 async def test_forward(
-    guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     elsewhere = guild.create_text_channel("elsewhere")
     source = await bob.send(elsewhere, f"look, {bob.mention}", attachments=[("plan.txt", b"12345")])
     await bob.forward(source, channel)
-    forwarded = heard[1]
+    forwarded = received[1]
     assert (forwarded.content, forwarded.attachments) == ("", ())
     assert list(forwarded.extra) == ["mentions", "forwarded"]
     snapshot = forwarded.extra["forwarded"]
@@ -273,14 +280,14 @@ async def test_forward(
     assert forwarded.text == "Forwarded: look, @bob\n[file: plan.txt]"
 
 
-async def test_pin(channel: ChannelHandle, moderator: MemberActor, heard: list[Message]) -> None:
+async def test_pin(channel: ChannelHandle, moderator: MemberActor, received: list[Message]) -> None:
     sent = await moderator.send(channel, "rules")
     await moderator.set_pinned(sent, True)
-    assert (heard[1].type, heard[1].content) == (
+    assert (received[1].type, received[1].content) == (
         "system_message",
         "mod pinned a message to this channel.",
     )
-    assert heard[1].extra == {
+    assert received[1].extra == {
         "reply_to": str(sent.id),
         "event": "pins_add",
         "raw_content": "pinned a message to this channel.",
@@ -288,12 +295,12 @@ async def test_pin(channel: ChannelHandle, moderator: MemberActor, heard: list[M
 
 
 async def test_thread_creation(
-    env: Env, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     thread = env.backend.create_thread(channel.id, "OAuth2", bob.id)
     await env.settle(idle=0.001)
-    assert heard[0].channel_id == str(channel.id) != str(thread.id)
-    assert (heard[0].type, heard[0].content, heard[0].extra) == (
+    assert received[0].channel_id == str(channel.id) != str(thread.id)
+    assert (received[0].type, received[0].content, received[0].extra) == (
         "system_message",
         "bob started a thread: **OAuth2**. See all **threads**.",
         {"event": "thread_created", "raw_content": "OAuth2"},
@@ -301,45 +308,54 @@ async def test_thread_creation(
 
 
 async def test_a_bot_that_joins_is_an_event_too(
-    env: Env, channel: ChannelHandle, robot: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, robot: MemberActor, received: list[Message]
 ) -> None:
     await Gateway(env, channel, robot).send(type=7)
-    assert (heard[0].type, heard[0].extra) == ("system_message", {"event": "new_member"})
-    assert "robot" in heard[0].content
+    assert (received[0].type, received[0].extra) == ("system_message", {"event": "new_member"})
+    assert "robot" in received[0].content
 
 
-async def test_every_event_has_words(gateway: Gateway, heard: list[Message]) -> None:
+async def test_every_event_has_words(gateway: Gateway, received: list[Message]) -> None:
     """Also where Discord leaves out what discord.py counts on."""
     kinds = [kind for kind in discord.MessageType if kind.name not in ORDINARY]
     for kind in kinds:
         await gateway.send(type=kind.value)
-    assert [(m.type, m.extra["event"]) for m in heard] == [
+    assert [(m.type, m.extra["event"]) for m in received] == [
         ("system_message", kind.name) for kind in kinds
     ]
-    assert [m.extra["event"] for m in heard if not m.content.strip()] == []
+    assert [m.extra["event"] for m in received if not m.content.strip()] == []
 
 
-async def test_an_event_of_the_future(gateway: Gateway, heard: list[Message]) -> None:
+async def test_an_event_of_the_future(gateway: Gateway, received: list[Message]) -> None:
     await gateway.send(type=250, content="moved the server to the moon")
-    assert (heard[0].type, heard[0].content) == ("system_message", "moved the server to the moon")
-    assert heard[0].extra == {"event": "unknown_250"}
+    assert (received[0].type, received[0].content) == (
+        "system_message",
+        "moved the server to the moon",
+    )
+    assert received[0].extra == {"event": "unknown_250"}
 
 
-async def test_an_event_that_discord_py_cannot_read(gateway: Gateway, heard: list[Message]) -> None:
+async def test_an_event_that_discord_py_cannot_read(
+    gateway: Gateway, received: list[Message]
+) -> None:
     await gateway.send(type=36, content="until soon")
-    assert (heard[0].type, heard[0].content) == ("system_message", "until soon")
-    assert heard[0].extra == {"event": "guild_incident_alert_mode_enabled"}
+    assert (received[0].type, received[0].content) == ("system_message", "until soon")
+    assert received[0].extra == {"event": "guild_incident_alert_mode_enabled"}
 
 
 async def test_words_of_discord_itself(
-    env: Env, guild: GuildHandle, channel: ChannelHandle, heard: list[Message]
+    env: Env, guild: GuildHandle, channel: ChannelHandle, received: list[Message]
 ) -> None:
     await guild.add_member(env.create_user("Discord", system=True)).send(channel, "News")
-    assert (heard[0].type, heard[0].content, heard[0].extra) == ("system_message", "News", {})
+    assert (received[0].type, received[0].content, received[0].extra) == (
+        "system_message",
+        "News",
+        {},
+    )
 
 
 async def test_threads(
-    env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     """A message in a private thread does not belong to the channel's session."""
     public = env.backend.create_thread(channel.id, "open", bob.id, broadcast=False)
@@ -352,7 +368,7 @@ async def test_threads(
         env.backend.announce_thread_create(thread)
         env.backend.create_message(thread.id, bob.id, "hi")
         await env.settle(idle=0.001)
-    assert [(m.channel_id, m.parent_id) for m in heard] == [
+    assert [(m.channel_id, m.parent_id) for m in received] == [
         (str(public.id), str(channel.id)),
         (str(private.id), None),
         (str(post.id), str(forum.id)),
@@ -360,7 +376,7 @@ async def test_threads(
 
 
 async def test_first_message_of_a_thread(
-    channel: ChannelHandle, bob: MemberActor, gateway: Gateway, heard: list[Message]
+    channel: ChannelHandle, bob: MemberActor, gateway: Gateway, received: list[Message]
 ) -> None:
     source = await bob.send(channel, f"Hi {bob.mention}", attachments=[("plan.txt", b"1")])
     stored = gateway._env.backend.get_message(channel.id, source.id)
@@ -369,17 +385,17 @@ async def test_first_message_of_a_thread(
         message_reference={"channel_id": str(channel.id), "message_id": str(source.id)},
         referenced_message=serializers.message_payload(gateway._env.backend, stored),
     )
-    assert (heard[1].type, heard[1].content) == ("user_message", source.content)
-    assert heard[1].text == "Hi @bob\n[file: plan.txt]"
-    assert heard[1].attachments == heard[0].attachments
+    assert (received[1].type, received[1].content) == ("user_message", source.content)
+    assert received[1].text == "Hi @bob\n[file: plan.txt]"
+    assert received[1].attachments == received[0].attachments
 
 
 async def test_first_message_of_a_thread_that_was_deleted(
-    gateway: Gateway, heard: list[Message]
+    gateway: Gateway, received: list[Message]
 ) -> None:
     reference = {"channel_id": "1", "message_id": "2"}
     await gateway.send(type=21, message_reference=reference, referenced_message=None)
-    assert (heard[0].type, heard[0].content, heard[0].extra) == (
+    assert (received[0].type, received[0].content, received[0].extra) == (
         "user_message",
         "",
         {"reply_to": "2"},
@@ -387,24 +403,24 @@ async def test_first_message_of_a_thread_that_was_deleted(
 
 
 async def test_chat_of_a_voice_channel(
-    guild: GuildHandle, bob: MemberActor, heard: list[Message]
+    guild: GuildHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     voice = guild.create_voice_channel("talk")
     await bob.send(voice, "can you hear me?")
-    assert (heard[0].channel_id, heard[0].parent_id) == (str(voice.id), None)
+    assert (received[0].channel_id, received[0].parent_id) == (str(voice.id), None)
 
 
-async def test_dm(bob: MemberActor, heard: list[Message]) -> None:
+async def test_dm(bob: MemberActor, received: list[Message]) -> None:
     await bob.send_dm("psst <@1> <@&2> <#3>")
-    assert heard[0].channel_id == str(bob.user.dm_channel.id)
-    assert (heard[0].type, heard[0].extra) == ("user_message", {})
+    assert received[0].channel_id == str(bob.user.dm_channel.id)
+    assert (received[0].type, received[0].extra) == ("user_message", {})
 
 
 async def test_a_channel_that_is_not_in_the_cache(
-    env: Env, gateway: Gateway, heard: list[Message]
+    env: Env, gateway: Gateway, received: list[Message]
 ) -> None:
     await gateway.send(channel_id="4711", content="from somewhere")
-    assert (heard[0].channel_id, heard[0].parent_id) == ("4711", None)
+    assert (received[0].channel_id, received[0].parent_id) == ("4711", None)
 
 
 async def test_edited_before_it_was_captured(
@@ -426,7 +442,7 @@ async def test_mentions(
     channel: ChannelHandle,
     alice: MemberActor,
     bob: MemberActor,
-    heard: list[Message],
+    received: list[Message],
 ) -> None:
     """People are named as they were seen; who is unknown keeps the token."""
     staff = guild.create_role("Staff")
@@ -438,35 +454,37 @@ async def test_mentions(
         f"<#{channel.id}>": "#development",
     }
     await bob.send(channel, " ".join([*names, f"<@{alice.id}>", "<@404>", "@here"]))
-    assert heard[0].extra == {"mentions": names}
-    assert heard[0].text == " ".join([*names.values(), "@Alice Liddell", "<@404>", "@here"])
+    assert received[0].extra == {"mentions": names}
+    assert received[0].text == " ".join([*names.values(), "@Alice Liddell", "<@404>", "@here"])
 
 
-async def test_mentions_in_a_dm(alice: MemberActor, bob: MemberActor, heard: list[Message]) -> None:
+async def test_mentions_in_a_dm(
+    alice: MemberActor, bob: MemberActor, received: list[Message]
+) -> None:
     """There no guild tells the name; the message does."""
     await bob.send_dm(f"ask {alice.mention}")
-    assert heard[0].text == "ask @Alice Liddell"
+    assert received[0].text == "ask @Alice Liddell"
 
 
 async def test_a_name_like_a_mention_stays_a_name(
-    env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     joker = guild.add_member(env.create_user("joker"), nick=f"<@{bob.id}>")
     await bob.send(channel, f"{joker.mention} {bob.mention}")
-    assert heard[0].text == f"@<@{bob.id}> @bob"
+    assert received[0].text == f"@<@{bob.id}> @bob"
 
 
 async def test_emoji_and_commands(
-    channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     raw = "<:blob:123> <a:dance:124> </record start:125> 🎉 a <b> c"
     await bob.send(channel, raw)
-    assert heard[0].content == raw
-    assert heard[0].text == ":blob: :dance: /record start 🎉 a <b> c"
+    assert received[0].content == raw
+    assert received[0].text == ":blob: :dance: /record start 🎉 a <b> c"
 
 
 async def test_layouts(
-    env: Env, channel: ChannelHandle, bob: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:
     view = discord.ui.LayoutView()
     view.add_item(discord.ui.TextDisplay("# Top"))
@@ -477,12 +495,12 @@ async def test_layouts(
     view.add_item(discord.ui.Container(section, discord.ui.TextDisplay(f"for {bob.mention}")))
     await say(env, channel, view=view)
     texts = ["# Top", "inside", f"for {bob.mention}"]
-    assert heard[0].extra["components"] == [{"content": text} for text in texts]
-    assert heard[0].text == "# Top\ninside\nfor @bob"
+    assert received[0].extra["components"] == [{"content": text} for text in texts]
+    assert received[0].text == "# Top\ninside\nfor @bob"
 
 
 async def test_the_order_of_the_keys(
-    env: Env, channel: ChannelHandle, alice: MemberActor, heard: list[Message]
+    env: Env, channel: ChannelHandle, alice: MemberActor, received: list[Message]
 ) -> None:
     sticker = {"id": "5", "name": "wave", "format_type": 1}
     file = {"id": "9", "filename": "a", "size": 1, "url": "https://a.b/a", "proxy_url": ""}
@@ -502,7 +520,7 @@ async def test_the_order_of_the_keys(
         },
         edited_timestamp="2026-01-01T00:00:01+00:00",
     )
-    assert " ".join(heard[0].extra) == (
+    assert " ".join(received[0].extra) == (
         "display_name webhook_id reply_to mentions files embeds components stickers poll "
         "event raw_content edited_timestamp"
     )
@@ -514,9 +532,9 @@ async def test_channels(
     thread = env.backend.create_thread(channel.id, "open", bob.id)
     await env.settle(idle=0.001)
     for id, name in ((channel.id, "development"), (thread.id, "open")):
-        found = bot.get_channel(id)
-        assert isinstance(found, discord.TextChannel | discord.Thread)
-        assert channel_of(found) == Channel(str(id), name, str(guild.id))
+        known = bot.get_channel(id)
+        assert isinstance(known, discord.TextChannel | discord.Thread)
+        assert channel_of(known) == Channel(str(id), name, str(guild.id))
 
 
 async def test_dm_channels(env: Env, bot: commands.Bot, bob: MemberActor) -> None:

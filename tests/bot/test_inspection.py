@@ -1,4 +1,4 @@
-"""``recorder doctor`` asks Discord what the bot is allowed."""
+"""``recorder doctor`` checks the permissions of the bot in Discord."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from recorder.cli import main
 from recorder.models import AutoRecording
 
 
-async def found(bot: commands.Bot, guild_id: int, channel_id: int | None) -> Finding:
+async def check(bot: commands.Bot, guild_id: int, channel_id: int | None) -> Finding:
     place = Place('"x"', str(guild_id), None if channel_id is None else str(channel_id))
     *_, finding = await look(bot, [place])
     assert finding.what == 'permissions for "x"'
@@ -38,32 +38,32 @@ async def deny(env: Env, channel: ChannelHandle, **denied: bool) -> None:
     await env.settle(idle=0.001)
 
 
-async def test_what_the_bot_has_and_lacks_in_a_channel(
+async def test_permissions_of_the_bot_in_a_channel(
     bot: commands.Bot, env: Env, guild: GuildHandle, channel: ChannelHandle, alice: MemberActor
 ) -> None:
-    finding = await found(bot, guild.id, channel.id)
+    finding = await check(bot, guild.id, channel.id)
     assert (finding.state, finding.value) == (
         "good",
-        "has all it needs in #development in Workshop",
+        "has all that it needs in #development in Workshop",
     )
     thread = env.backend.create_thread(channel.id, "open", alice.id).id
     await deny(env, channel, attach_files=True, send_messages=True)
-    finding = await found(bot, guild.id, channel.id)
+    finding = await check(bot, guild.id, channel.id)
     assert finding.state == "bad"
     assert finding.value == "lacks send messages, attach files in #development in Workshop"
-    assert (await found(bot, guild.id, thread)).value == "lacks attach files in #open in Workshop"
+    assert (await check(bot, guild.id, thread)).value == "lacks attach files in #open in Workshop"
     await deny(env, channel, read_message_history=True)
-    assert "lacks read message history" in (await found(bot, guild.id, channel.id)).value
+    assert "lacks read message history" in (await check(bot, guild.id, channel.id)).value
     await deny(env, channel, view_channel=True)
-    assert "lacks view channel" in (await found(bot, guild.id, channel.id)).value
+    assert "lacks view channel" in (await check(bot, guild.id, channel.id)).value
 
 
-async def test_places_that_are_no_channel_of_ours(
+async def test_channels_that_the_bot_is_not_in(
     bot: commands.Bot, env: Env, guild: GuildHandle, channel: ChannelHandle
 ) -> None:
-    assert (await found(bot, guild.id, None)).state == "good"
-    assert "is not in the server 4242" in (await found(bot, 4242, channel.id)).value
-    assert "was deleted" in (await found(bot, guild.id, 4242)).value
+    assert (await check(bot, guild.id, None)).state == "good"
+    assert "is not in the server 4242" in (await check(bot, 4242, channel.id)).value
+    assert "was deleted" in (await check(bot, guild.id, 4242)).value
     *_, direct = await look(bot, [Place('"dm"', None, "5")])
     assert direct.state == "good"
 
@@ -136,13 +136,13 @@ async def test_the_token_and_the_intent(discord_server: dict[str, object]) -> No
     assert "wrong" not in f"{refused.value} {refused.hint}"
 
 
-def test_discord_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discord_out_of_reach_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:9")
     (finding,) = inspect("right", [])
-    assert finding.state == "note" and "could not be asked" in finding.value
+    assert finding.state == "note" and "cannot be reached" in finding.value
 
 
-async def test_doctor_asks_when_there_is_a_token(
+async def test_doctor_asks_discord_if_there_is_a_token(
     discord_server: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with SessionRecorder(tmp_path) as recorder:

@@ -1,4 +1,4 @@
-"""Nobody gets in: what people of every kind get to see of sessions of every kind.
+"""No session leaks: what people of every kind see of sessions of every kind.
 
 The whole table is played once, in one Discord; each of its cells is then a test.
 ``pytest tests/bot/test_leaks.py -k table -s`` prints it.
@@ -25,7 +25,7 @@ from simcord.interactions import base_payload
 from simcord.results import InteractionResult
 
 from recorder.bot import Recorder
-from recorder.bot.commands.base import Answering
+from recorder.bot.commands.base import RecorderCommands
 from recorder.settings import Settings
 
 WAYS = ("prefix", "slash")
@@ -48,7 +48,7 @@ SHOWN: dict[str, dict[str, str]] = {
 
 COMMANDS: dict[str, commands.Command[Any, ..., Any]] = {
     command.name: command
-    for command in cast("set[commands.Command[Any, ..., Any]]", Answering.record.commands)
+    for command in cast("set[commands.Command[Any, ..., Any]]", RecorderCommands.record.commands)
 }
 ABSENT = "absent-plans"
 # What is given to a parameter that needs a value; a new command is in the table by itself.
@@ -66,7 +66,7 @@ OTHERS: dict[str, list[dict[str, str]]] = {
     "search": [{"query": "needle is:deleted"}],
 }
 CHANGING = ("delete", "merge", "resume", "untag")
-NEEDS_RIGHT = "This needs the right to manage messages"
+NEEDS_RIGHT = "This needs the Manage Messages permission"
 
 
 def calls(command: commands.Command[Any, ..., Any]) -> Iterator[dict[str, str]]:
@@ -103,7 +103,7 @@ def call_id(command: str, options: dict[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Sight:
-    """What was seen of an answer: by everybody in the channel, and by who asked alone."""
+    """The visible parts of a reply: to everyone in the channel, and to its author alone."""
 
     public: str
     private: str
@@ -114,7 +114,7 @@ class Sight:
 
 @dataclass
 class Table:
-    """All that was seen."""
+    """All replies."""
 
     about_one: dict[tuple[str, str, str, str], tuple[Sight, Sight]] = field(default_factory=dict)
     about_all: dict[tuple[str, str, str], Sight] = field(default_factory=dict)
@@ -229,7 +229,7 @@ class World:
         return self.lobby if person == "stranger" else self.public
 
     def new(self, channel: Any, viewer_id: int) -> tuple[str, str]:
-        """What the bot said in a channel since the last time: to all, and to one alone."""
+        """Return the new messages of the bot in a channel: to all, and to one user alone."""
         messages = self.env.backend.messages.get(channel.id, {})
         known = self.seen.setdefault(channel.id, set())
         public: list[str] = []
@@ -260,11 +260,11 @@ class World:
         by_direct_message = "" if channel.id == direct.id else self.new(direct, actor.id)[0]
         sight = Sight(public, private + by_direct_message)
         if command in CHANGING and NEEDS_RIGHT not in sight.public + sight.private:
-            await self.put_back()
+            await self.restore()
         return sight
 
-    async def put_back(self) -> None:
-        """What a command changed is as it was, and its buttons are gone."""
+    async def restore(self) -> None:
+        """Undo the changes of a command, and let its buttons time out."""
         manager, now = self.cog.manager, self.env.now()
         await self.env.advance_time(200)
         for session in manager.reader.sessions():
@@ -286,7 +286,7 @@ class World:
         return [choice["value"] for choice in choices]
 
     async def press(self, person: str) -> tuple[bool, str]:
-        """Whether a page of private-long was turned, and what was said to who pressed."""
+        """Press a button of private-long; return whether it turned the page, and the error."""
         backend, actor, shown = self.env.backend, self.people[person], self.pages
         guild_id: int | None = self.guild.id
         if person == "left":
@@ -321,7 +321,7 @@ def name_of(kind: str) -> str:
 
 
 def taken_names(person: str) -> list[str]:
-    """The kinds of sessions whose names are taken where somebody asks."""
+    """Return the kinds of sessions whose names are taken where a person asks."""
     elsewhere = {"stranger": ["other guild"], "left": ["dm"]}
     return elsewhere.get(person, ["public", "private", "private thread", "deleted", "merged"])
 
@@ -417,13 +417,13 @@ def test_about_one_session(table: Table, person: str, kind: str, call: str) -> N
     for how in WAYS:
         cell = person, kind, call, how
         secret, absent = table.about_one[cell]
-        found, may = table.outcome(*cell), SHOWN[kind].get(person, NOTHING)
+        outcome, may = table.outcome(*cell), SHOWN[kind].get(person, NOTHING)
         if NEEDS_RIGHT in absent.public + absent.private:
             may = NOTHING
         # What all may see, an error or something deleted, can still be for who asked alone.
-        assert found == may or (may == HERE and found == PRIVATELY), (how, secret, absent)
-        if call.startswith("resume") and found == PRIVATELY:  # all would be told of it
-            assert "would be told of it" in secret.private
+        assert outcome == may or (may == HERE and outcome == PRIVATELY), (how, secret, absent)
+        if call.startswith("resume") and outcome == PRIVATELY:  # all would be notified of it
+            assert "would be notified of it" in secret.private
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -491,9 +491,9 @@ def test_the_table(table: Table) -> None:
     for kind in KINDS:
         cells = []
         for person in PEOPLE:
-            found = [v for k, v in outcomes(table) if k[:2] == (person, kind)]
+            results = [v for k, v in outcomes(table) if k[:2] == (person, kind)]
             ways = (HERE, PRIVATELY, NOTHING)
-            cells.append(", ".join(f"{way} {found.count(way)}" for way in ways if way in found))
+            cells.append(", ".join(f"{way} {results.count(way)}" for way in ways if way in results))
         lines.append(f"| {kind} | {' | '.join(cells)} |")
     print("\n" + "\n".join(lines))
 

@@ -121,7 +121,7 @@ async def test_each_press_is_checked(alice: MemberActor, bob: MemberActor, book:
     assert result.response is not None
     assert result.ephemeral
     assert result.response.content == (
-        "You cannot turn these pages: not everybody here may see what is on them."
+        "You cannot turn these pages: not everyone here may read them."
     )
     assert book.asked == [alice.id, bob.id]
     assert book.fetched == [0, 1]

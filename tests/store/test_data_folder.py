@@ -17,7 +17,7 @@ import pytest
 from support.recordings import NOW, message
 
 from recorder import Channel, SessionManager, SessionRecorder
-from recorder.bot.commands.finding import _zipped
+from recorder.bot.commands.finding import zip_file
 from recorder.care.backup import back_up
 from recorder.care.verification import verify
 from recorder.errors import Conflict, DataFolderError, InvalidName, StorageError
@@ -197,9 +197,9 @@ async def test_all_is_its_owners_alone(
     session = await recorded(recorder, manager, "one")
     for format in ("txt", "md", "json", "jsonl"):
         manager.save(session, f"copy.{format}", now=NOW)
-    manager.save_free(session, "md", now=NOW)
+    manager.keep_export(session, "md", folder / "exports" / "copy.md")
     back_up(folder, folder.parent / "copy")
-    with zipfile.ZipFile(zipped := _zipped(folder / "exports" / "copy.txt")) as archive:
+    with zipfile.ZipFile(zipped := zip_file(folder / "exports" / "copy.txt")) as archive:
         assert archive.namelist() == ["copy.txt"]
     assert zipped.stat().st_mode & 0o777 == 0o600
     for place in (folder, folder.parent / "copy"):

@@ -1,1 +1,1 @@
-"""Permissions: who may read, control and see recordings."""
+"""Permissions: who may read and control recordings, and who sees a reply."""

@@ -1,8 +1,8 @@
-"""Who sees an answer: whether everybody in a channel may read what it tells of.
+"""Permissions of everyone who sees a reply: whether a whole channel may read other channels.
 
-Told from roles and overwrites alone, for any roles that somebody may have together. So it costs
-the same in a guild of a hundred thousand, needs no list of members, and holds as well for those
-who get a role later. Bots do not count: who lets one into a channel decides what it sees.
+Computed from roles and permission overwrites, for any combination of roles that a member may
+have. The cost does not depend on the size of the guild, no member list is needed, and the result
+also holds for members who get a role later. Bots are ignored.
 """
 
 from __future__ import annotations
@@ -17,147 +17,158 @@ import discord
 
 from recorder.bot.access.viewer import Channels
 
-Shown: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
+AnyChannel: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
 Bits: TypeAlias = tuple[int, int]
 
 _NEUTRAL = (0, 0)
-_HERE, _THERE = 0, 1
+_REPLY, _SOURCE = 0, 1  # indexes of _Grant.overwrites
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """What somebody must be allowed somewhere, right by right.
+class _Requirement:
+    """The permissions that a member needs in a channel.
 
     Parameters
     ----------
+    permissions
+        One bit each.
     overwrites
-        By the id of a role or a person, the rights that are allowed and those that are denied.
+        By the id of a role or a member, the permissions that the channel allows and denies.
     """
 
-    rights: tuple[int, ...]
+    permissions: tuple[int, ...]
     overwrites: Mapping[int, Bits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder:
-    """What a role, or somebody beside their roles, is given: in the guild, here, and there."""
+class _Grant:
+    """The permissions of a role, or of a member apart from roles.
+
+    Parameters
+    ----------
+    base
+        The permissions in the whole guild.
+    overwrites
+        Those that are allowed and denied in the channel of the reply, and in the source channel.
+    """
 
     base: int
     overwrites: tuple[Bits, Bits] = (_NEUTRAL, _NEUTRAL)
 
 
 class Audience:
-    """Everybody who sees a channel.
+    """The members who see a channel.
 
     Parameters
     ----------
     channel
-        Where an answer is shown; ``None`` when only who asked sees it, as in a DM channel.
+        The channel in which a reply is shown; ``None`` if only one user sees it.
     channels
         The channels of the same guild.
     """
 
-    def __init__(self, channel: Shown | None, channels: Channels) -> None:
-        self._alone = channel is None or isinstance(channel, discord.DMChannel)
+    def __init__(self, channel: AnyChannel | None, channels: Channels) -> None:
+        self._is_one_user = channel is None or isinstance(channel, discord.DMChannel)
         self._id = None if channel is None else channel.id
-        self._here = None if channel is None else _place(channel, "view_channel")
+        self._reply = None if channel is None else _requirement(channel, "view_channel")
         self._channels = channels
-        self._answers: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._results: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     async def may_read(self, channel_ids: Iterable[str]) -> bool:
-        """Whether all of them can see every one of these channels and its history.
+        """Return whether all members can view these channels and read their history.
 
-        What comes from a deleted channel, or from nobody knows where, is for those who
-        manage the guild. In doubt the answer is no.
+        Recordings of deleted or unknown channels are for those who manage the guild.
+        In doubt the result is false.
         """
-        return await self._may(channel_ids, "view_channel", "read_message_history")
+        return await self._have(channel_ids, "view_channel", "read_message_history")
 
     async def manages_messages(self, channel_ids: Iterable[str]) -> bool:
-        """Whether all of them can see every one of these channels and manage messages there."""
-        return await self._may(channel_ids, "view_channel", "manage_messages")
+        """Return whether all members can view these channels and manage their messages."""
+        return await self._have(channel_ids, "view_channel", "manage_messages")
 
-    async def _may(self, channel_ids: Iterable[str], *rights: str) -> bool:
-        if self._alone:
+    async def _have(self, channel_ids: Iterable[str], *permissions: str) -> bool:
+        if self._is_one_user:
             return True
         for channel_id in set(channel_ids) or {""}:
-            key = (channel_id, rights)
-            if key not in self._answers:
-                self._answers[key] = await self._may_in(channel_id, *rights)
-                await asyncio.sleep(0)  # in a large guild each one is a millisecond or more
-            if not self._answers[key]:
+            key = (channel_id, permissions)
+            if key not in self._results:
+                self._results[key] = await self._have_in(channel_id, *permissions)
+                await asyncio.sleep(0)  # in a large guild each takes a millisecond or more
+            if not self._results[key]:
                 return False
         return True
 
-    async def _may_in(self, channel_id: str, *rights: str) -> bool:
+    async def _have_in(self, channel_id: str, *permissions: str) -> bool:
         try:
             channel = await self._channels.find(channel_id)
         except (discord.Forbidden, discord.InvalidData):
-            return False  # not ours to see, or of another guild
+            return False  # no access, or of another guild
         if channel is None:
-            return self._all_have(_Place((_bit("manage_guild"),)))
+            return self._all_have(_Requirement((_bit("manage_guild"),)))
         if isinstance(channel, discord.Thread) and channel.is_private() and channel.id != self._id:
-            return False  # it has members of its own
-        return self._all_have(_place(channel, *rights))
+            return False  # it has its own members
+        return self._all_have(_requirement(channel, *permissions))
 
-    def _all_have(self, there: _Place | None) -> bool:
-        """Whether whoever can see the channel has all that is needed `there`.
+    def _all_have(self, source: _Requirement | None) -> bool:
+        """Return whether all members who see the reply have the permissions of `source`.
 
-        Somebody who has not is found among those with few roles: one for each right that it
-        takes to see the channel, and one that denies them something there.
+        If a member can lack one, a member with few roles can: one role for each permission
+        that seeing the reply needs, and one that denies a permission of `source`.
         """
-        here, guild = self._here, self._channels.guild
-        if here is None or there is None or guild is None:
+        reply, guild = self._reply, self._channels.guild
+        if reply is None or source is None or guild is None:
             return False
-        bits = sum({*here.rights, *there.rights})
+        bits = sum({*reply.permissions, *source.permissions})
 
-        def holder(id: int, base: int = 0) -> _Holder:
-            pairs = (place.overwrites.get(id, _NEUTRAL) for place in (here, there))
-            in_here, in_there = ((allowed & bits, denied & bits) for allowed, denied in pairs)
-            return _Holder(base & bits, (in_here, in_there))
+        def grant(id: int, base: int = 0) -> _Grant:
+            pairs = (channel.overwrites.get(id, _NEUTRAL) for channel in (reply, source))
+            in_reply, in_source = ((allowed & bits, denied & bits) for allowed, denied in pairs)
+            return _Grant(base & bits, (in_reply, in_source))
 
-        everyone = holder(guild.id, guild.default_role.permissions.value)
+        everyone = grant(guild.id, guild.default_role.permissions.value)
         if guild.default_role.permissions.administrator:
             return True
-        # Many roles are alike in what matters here.
+        # Many roles have equal grants, so the set is small.
         roles = {
-            holder(role.id, role.permissions.value)
+            grant(role.id, role.permissions.value)
             for role in guild.roles
             if not (role.is_default() or role.is_bot_managed() or role.permissions.administrator)
         }
-        known = {role.id for role in guild.roles} | {guild.owner_id, guild.me.id}
-        people = {holder(id) for id in {*here.overwrites, *there.overwrites} - known}
-        some = (few for n in range(len(here.rights) + 2) for few in combinations(roles, n))
+        no_members = {role.id for role in guild.roles} | {guild.owner_id, guild.me.id}
+        members = {grant(id) for id in {*reply.overwrites, *source.overwrites} - no_members}
+        most = len(reply.permissions) + 1
+        role_sets = (few for n in range(most + 1) for few in combinations(roles, n))
         return not any(
-            all(_has(right, _HERE, person, few, everyone) for right in here.rights)
-            and not all(_has(right, _THERE, person, few, everyone) for right in there.rights)
-            for few, person in product(some, people | {_Holder(0)})
+            all(_has(bit, _REPLY, member, few, everyone) for bit in reply.permissions)
+            and not all(_has(bit, _SOURCE, member, few, everyone) for bit in source.permissions)
+            for few, member in product(role_sets, members | {_Grant(0)})
         )
 
 
-def _has(right: int, place: int, person: _Holder, roles: Sequence[_Holder], all: _Holder) -> bool:
-    """Whether somebody with these roles has a right, by Discord's order of overwrites."""
-    for holders in ((person,), roles, (all,)):
-        if any(holder.overwrites[place][0] & right for holder in holders):
+def _has(bit: int, channel: int, member: _Grant, roles: Sequence[_Grant], everyone: _Grant) -> bool:
+    """Return whether a member with these roles has a permission, as Discord computes it."""
+    for grants in ((member,), roles, (everyone,)):
+        if any(grant.overwrites[channel][0] & bit for grant in grants):
             return True
-        if any(holder.overwrites[place][1] & right for holder in holders):
+        if any(grant.overwrites[channel][1] & bit for grant in grants):
             return False
-    return any(holder.base & right for holder in (all, *roles))
+    return any(grant.base & bit for grant in (everyone, *roles))
 
 
-def _place(channel: Shown, *names: str) -> _Place | None:
-    """A channel where some rights are needed; ``None`` if nothing is known of it."""
+def _requirement(channel: AnyChannel, *names: str) -> _Requirement | None:
+    """Return the requirement of permissions in a channel; ``None`` if it is not known."""
     if isinstance(channel, discord.Thread):
-        return None if channel.parent is None else _place(channel.parent, *names)
+        return None if channel.parent is None else _requirement(channel.parent, *names)
     if not isinstance(channel, discord.abc.GuildChannel):
         return None
     if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
-        names = (*names, "connect")  # without it Discord does not show what is said there
+        names = (*names, "connect")  # without it Discord does not show the chat
     overwrites = {
         target.id: (allowed.value, denied.value)
         for target, overwrite in channel.overwrites.items()
         for allowed, denied in [overwrite.pair()]
     }
-    return _Place(tuple(map(_bit, names)), overwrites)
+    return _Requirement(tuple(map(_bit, names)), overwrites)
 
 
 def _bit(name: str) -> int:

@@ -1,1 +1,1 @@
-"""The commands of ``!record``, by subject."""
+"""The commands of ``!record``, one module per subject."""

@@ -1,121 +1,124 @@
-"""Commands that find recordings again: list, load, goto, tags, export."""
+"""Commands that read recordings: list, load, search, stats, goto, tags, export."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import zipfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
-from recorder.bot.access.audience import Audience
-from recorder.bot.access.viewer import Channels
-from recorder.bot.commands.base import Answering, Context, prefix_of, unquoted
-from recorder.bot.replies import replies, search_reply, stats_reply
-from recorder.errors import InvalidInput, NotFound
+from recorder.bot.commands.base import RecorderCommands
+from recorder.bot.commands.context import Context, prefix_of, unquoted
+from recorder.bot.replies import listings, refusals, results, search_reply, stats_reply
+from recorder.bot.replies.listings import MESSAGES_PER_PAGE, page_count
+from recorder.errors import InvalidInput
 from recorder.formats.session_exporter import FORMATS
 from recorder.models import Session
 from recorder.record.names import export_name
 from recorder.search.searcher import Found, Searcher
-from recorder.settings import Settings
 from recorder.stats.pictures import activity_picture, are_available
 from recorder.stats.session_analyzer import SessionAnalyzer
 
-_A_PAGE = replies.MESSAGES_A_PAGE
-
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
-class FindingCommands(Answering):
-    """Find recordings again."""
+class FindingCommands(RecorderCommands):
+    """The commands that read recordings."""
 
-    def __init__(self, bot: commands.Bot, settings: Settings) -> None:
-        super().__init__(bot, settings)
-        self.searcher = Searcher(self.manager.reader, settings.timezone)
+    searcher: Searcher
 
-    @Answering.record.command(name="list")  # type: ignore[arg-type]
+    @RecorderCommands.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
-        """List the sessions that everybody here may see."""
+        """List the sessions that everyone here may read."""
         now, prefix = context.message.created_at, prefix_of(context)
 
-        async def page(index: int) -> str:
-            sessions = await self.readable_sessions(context)
-            last = _pages(len(sessions), replies.SESSIONS_A_PAGE) - 1
-            return replies.listed(sessions, min(index, last), now, self.settings.timezone, prefix)
+        def page(sessions: list[Session], index: int) -> str:
+            last = page_count(len(sessions), listings.SESSIONS_PER_PAGE) - 1
+            timezone = self.settings.timezone
+            return listings.session_list(sessions, min(index, last), now, timezone, prefix)
 
-        async def allowed(interaction: discord.Interaction) -> bool:
-            return interaction.user.id == context.author.id  # the list is theirs alone
+        async def fetch_page(index: int) -> str:
+            return page(await self.readable_sessions(context), index)
 
-        count = len(await self.readable_sessions(context))
-        await self.page(context, page, _pages(count, replies.SESSIONS_A_PAGE), allowed)
+        async def may_turn(interaction: discord.Interaction) -> bool:
+            return interaction.user.id == context.author.id  # others have lists of their own
 
-    @Answering.record.command()  # type: ignore[arg-type]
+        sessions = await self.readable_sessions(context)
+        count = page_count(len(sessions), listings.SESSIONS_PER_PAGE)
+        await self.reply_in_pages(context, page(sessions, 0), count, fetch_page, may_turn)
+
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name")
     async def load(self, context: Context, *, name: str) -> None:
         """Replay a session."""
         now, prefix = context.message.created_at, prefix_of(context)
         session = await self.session(context, unquoted(name))
 
-        async def page(index: int) -> str:
+        async def fetch_page(index: int) -> str:
             current = await asyncio.to_thread(self.manager.reader.session, session.id)
-            first = index * _A_PAGE + 1
+            first = index * MESSAGES_PER_PAGE + 1
             messages = await asyncio.to_thread(
-                lambda: list(self.manager.load(current, first, _A_PAGE))
+                lambda: list(self.manager.load(current, first, MESSAGES_PER_PAGE))
             )
             gaps = await asyncio.to_thread(self.manager.reader.gaps, current)
-            return replies.loaded(current, first, messages, gaps, now, prefix)
+            return listings.message_page(current, first, messages, gaps, now, prefix)
 
-        count = _pages(session.message_count, _A_PAGE)
-        await self.page(context, page, count, self._may_turn(context, session))
+        count = page_count(session.message_count, MESSAGES_PER_PAGE)
+        may_turn = self.page_check(context, [session])
+        await self.reply_in_pages(context, await fetch_page(0), count, fetch_page, may_turn)
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
         name="The session's name, or all",
         query='Words, "a phrase", from:name, before:2025-11-08, has:link, -not, a OR b',
     )
     async def search(self, context: Context, name: str, *, query: str) -> None:
-        """Find messages in a session, or in all that everybody here may see."""
-        everywhere = name.lower() == "all"
-        if everywhere:
+        """Find messages in a session, or in all that everyone here may read."""
+        all_sessions = name.lower() == "all"
+        if all_sessions:
             sessions = await self.readable_sessions(context)
         else:
             sessions = [await self.session(context, name)]
-        wanted = search_reply.wanted(query)
-        deleted_too = await self._finds_deleted(context, sessions, wanted.asks_for_deleted)
-        now, title = context.message.created_at, "all sessions" if everywhere else sessions[0].name
+        request = search_reply.parse(query)
+        deleted_too = await self._search_deleted(context, sessions, request.asks_for_deleted)
+        now = context.message.created_at
+        title = "all sessions" if all_sessions else sessions[0].name
+        may_read = self.page_check(context, sessions)
         await self.defer(context)
 
-        def find(index: int) -> Found:
+        def search(index: int) -> Found:
             return self.searcher.search(
-                wanted.query,
+                request.query,
                 sessions,
                 now=now,
-                sort=wanted.sort,
-                fts=wanted.fts,
-                limit=search_reply.HITS_A_PAGE,
-                offset=index * search_reply.HITS_A_PAGE,
+                sort=request.sort,
+                fts=request.fts,
+                limit=search_reply.HITS_PER_PAGE,
+                offset=index * search_reply.HITS_PER_PAGE,
                 deleted_too=deleted_too,
             )
 
-        async def page(index: int) -> str:
-            found = await asyncio.to_thread(find, index)
-            return search_reply.found(title, found, index, everywhere)
+        async def fetch_page(index: int) -> str:
+            result = await asyncio.to_thread(search, index)
+            return search_reply.hits(title, result, index, all_sessions)
 
-        async def allowed(interaction: discord.Interaction) -> bool:
-            return await self.who_presses_may(context, sessions, interaction) and (
-                not deleted_too or await self.controls(context, sessions, interaction.user)
+        async def may_turn(interaction: discord.Interaction) -> bool:
+            return await may_read(interaction) and (
+                not deleted_too
+                or await self.may_control_sessions(context, sessions, interaction.user)
             )
 
-        total = (await asyncio.to_thread(find, 0)).total
-        await self.page(context, page, _pages(total, search_reply.HITS_A_PAGE), allowed)
+        result = await asyncio.to_thread(search, 0)
+        text = search_reply.hits(title, result, 0, all_sessions)
+        count = page_count(result.total, search_reply.HITS_PER_PAGE)
+        await self.reply_in_pages(context, text, count, fetch_page, may_turn)
 
-    @Answering.record.command()  # type: ignore[arg-type]
-    @app_commands.describe(name="The session's name; without one, all that everybody here may see")
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name; by default all that everyone here may read")
     async def stats(self, context: Context, *, name: str | None = None) -> None:
-        """Show who said how much and when, and what about."""
+        """Show statistics: authors, times, commands and topics."""
         if name is None:
             sessions, title = await self.readable_sessions(context), "all sessions"
         else:
@@ -123,108 +126,98 @@ class FindingCommands(Answering):
             sessions, title = [session], session.name
         await self.defer(context)
         now, reader = context.message.created_at, self.manager.reader
-        found = await asyncio.to_thread(SessionAnalyzer(reader).analyze, sessions, now)
+        statistics = await asyncio.to_thread(SessionAnalyzer(reader).analyze, sessions, now)
         picture = None
-        if found.messages and are_available() and context.bot_permissions.attach_files:
+        if statistics.messages and are_available() and context.bot_permissions.attach_files:
             picture = await asyncio.to_thread(
                 activity_picture, reader, sessions, title, now, self.settings.timezone
             )
-        await self.say(context, stats_reply.stats(title, found), file=stats_reply.file(picture))
+        text = stats_reply.stats(title, statistics)
+        await self.reply(context, text, file=stats_reply.file(picture))
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name", tag="The tag's name")
     async def goto(self, context: Context, name: str, *, tag: str) -> None:
-        """Show the moment that somebody tagged, with what was said around it."""
+        """Show a tagged message with the messages around it."""
         session = await self.session(context, name)
-        wanted = unquoted(tag).casefold()
-        tags = await asyncio.to_thread(self.manager.reader.tags, session)
-        found = next((tag for tag in tags if tag.name.casefold() == wanted), None)
-        if found is None:
-            raise NotFound(f'There is no tag "{wanted}" in {session.name}. See `record tags`.')
-        # Pages are laid so that the tagged message stands in the middle of one.
-        shift = (found.message_index - 1 - _A_PAGE // 2) % _A_PAGE
-        first_page = 1 if shift else 0
+        target = await asyncio.to_thread(self.manager.reader.tag, session, unquoted(tag))
+        # The pages are shifted so that the tagged message is in the middle of one.
+        begin = target.message_index - 1 - MESSAGES_PER_PAGE // 2
+        shift = begin % MESSAGES_PER_PAGE
+        shifted_pages = 1 if shift else 0
 
-        async def page(index: int) -> str:
-            first = (index - first_page) * _A_PAGE + shift + 1
-            begin = max(first, 1)
+        async def fetch_page(index: int) -> str:
+            first = (index - shifted_pages) * MESSAGES_PER_PAGE + shift + 1
+            start = max(first, 1)
             messages = await asyncio.to_thread(
-                lambda: list(self.manager.load(session, begin, first + _A_PAGE - begin))
+                lambda: list(self.manager.load(session, start, first + MESSAGES_PER_PAGE - start))
             )
-            return replies.gone_to(session, found, messages, prefix_of(context))
+            return listings.tagged_messages(session, target, messages, prefix_of(context))
 
-        count = first_page + _pages(session.message_count - shift, _A_PAGE)
-        index = max(found.message_index - 1 - _A_PAGE // 2 - shift, -shift) // _A_PAGE + first_page
-        await self.page(context, page, count, self._may_turn(context, session), max(index, 0))
+        count = shifted_pages + page_count(session.message_count - shift, MESSAGES_PER_PAGE)
+        index = max(max(begin - shift, -shift) // MESSAGES_PER_PAGE + shifted_pages, 0)
+        may_turn = self.page_check(context, [session])
+        text = await fetch_page(index)
+        await self.reply_in_pages(context, text, count, fetch_page, may_turn, index)
 
-    @Answering.record.command()  # type: ignore[arg-type]
-    @app_commands.describe(name="The session's name; without one, the session that runs here")
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="The session's name; by default this channel's session")
     async def tags(self, context: Context, *, name: str | None = None) -> None:
-        """List the tagged moments of a session."""
+        """List the tags of a session."""
         if name is not None:
             session = await self.session(context, unquoted(name))
         else:
-            session = await self.latest(context)
+            session = await self.latest_session(context)
         tags = await asyncio.to_thread(self.manager.reader.tags, session)
-        await self.say(context, replies.tags(session, tags, prefix_of(context)))
+        await self.reply(context, listings.tag_list(session, tags, prefix_of(context)))
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
         name="The session's name",
         format="txt, md, html, json, jsonl, csv, or dce for DiscordChatExporter's JSON",
     )
     async def export(self, context: Context, name: str, format: str = "md") -> None:
-        """Get a session as a file."""
+        """Export a session as a file."""
         session = await self.session(context, name)
         format = self.manager.exporter.check_format(format)
         if format == "jsonl":
-            if not await self.controls(context, [session]):
+            if not await self.may_control_sessions(context, [session]):
                 raise InvalidInput(
-                    "The JSONL holds what was deleted, too: it is for those who may manage "
-                    "messages. Choose another format."
+                    "The JSONL includes deleted messages, so it needs the Manage Messages "
+                    "permission. Choose another format."
                 )
-            if not await self._only_managers_see(context, [session]):
-                await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)
+            if not await self.only_managers_see(context, [session]):
+                await self.make_private(context, refusals.DELETED_BY_DIRECT_MESSAGE)
         await self.defer(context)
         limit = self._file_limit(context)
         now = context.message.created_at
         with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
             path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
-            await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
-            if path.stat().st_size > limit:
-                path = await asyncio.to_thread(_zipped, path)
-            if path.stat().st_size <= limit:
-                title = f"📄 **Exporting to {FORMATS[format].title}...**"
-                await self.say(context, title, file=discord.File(path))
+            size = await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
+            attached = path if size <= limit else await asyncio.to_thread(zip_file, path)
+            if attached.stat().st_size <= limit:
+                text = results.exported(FORMATS[format].title)
+                await self.reply(context, text, file=discord.File(attached))
                 return
-        saved = await asyncio.to_thread(self.manager.save_free, session, format, now=now)
-        await self.say(context, replies.too_large(self.shown(saved), saved.stat().st_size, limit))
+            kept = await asyncio.to_thread(self.manager.keep_export, session, format, path)
+        text = results.export_too_large(self.display_path(kept), size, limit)
+        await self.reply(context, text)
 
-    def _may_turn(
-        self, context: Context, session: Session
-    ) -> Callable[[discord.Interaction], Awaitable[bool]]:
-        async def allowed(interaction: discord.Interaction) -> bool:
-            return await self.who_presses_may(context, [session], interaction)
-
-        return allowed
-
-    async def _finds_deleted(
+    async def _search_deleted(
         self, context: Context, sessions: list[Session], asks_for_deleted: bool
     ) -> bool:
-        """Whether a search finds what was deleted: only where those alone see it who may."""
-        if not await self.controls(context, sessions):
-            return False
-        if asks_for_deleted and not await self._only_managers_see(context, sessions):
-            await self.answer_privately(context, replies.DELETED_BY_DIRECT_MESSAGE)
-        return await self._only_managers_see(context, sessions)
+        """Return whether a search includes deleted messages.
 
-    async def _only_managers_see(self, context: Context, sessions: list[Session]) -> bool:
-        """Whether nobody sees the answer but those who may manage messages in all channels."""
-        if self.is_private(context):
+        It does if only members who manage messages see the reply, which is made private if
+        the query asks for deleted messages.
+        """
+        if not await self.may_control_sessions(context, sessions):
+            return False
+        if await self.only_managers_see(context, sessions):
             return True
-        channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
-        audience = Audience(context.channel, Channels(context.guild))
-        return await audience.manages_messages({id for held in channels.values() for id in held})
+        if asks_for_deleted:
+            await self.make_private(context, refusals.DELETED_BY_DIRECT_MESSAGE)
+        return asks_for_deleted
 
     def _file_limit(self, context: Context) -> int:
         by_direct_message = self.is_private(context) and context.interaction is None
@@ -260,11 +253,8 @@ class FindingCommands(Answering):
         ]
 
 
-def _pages(count: int, a_page: int) -> int:
-    return max(1, -(-count // a_page))
-
-
-def _zipped(path: Path) -> Path:
+def zip_file(path: Path) -> Path:
+    """Compress a file into a ZIP archive beside it, readable by its owner alone."""
     archive = path.with_name(f"{path.name}.zip")
     archive.touch(0o600)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:

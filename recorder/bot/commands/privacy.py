@@ -4,42 +4,49 @@ from __future__ import annotations
 
 import asyncio
 
-from recorder.bot.commands.base import Answering, Context, prefix_of
-from recorder.bot.replies import replies
+from recorder.bot.commands.base import RecorderCommands
+from recorder.bot.commands.context import Context, prefix_of
+from recorder.bot.replies import privacy_reply
 from recorder.store import consent
 
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
-class ConsentCommands(Answering):
+class ConsentCommands(RecorderCommands):
     """Opt out of being recorded, and see what is recorded of oneself."""
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def optout(self, context: Context) -> None:
         """Have nothing of what you say recorded here, from now on."""
         changed = await self.manager.opt_out(
             _scope_id(context), str(context.author.id), now=context.message.created_at
         )
-        await self.say(context, replies.opted_out(changed, prefix_of(context)), ephemeral=True)
+        await self.reply(
+            context, privacy_reply.opted_out(changed, prefix_of(context)), ephemeral=True
+        )
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def optin(self, context: Context) -> None:
         """Have what you say recorded here again."""
         changed = await self.manager.opt_in(_scope_id(context), str(context.author.id))
-        await self.say(context, replies.opted_in(changed, prefix_of(context)), ephemeral=True)
+        await self.reply(
+            context, privacy_reply.opted_in(changed, prefix_of(context)), ephemeral=True
+        )
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def privacy(self, context: Context) -> None:
         """Show what is kept of you here, where, and how to have it erased."""
-        await self.answer_privately(context, replies.PRIVACY_BY_DIRECT_MESSAGE)
+        await self.make_private(context, privacy_reply.PRIVACY_BY_DIRECT_MESSAGE)
         user_id, reader = str(context.author.id), self.manager.reader
         sessions = await self.readable_sessions(context)
         recorded = await asyncio.to_thread(consent.recorded_of, reader, user_id, sessions)
         since = await asyncio.to_thread(
             consent.opted_out_since, reader, _scope_id(context), user_id
         )
-        await self.say(
+        await self.reply(
             context,
-            replies.privacy(recorded, since, user_id, self.settings.contact, prefix_of(context)),
+            privacy_reply.privacy(
+                recorded, since, user_id, self.settings.contact, prefix_of(context)
+            ),
         )
 
 

@@ -1,39 +1,49 @@
-"""Commands that begin and end recordings: start, stop, pause, resume, auto."""
+"""Commands that start and stop recordings: start, stop, pause, resume, auto."""
 
 from __future__ import annotations
 
-import contextlib
-
 import discord
 from discord import app_commands
+from discord.ext import commands
 
-from recorder.bot.commands.base import Answering, Context, prefix_of, typed, unquoted
+from recorder.bot.commands.base import RecorderCommands
+from recorder.bot.commands.context import (
+    Context,
+    guild_id_of,
+    prefix_of,
+    typed_arguments,
+    unquoted,
+)
+from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import channel_of
 from recorder.bot.listening.history import earlier_messages
-from recorder.bot.replies import replies
-from recorder.errors import Conflict, InvalidInput, StorageError
+from recorder.bot.replies import notices
+from recorder.errors import Conflict, InvalidInput
 from recorder.models import AutoRecording, Message
 
 _SINCE = "since:"
 
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
-class RecordingCommands(Answering):
-    """Begin and end recordings."""
+class RecordingCommands(RecorderCommands):
+    """The commands that start and stop recordings."""
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    bot: commands.Bot
+    auto_recorder: AutoRecorder
+
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
-        name="What the session is called",
-        since="Record what was said before, too: 2h, 3d, or a message link",
+        name="The name of the new session",
+        since="Record earlier messages too: 2h, 3d, or a message link",
     )
     async def start(self, context: Context, name: str, *, since: str | None = None) -> None:
         """Start recording this channel."""
         self.require_control(context)
-        _require_voice(context)
+        _require_notice(context)
         if context.interaction is None:
-            name, since = _name_and_since(typed(context))
+            name, since = _split_since(typed_arguments(context))
         now = context.message.created_at
-        earlier = [] if since is None else await self._earlier(context, since)
+        earlier = [] if since is None else await self._earlier_messages(context, since)
         starting = self.manager.begin(
             unquoted(name),
             channel_of(context.channel),
@@ -43,92 +53,91 @@ class RecordingCommands(Answering):
         for message in earlier:
             self.recorder.post(message)
         session = await starting
-        notice = replies.started(session, prefix_of(context), len(earlier))
+        notice = notices.started(session, prefix_of(context), len(earlier))
         if not self.bot.intents.message_content:
-            notice += f"\n\n{replies.NO_TEXTS}"
-        await self.say(context, notice)
+            notice += f"\n\n{notices.NO_MESSAGE_CONTENT}"
+        await self.reply(context, notice)
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def stop(self, context: Context) -> None:
         """Stop the recording."""
         self.require_control(context)
         now, channel_id = context.message.created_at, str(context.channel.id)
-        with contextlib.suppress(StorageError):
-            await self.recorder.flush()
+        await self.flush()
         running = self.manager.reader.running(channel_id)
         if running is not None and running.is_auto:
             raise Conflict(
                 "This channel is recorded automatically. Switch that off with `record auto off`."
             )
         session = await self.manager.stop(channel_id, now=now)
-        await self.say(context, replies.stopped(session, now, prefix_of(context)))
+        await self.reply(context, notices.stopped(session, now, prefix_of(context)))
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def pause(self, context: Context) -> None:
-        """Record nothing until it is resumed."""
+        """Pause the recording: nothing is recorded until you resume it."""
         self.require_control(context)
         now = context.message.created_at
         session = await self.manager.pause(str(context.channel.id), now=now)
-        await self.say(context, replies.paused(session, prefix_of(context)))
+        await self.reply(context, notices.paused(session, prefix_of(context)))
 
-    @Answering.record.command()  # type: ignore[arg-type]
-    @app_commands.describe(name="A stopped session that shall go on in this channel")
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
+    @app_commands.describe(name="A stopped session to continue in this channel")
     async def resume(self, context: Context, *, name: str | None = None) -> None:
-        """Go on after a pause, or go on with a stopped session."""
+        """Resume a paused recording, or continue a stopped session."""
         self.require_control(context)
         now = context.message.created_at
         if name is None:
             session = await self.manager.resume(str(context.channel.id), now=now)
         else:
-            _require_voice(context)
-            stopped = await self.shared_session(context, unquoted(name))
+            _require_notice(context)
+            stopped = await self.announceable_session(context, unquoted(name))
             channel = channel_of(context.channel)
             if stopped.status == "paused" and stopped.channel_id == channel.id:
                 session = await self.manager.resume(channel.id, now=now)
             else:
                 session = await self.manager.reopen(stopped, channel, now=now)
-        await self.say(context, replies.resumed(session, now))
+        await self.reply(context, notices.resumed(session, now))
 
-    @Answering.record.command()  # type: ignore[arg-type]
+    @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
-        switch="on, off or status", where="server: all channels that the bot can see"
+        switch="on, off or status", where="server: all channels that the bot can view"
     )
     async def auto(self, context: Context, switch: str = "status", where: str = "") -> None:
-        """Record every day by itself: on, off, or status; `on server` for all channels."""
+        """Record every day automatically: on, off or status; `on server` for all channels."""
         self.require_control(context)
-        place = self._place(context, where)
+        scope = self._auto_scope(context, where)
         now = context.message.created_at
         if switch.lower() == "status":
-            on = self.auto_recorder.recording_of(context.channel)
-            await self.say(context, replies.auto_status(on, context.guild is not None))
+            current = self.auto_recorder.recording_of(context.channel)
+            await self.reply(context, notices.auto_status(current, context.guild is not None))
         elif switch.lower() == "on":
-            _require_voice(context)
-            await self.auto_recorder.switch(place, True, now)
-            await self.say(context, replies.AUTO_ON)
+            _require_notice(context)
+            await self.auto_recorder.switch(scope, True, now)
+            await self.reply(context, notices.AUTO_ON)
             self.auto_recorder.begin(context.channel, now)
         elif switch.lower() == "off":
-            known = self.auto_recorder.recording_of(context.channel)
-            if known is None or (known.place_id != place.place_id):
-                raise Conflict(replies.auto_not_on(known, where))
-            await self.auto_recorder.switch(place, False, now)
-            await self.say(context, replies.AUTO_OFF)
+            current = self.auto_recorder.recording_of(context.channel)
+            if current is None or current.place_id != scope.place_id:
+                raise _not_switched_on(current, where)
+            await self.auto_recorder.switch(scope, False, now)
+            await self.reply(context, notices.AUTO_OFF)
         else:
-            raise InvalidInput("Say `record auto on`, `record auto off` or `record auto status`.")
+            raise InvalidInput("Use `record auto on`, `record auto off` or `record auto status`.")
 
-    def _place(self, context: Context, where: str) -> AutoRecording:
+    def _auto_scope(self, context: Context, where: str) -> AutoRecording:
+        """Return the channel or the guild to switch auto-recording on or off for."""
         guild, user_id = context.guild, str(context.author.id)
         if not where:
-            guild_id = str(guild.id) if guild else None
-            return AutoRecording(str(context.channel.id), guild_id, user_id)
+            return AutoRecording(str(context.channel.id), guild_id_of(guild), user_id)
         if where.lower() != "server" or guild is None:
-            raise InvalidInput("Say `record auto on` for this channel, or `record auto on server`.")
+            raise InvalidInput("Use `record auto on` for this channel, or `record auto on server`.")
         author = context.author
         if not (isinstance(author, discord.Member) and author.guild_permissions.manage_guild):
-            raise InvalidInput("Recording a whole server needs the right to manage the server.")
+            raise InvalidInput("Recording a whole server needs the Manage Server permission.")
         return AutoRecording(str(guild.id), str(guild.id), user_id)
 
-    async def _earlier(self, context: Context, since: str) -> list[Message]:
-        """What was said before, to be recorded first."""
+    async def _earlier_messages(self, context: Context, since: str) -> list[Message]:
+        """Return the messages of the channel since then, to be recorded first."""
         await context.defer()
         return await earlier_messages(
             context.channel,
@@ -139,14 +148,28 @@ class RecordingCommands(Answering):
         )
 
 
-def _name_and_since(text: str) -> tuple[str, str | None]:
-    """Take apart what was typed after ``start``: a name needs no quotes."""
-    name, found, since = text.rpartition(f" {_SINCE}")
-    return (name, since) if found else (text, None)
+def _split_since(text: str) -> tuple[str, str | None]:
+    """Split the arguments of ``start``; the name needs no quotes."""
+    name, option, since = text.rpartition(f" {_SINCE}")
+    return (name, since) if option else (text, None)
 
 
-def _require_voice(context: Context) -> None:
-    """A recording begins only where everybody can be told of it."""
+def _not_switched_on(current: AutoRecording | None, where: str) -> Conflict:
+    if current is None:
+        return Conflict("Auto-recording is not on here.")
+    if where:
+        return Conflict("Auto-recording is on in this channel only. Use `record auto off`.")
+    return Conflict("Auto-recording is on in the whole server. Use `record auto off server`.")
+
+
+def _require_notice(context: Context) -> None:
+    """Require that the bot can send the notice that everyone in the channel must see.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot.
+    """
     guild = context.guild
     if guild is None:
         return
@@ -154,6 +177,6 @@ def _require_voice(context: Context) -> None:
     in_thread = isinstance(context.channel, discord.Thread)
     if not (permissions.send_messages_in_threads if in_thread else permissions.send_messages):
         raise InvalidInput(
-            "I may not write in that channel, so nobody would be told of the recording. "
-            "Nothing is recorded. Give me the right to send messages there."
+            "I cannot send messages in that channel, so nobody would be notified of the "
+            "recording. Nothing is recorded. Give me the Send Messages permission there."
         )

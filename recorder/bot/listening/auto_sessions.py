@@ -13,7 +13,7 @@ import discord
 from discord.ext import commands
 
 from recorder.bot.listening.capture import channel_of
-from recorder.bot.replies import replies
+from recorder.bot.replies import notices
 from recorder.errors import RecorderError
 from recorder.models import AutoRecording, Session
 from recorder.recording.session_manager import SessionManager
@@ -95,7 +95,7 @@ class AutoRecorder:
             log.error("Auto-recording of channel %d did not start: %s", channel.id, error)
             return
         if session is not None:
-            await self._announce(channel, replies.auto_begun(session, now))
+            await self._announce(channel, notices.auto_started(session))
 
     async def _each_midnight(self) -> None:
         while True:

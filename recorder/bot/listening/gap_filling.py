@@ -19,7 +19,7 @@ from discord.ext import commands
 
 from recorder.bot.listening.history import from_history
 from recorder.bot.listening.listener import Listener
-from recorder.bot.replies import replies
+from recorder.bot.replies import notices
 from recorder.errors import NotFound, StorageError
 from recorder.formatting import gap_outcome
 from recorder.models import Interval, Message, Session
@@ -166,7 +166,7 @@ class GapFiller:
         if any(gap.fetched or gap.problem for gap in new_gaps):
             notified = self._bot.get_channel(int(session.channel_id or 0))
             if isinstance(notified, discord.abc.Messageable):
-                await self._announce(notified, replies.was_away(new_gaps))
+                await self._announce(notified, notices.missed(new_gaps))
 
     async def _fill_page(
         self,

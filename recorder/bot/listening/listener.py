@@ -12,7 +12,7 @@ from discord.ext import commands
 
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import capture, emoji_name
-from recorder.bot.replies import replies
+from recorder.bot.replies.openings import OPENINGS
 from recorder.errors import StorageError
 from recorder.models import Deletion, Edit, Reaction
 from recorder.record.changes import edit_of
@@ -100,7 +100,7 @@ class Listener:
     async def is_left_out(self, message: discord.Message) -> bool:
         """Return whether a message of the history is one of the recorder's commands or answers."""
         own = self._bot.user is not None and message.author.id == self._bot.user.id
-        if own and message.content.startswith(replies.OPENINGS):
+        if own and message.content.startswith(OPENINGS):
             return True
         return "record" in message.content.lower() and await self._is_command(message)
 

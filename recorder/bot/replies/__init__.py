@@ -1,1 +1,1 @@
-"""The bot's messages: texts, pages and questions."""
+"""The texts that the bot sends: notices, replies, pages and questions."""

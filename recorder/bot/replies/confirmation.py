@@ -1,4 +1,4 @@
-"""A question with two buttons, for what cannot be undone."""
+"""A question with two buttons, asked before an action that cannot be undone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import discord
 
-from recorder.bot.access.viewer import Person
+from recorder.bot.access.viewer import AnyUser
 from recorder.bot.replies.escaping import plain
 from recorder.errors import RecorderError
 
@@ -15,26 +15,26 @@ _SECONDS = 120.0
 
 
 class Confirmation(discord.ui.View):
-    """Asks `user` alone, and does `action` when they confirm.
+    """The buttons of a question to `user`; confirming runs `action`.
 
     Parameters
     ----------
     user
-        Who may answer.
+        The only user who may answer.
     label
-        What the confirming button says.
+        The label of the confirming button.
     action
-        Does it for who confirmed, by the rights that they have then, and gives the text that
-        takes the question's place.
+        Called with the user who confirmed, whose permissions it checks again; returns the
+        text that replaces the question.
 
     Attributes
     ----------
     message
-        The question, so that its buttons can be removed when nobody answers.
+        The question; set after it was sent, so that its buttons are removed on timeout.
     """
 
     def __init__(
-        self, user: discord.abc.User, label: str, action: Callable[[Person], Awaitable[str]]
+        self, user: discord.abc.User, label: str, action: Callable[[AnyUser], Awaitable[str]]
     ) -> None:
         super().__init__(timeout=_SECONDS)
         self.message: discord.Message | None = None
@@ -43,7 +43,7 @@ class Confirmation(discord.ui.View):
         self.confirm.label = label
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
-        """Refuse everybody but who was asked."""
+        """Refuse everyone but the user who was asked."""
         if interaction.user.id == self._user.id:
             return True
         await interaction.response.send_message("This question is not for you.", ephemeral=True)
@@ -53,29 +53,29 @@ class Confirmation(discord.ui.View):
     async def confirm(
         self, interaction: discord.Interaction, _: discord.ui.Button[Confirmation]
     ) -> None:
-        """Do it."""
+        """Run the action and show its result."""
         self.stop()
         try:
             text = await self._action(interaction.user)
         except RecorderError as error:
             text = f"❌ {plain(str(error))}"
-        await self._answer(interaction, text)
+        await self._replace_question(interaction, text)
 
     @discord.ui.button(label="Cancel", style=discord.ButtonStyle.secondary)
     async def cancel(
         self, interaction: discord.Interaction, _: discord.ui.Button[Confirmation]
     ) -> None:
-        """Do nothing."""
+        """Close the question; change nothing."""
         self.stop()
-        await self._answer(interaction, "Nothing was changed.")
+        await self._replace_question(interaction, "Nothing was changed.")
 
     async def on_timeout(self) -> None:
         """Remove the buttons."""
-        if self.message is not None:  # it may be gone, or closed to the bot
+        if self.message is not None:  # it may be deleted, or inaccessible to the bot
             with contextlib.suppress(discord.NotFound, discord.Forbidden):
                 await self.message.edit(view=None)
 
-    async def _answer(self, interaction: discord.Interaction, text: str) -> None:
+    async def _replace_question(self, interaction: discord.Interaction, text: str) -> None:
         await interaction.response.edit_message(
             content=text, view=None, allowed_mentions=discord.AllowedMentions.none()
         )

@@ -1,4 +1,4 @@
-"""Pages of text with buttons to turn them."""
+"""A message of several pages, with buttons to turn them."""
 
 from __future__ import annotations
 
@@ -13,51 +13,52 @@ from recorder.errors import RecorderError
 
 _SECONDS = 600.0
 _FEW_PAGES = 5
-_REFUSED = "You cannot turn these pages: not everybody here may see what is on them."
+_REFUSED = "You cannot turn these pages: not everyone here may read them."
 
 
 class Pager(discord.ui.View):
-    """Turns the pages of a message; each page is fetched when somebody asks for it.
+    """The buttons of a message of several pages; each page is fetched when it is turned to.
 
-    Ten minutes after the last press the buttons go away.
+    The buttons are removed ten minutes after the last press.
 
     Parameters
     ----------
-    page
-        Gives the text of a page, counted from 0, of at most 2,000 characters. A
-        :class:`~recorder.errors.RecorderError` from it is shown to who pressed alone.
+    fetch_page
+        Returns the text of a page, counted from 0, of at most 2,000 characters. A
+        :class:`~recorder.errors.RecorderError` that it raises is shown only to the user who
+        pressed the button.
     page_count
-        How many pages there are, 1 or more.
-    allowed
-        Whether who pressed may see the pages, asked anew at each press.
+        The number of pages, 1 or more.
+    may_turn
+        Returns whether the user who pressed a button may read the pages; called at each press.
     index
         The page that is shown first.
 
     Attributes
     ----------
     message
-        The message with the buttons; to be set after it was sent with the first page.
+        The message with the buttons; set after it was sent with its first page.
 
     Examples
     --------
     ::
 
-        pager = Pager(page, page_count, allowed)
-        pager.message = await context.send(await page(0), view=pager)
+        pager = Pager(fetch_page, page_count, may_turn)
+        pager.message = await context.send(first_page, view=pager)
     """
 
     def __init__(
         self,
-        page: Callable[[int], Awaitable[str]],
+        fetch_page: Callable[[int], Awaitable[str]],
         page_count: int,
-        allowed: Callable[[discord.Interaction], Awaitable[bool]],
+        may_turn: Callable[[discord.Interaction], Awaitable[bool]],
         index: int = 0,
     ) -> None:
         super().__init__(timeout=_SECONDS)
         self.message: discord.Message | None = None
-        self._page = page
+        self._fetch_page = fetch_page
         self._page_count = page_count
-        self._allowed = allowed
+        self._may_turn = may_turn
         self._index = index
         self._turning = asyncio.Lock()  # two quick presses are two pages
         self._last_press: discord.Interaction | None = None
@@ -78,11 +79,11 @@ class Pager(discord.ui.View):
 
     @discord.ui.button(disabled=True)
     async def position(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
-        """Show which page this is; cannot be pressed."""
+        """Show the number of the page; the button is disabled."""
 
     @discord.ui.button(label="Next")
     async def next(self, interaction: discord.Interaction, _: discord.ui.Button[Pager]) -> None:
-        """Turn one page on."""
+        """Turn one page forward."""
         await self._turn(interaction, 1)
 
     @discord.ui.button(label="Last")
@@ -91,16 +92,16 @@ class Pager(discord.ui.View):
         await self._turn(interaction, self._page_count)
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
-        """Refuse whoever may not see the pages."""
-        if await self._allowed(interaction):
+        """Refuse users who may not read the pages."""
+        if await self._may_turn(interaction):
             return True
         await interaction.response.send_message(_REFUSED, ephemeral=True)
         return False
 
     async def on_timeout(self) -> None:
         """Remove the buttons."""
-        # The message may be gone, or closed to the bot; and what answers a slash command can
-        # be edited for a quarter of an hour only, but through the last press still.
+        # The message may be deleted, or inaccessible to the bot. The reply to a slash command
+        # can be edited for 15 minutes only, but through the last press for longer.
         with contextlib.suppress(discord.NotFound, discord.Forbidden):
             if self._last_press is not None:
                 await self._last_press.edit_original_response(view=None)
@@ -111,7 +112,7 @@ class Pager(discord.ui.View):
         async with self._turning:
             index = min(max(self._index + pages, 0), self._page_count - 1)
             try:
-                text = await self._page(index)
+                text = await self._fetch_page(index)
             except RecorderError as error:
                 sentence = f"❌ {plain(str(error))}"
                 await interaction.response.send_message(sentence, ephemeral=True)

@@ -1,4 +1,4 @@
-"""The answer to `record stats`."""
+"""The reply to `record stats`."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import io
 
 import discord
 
+from recorder.bot.replies.discord_time import clock
 from recorder.bot.replies.escaping import one_line, plain
-from recorder.bot.replies.replies import clock
 from recorder.formatting import duration, plural
 from recorder.stats.session_analyzer import Count, Span, Statistics
 
 _MOST_COMMANDS = 6
 _LONGEST_NAME = 40
-_SECONDS_A_MINUTE = 60
+_SECONDS_PER_MINUTE = 60
 
 
-def stats(title: str, found: Statistics) -> str:
-    """The statistics of a session, or of several, within the length of a message."""
+def stats(title: str, statistics: Statistics) -> str:
+    """Return the statistics of one or several sessions, short enough for a message."""
     parts = [
         f"📊 **Session Stats: {plain(title)}**",
-        "**Overview:**\n" + "\n".join(_overview(found)),
-        *_section("Activity", _activity(found)),
-        *_section("Timeline", _timeline(found)),
-        *_section("Topics discussed", [f"- {_name(t.phrase)}" for t in found.topics]),
-        *_section("Who", [f"- {_name(c.name)}: {c.count}" for c in found.authors]),
-        *_section("Models", [f"- {_name(c.name)}: {c.count}" for c in found.models]),
+        "**Overview:**\n" + "\n".join(_overview(statistics)),
+        *_section("Activity", _activity(statistics)),
+        *_section("Timeline", _timeline(statistics)),
+        *_section("Topics discussed", [f"- {_name(t.phrase)}" for t in statistics.topics]),
+        *_section("Who", [f"- {_name(c.name)}: {c.count}" for c in statistics.authors]),
+        *_section("Models", [f"- {_name(c.name)}: {c.count}" for c in statistics.models]),
     ]
     return "\n\n".join(parts)
 
 
 def file(picture: bytes | None) -> discord.File | None:
-    """The picture of the activity as an attachment."""
+    """Return the activity diagram as an attachment."""
     if picture is None:
         return None
     return discord.File(
@@ -39,57 +39,57 @@ def file(picture: bytes | None) -> discord.File | None:
     )
 
 
-def _overview(found: Statistics) -> list[str]:
+def _overview(statistics: Statistics) -> list[str]:
     lines = []
-    if found.sessions != 1:
-        lines.append(f"Sessions: {found.sessions}")
+    if statistics.sessions != 1:
+        lines.append(f"Sessions: {statistics.sessions}")
     lines += [
-        f"Duration: {duration(found.duration)}",
-        f"Messages: {found.messages}",
-        f"User: {plural(found.user_messages, 'message')}",
-        f"Bot: {plural(found.bot_responses, 'response')}",
+        f"Duration: {duration(statistics.duration)}",
+        f"Messages: {statistics.messages}",
+        f"User: {plural(statistics.user_messages, 'message')}",
+        f"Bot: {plural(statistics.bot_responses, 'response')}",
     ]
-    if found.system_messages:
-        lines.append(f"System: {plural(found.system_messages, 'message')}")
-    if found.gaps:
-        fetched = plural(found.fetched_later, "message")
-        lines.append(f"Gaps: {found.gaps} ({fetched} fetched later)")
-    if found.messages:
-        lines.append(f"Words: {found.words}")
-    if found.attachments:
-        lines.append(f"Attachments: {found.attachments}")
+    if statistics.system_messages:
+        lines.append(f"System: {plural(statistics.system_messages, 'message')}")
+    if statistics.gaps:
+        fetched = plural(statistics.fetched_later, "message")
+        lines.append(f"Gaps: {statistics.gaps} ({fetched} fetched later)")
+    if statistics.messages:
+        lines.append(f"Words: {statistics.words}")
+    if statistics.attachments:
+        lines.append(f"Attachments: {statistics.attachments}")
     return lines
 
 
-def _activity(found: Statistics) -> list[str]:
+def _activity(statistics: Statistics) -> list[str]:
     lines = []
-    if found.commands:
-        lines.append(f"Commands used: {sum(command.count for command in found.commands)}")
-        lines += [f"- {_name(c.name)}: {c.count}" for c in found.commands[:_MOST_COMMANDS]]
-        lines += _more(found.commands)
-    if found.answers:
+    if statistics.commands:
+        lines.append(f"Commands used: {sum(command.count for command in statistics.commands)}")
+        lines += [f"- {_name(c.name)}: {c.count}" for c in statistics.commands[:_MOST_COMMANDS]]
+        lines += _more(statistics.commands)
+    if statistics.answers:
         lines.append(
-            f"Bots answered after {_wait(found.answers.median)} "
-            f"(the slowest after {_wait(found.answers.slowest)})"
+            f"Bots answered after {_wait(statistics.answers.median)} "
+            f"(the slowest after {_wait(statistics.answers.slowest)})"
         )
-    if found.activity:
-        lines.append(f"`{found.activity}`")
+    if statistics.activity:
+        lines.append(f"`{statistics.activity}`")
     return lines
 
 
 def _more(commands: tuple[Count, ...]) -> list[str]:
-    left = len(commands) - _MOST_COMMANDS
-    return [f"- and {left} more"] if left > 0 else []
+    rest = len(commands) - _MOST_COMMANDS
+    return [f"- and {rest} more"] if rest > 0 else []
 
 
-def _timeline(found: Statistics) -> list[str]:
+def _timeline(statistics: Statistics) -> list[str]:
     lines = []
-    if found.most_active:
-        count = plural(found.most_active.messages, "message")
-        lines.append(f"Most active: {_span(found.most_active)} ({count})")
-    if found.longest_gap:
-        seconds = (found.longest_gap.end - found.longest_gap.begin).total_seconds()
-        lines.append(f"Longest gap: {_gap(seconds)} ({_span(found.longest_gap)})")
+    if statistics.most_active:
+        count = plural(statistics.most_active.messages, "message")
+        lines.append(f"Most active: {_span(statistics.most_active)} ({count})")
+    if statistics.longest_gap:
+        seconds = (statistics.longest_gap.end - statistics.longest_gap.begin).total_seconds()
+        lines.append(f"Longest gap: {_gap(seconds)} ({_span(statistics.longest_gap)})")
     return lines
 
 
@@ -102,9 +102,9 @@ def _span(span: Span) -> str:
 
 
 def _gap(seconds: float) -> str:
-    """Minutes in words as long as they are few, as ``12 minutes``."""
-    minutes = round(seconds / _SECONDS_A_MINUTE)
-    return plural(minutes, "minute") if 0 < minutes < _SECONDS_A_MINUTE else duration(seconds)
+    """Return a duration below an hour as ``12 minutes``, others in short."""
+    minutes = round(seconds / _SECONDS_PER_MINUTE)
+    return plural(minutes, "minute") if 0 < minutes < _SECONDS_PER_MINUTE else duration(seconds)
 
 
 def _wait(seconds: float) -> str:

@@ -40,7 +40,7 @@ async def test_edits_and_deletions_are_lines_of_their_own(world: World) -> None:
         text = (await world.channel.history()[-1].attachments[0].read()).decode()
         assert "first version" in text and "unsaid" not in text and "(deleted)" in text
     answer = await world.say("!record export changing jsonl", world.member)
-    assert "holds what was deleted" in answer and "Choose another format" in answer
+    assert "includes deleted messages" in answer and "Choose another format" in answer
 
 
 async def test_messages_deleted_together(world: World) -> None:

@@ -75,7 +75,7 @@ async def test_somebody_is_told_what_is_kept_of_them_and_nobody_else_is(
     await world.member.send(world.channel, "one")
     await world.member.send(world.channel, "two")
     shown = await world.say("!record privacy", world.member)
-    assert shown == "🙈 What is kept of you I tell you by direct message."
+    assert shown == "🙈 I reply by direct message with what is stored about you."
     told = world.member.user.dm_channel.history()[-1].content
     assert "2 messages of yours in 1 recording that you may read" in told
     assert f"ask ops@example.org to run `recorder erase --user {world.member.id}`" in told

@@ -10,7 +10,7 @@ from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
 from support.world import World, both, staff_room
 
-from recorder.bot.replies import replies
+from recorder.bot.replies import refusals
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
@@ -87,7 +87,7 @@ async def test_nothing_is_found_in_what_one_may_not_read(world: World) -> None:
     answer = await world.say("!record stats hidden", world.member)
     assert answer == (
         '❌ There is no session "hidden" here. See **!record list**. '
-        "What not everybody here may read, I answer by direct message."
+        "About sessions that not everyone in this channel may read, I reply by direct message."
     )
 
 
@@ -97,7 +97,7 @@ async def test_deleted_messages_are_found_by_those_who_manage_messages(world: Wo
     await world.member.delete(message)
     await world.say("!record stop")
     search = "!record search deleting"
-    assert await world.say(f"{search} needle is:deleted") == replies.DELETED_BY_DIRECT_MESSAGE
+    assert await world.say(f"{search} needle is:deleted") == refusals.DELETED_BY_DIRECT_MESSAGE
     assert "Found 1 match" in world.staff.user.dm_channel.history()[-1].content
     found = await world.slash("search", name="deleting", query="needle is:deleted")
     assert "Found 1 match" in found and world.channel.history()[-1].content != found
@@ -265,5 +265,5 @@ async def test_pages_are_not_turned_where_others_may_read_them_no_more(world: Wo
     await world.env.settle()
     result = await world.staff.click(shown, label="Next")
     assert result.response is not None and result.ephemeral
-    assert "not everybody here may see" in result.response.content
+    assert "not everyone here may read" in result.response.content
     assert world.channel.history()[-1].content == shown.content

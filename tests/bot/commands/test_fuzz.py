@@ -16,14 +16,16 @@ from discord.ext import commands
 from support.harmless import is_harmless
 from support.world import World
 
-from recorder.bot.commands.base import Answering
-from recorder.bot.replies import replies
+from recorder.bot.commands.base import RecorderCommands
+from recorder.bot.replies import notices, refusals
 from recorder.errors import RecorderError, StorageError
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
 COUNT = int(os.environ.get("RECORDER_FUZZ", "300"))
-COMMANDS = list(cast("set[commands.HybridCommand[Any, ..., Any]]", Answering.record.commands))
+COMMANDS = list(
+    cast("set[commands.HybridCommand[Any, ..., Any]]", RecorderCommands.record.commands)
+)
 PIECES = (
     *"a B é ß ﬁ İ ǆ 0 ٣ 漢 刷新 ひ 한 ไทย שלום مرحبا ❤️ 👨\u200d👩\u200d👧".split(),
     *"@everyone @here <@1> <@!1> <@&1> <#1> <:a:1> <t:1:R> </a:1> <id:home>".split(),
@@ -75,7 +77,7 @@ def cause_of(error: BaseException) -> BaseException:
 
 
 class Fuzz:
-    """Texts for every command, and a look at all that the bot said."""
+    """Random texts for every command, and all replies of the bot."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.chance = world, random.Random(seed)
@@ -86,7 +88,7 @@ class Fuzz:
         await self.world.env.settle(idle=0.001)
 
     async def many(self, count: int) -> list[str]:
-        """Say and ask `count` things; gives how they were asked."""
+        """Send `count` messages and commands; return them."""
         asked = []
         for _ in range(count):
             command = self.chance.choice(COMMANDS)
@@ -135,20 +137,20 @@ class Fuzz:
                 await self.world.staff.click(shown, label=self.chance.choice(able))
 
     def said(self) -> list[str]:
-        """What the bot said since the last time."""
-        found = []
+        """Return the new messages of the bot, and delete them."""
+        texts = []
         for place in self.places:
             messages = self.backend.messages.get(place, {})
             for message in messages.values():
                 if message.author_id == self.backend.bot_user.id:
                     policy = message.allowed_mentions
                     assert not (policy.everyone or policy.users or policy.roles)
-                    found.append(message.content)
+                    texts.append(message.content)
             messages.clear()
-        return found
+        return texts
 
     async def sessions(self) -> None:
-        """What the commands are about, as it was made."""
+        """Record the sessions that the commands are about."""
         say = self.backend.create_message
         for name in ("fuzz-1", "fuzz-2"):
             say(self.world.channel.id, self.world.staff.id, f"!record start {name}")
@@ -190,7 +192,7 @@ async def test_no_text_breaks_the_bot(world: World, caplog: pytest.LogCaptureFix
             ]
             assert logged == [], asked
             caplog.clear()
-            assert {replies.UNEXPECTED, replies.FAILED}.isdisjoint(said), asked
+            assert {refusals.UNEXPECTED, notices.RECORDING_FAILED}.isdisjoint(said), asked
             harmful = [text for text in said if not is_harmless(text)]
             assert harmful == [], asked
             await env.advance_time(700)  # no buttons are waited for any more

@@ -15,7 +15,7 @@ from support.harmless import is_harmless
 from support.world import World
 
 from recorder.bot import Recorder
-from recorder.bot.replies import replies
+from recorder.bot.replies import refusals
 
 pytestmark = pytest.mark.simcord(check_errors=False)
 
@@ -38,7 +38,7 @@ TEXTS = (
 )
 NAMES = ("@everyone", f"{EMOJI}", "[needle](b) **x** `y`", "# > - _a_ ||b||")
 OF_A_MESSAGE = re.compile(r"(?:➡️ |\d+\. )?\[<t:\d+:[tf]>\] (.*)")
-OURS = re.compile(
+OWN_MARKUP = re.compile(
     r"<t:\d+:[tf]>| \*\((?:edited|deleted)\)\*| \[↗\]\(<https://discord\.com/channels/[\d/]+>\)"
 )
 
@@ -65,7 +65,7 @@ async def record(world: World) -> None:
     for name in (f"@everyone _needle_ {EMOJI}", "# [needle](b) ~~x~~"):
         assert "Recording Started" in await world.say(f"!record start {name}")
         for number, raw in enumerate(TEXTS):
-            text = re.sub(r"\{(member|role|channel)\}", lambda found: str(ids[found[1]]), raw)
+            text = re.sub(r"\{(member|role|channel)\}", lambda match: str(ids[match[1]]), raw)
             message = await people[number % len(people)].send(world.channel, text)
             if number == 4:
                 await people[number % len(people)].edit(message, f"{text} **edited**")
@@ -107,10 +107,10 @@ CALLS: list[tuple[str, dict[str, str]]] = [
 ]
 
 
-def assert_harmless(world: World, place: simcord.ChannelHandle) -> list[str]:
-    """Every message of the bot, which it gives."""
+def assert_harmless(world: World, channel: simcord.ChannelHandle) -> list[str]:
+    """Check every message of the bot, and return their texts."""
     texts = []
-    for message in world.env.backend.messages[place.id].values():
+    for message in world.env.backend.messages[channel.id].values():
         if message.author_id == world.env.backend.bot_user.id:
             text = message.content
             assert is_harmless(text), text
@@ -123,8 +123,8 @@ def assert_harmless(world: World, place: simcord.ChannelHandle) -> list[str]:
                 frozenset(),
             )
             for line in text.splitlines():
-                if found := OF_A_MESSAGE.fullmatch(line):
-                    said = OURS.sub("", found[1])
+                if match := OF_A_MESSAGE.fullmatch(line):
+                    said = OWN_MARKUP.sub("", match[1])
                     if text.startswith("🔍"):  # hits are bold
                         said = re.sub(r"(?<!\\)(?:\\\\)*\*\*", "", said)
                     shown(said)  # which finds any formatting
@@ -177,7 +177,7 @@ async def test_the_token_is_nowhere(
     for command, options in CALLS:
         await world.say(" ".join((f"!record {command}", *options.values())))
     monkeypatch.setattr(cog.manager, "list", lambda *_: cog.settings.missing)  # type: ignore[attr-defined]
-    assert await world.say("!record list") == replies.UNEXPECTED
+    assert await world.say("!record list") == refusals.UNEXPECTED
     assert "Traceback" in caplog.text
     said = "\n".join(message.content for message in world.channel.history())
     assert token not in said + caplog.text

@@ -8,7 +8,7 @@ import pytest
 from support.world import World, both
 
 from recorder.bot import Recorder
-from recorder.bot.replies import replies
+from recorder.bot.replies import notices, refusals
 from recorder.formats.session_exporter import FORMATS
 from recorder.store.reading import Reader
 
@@ -75,7 +75,7 @@ async def test_a_session_from_start_to_export(world: World, how: str) -> None:
             seen = [file.filename for m in world.channel.history() for file in m.attachments]
             assert seen == shown
             if how == "prefix":
-                assert answer == replies.DELETED_BY_DIRECT_MESSAGE
+                assert answer == refusals.DELETED_BY_DIRECT_MESSAGE
                 messages = world.staff.user.dm_channel.history()
         else:
             shown.append(file_name)
@@ -116,7 +116,7 @@ async def test_deleting_asks_first(world: World, how: str) -> None:
     assert question.startswith("🗑️ Delete **gone** with its 1 message for good?")
     message = world.channel.history()[-1]
     await world.member.click(message, label="Delete")
-    assert path.exists(), "somebody else's press deletes nothing"
+    assert path.exists(), "a press by another user deletes nothing"
     await world.staff.click(message, label="Cancel")
     assert path.exists()
     await world.call(how, "delete", name="gone")
@@ -186,7 +186,7 @@ async def test_what_is_not_understood_is_explained(world: World) -> None:
 async def test_who_may_not_manage_messages_may_not_control(world: World) -> None:
     for command in ("start x", "stop", "pause", "resume", "save x", "delete x"):
         answer = await world.say(f"!record {command}", world.member)
-        assert answer.startswith("❌ This needs the right to manage messages")
+        assert answer.startswith("❌ This needs the Manage Messages permission")
     assert Reader(world.data).sessions() == []
 
 
@@ -209,11 +209,11 @@ async def test_nothing_is_recorded_where_nobody_can_be_told(world: World) -> Non
     )
     result = await world.staff.slash(silent, "record start", name="secret")
     assert result.response is not None
-    assert "I may not write in that channel" in result.response.content
+    assert "I cannot send messages in that channel" in result.response.content
     user = world.env.create_user("zoe")
     zoe = world.guild.add_member(user, roles=[world.guild.roles["Staff"]])
     await zoe.send(silent, "!record start secret")
-    assert "I may not write in that channel" in user.dm_channel.history()[-1].content
+    assert "I cannot send messages in that channel" in user.dm_channel.history()[-1].content
     assert Reader(world.data).sessions() == []
 
 
@@ -252,12 +252,12 @@ async def test_managing_messages_elsewhere_is_not_enough(world: World, how: str)
     await world.say("!record stop")
     keeper = discord.PermissionOverwrite(manage_messages=True)
     den = world.guild.create_text_channel("den", overwrites={world.member: keeper})
-    needed = "This needs the right to manage messages in every channel that general was recorded"
+    needed = "This needs the Manage Messages permission in every channel that general was recorded"
     for command, options, expected in (
         ("delete", {"name": "general"}, needed),
         ("untag", {"name": "general", "tag": "kept"}, needed),
         ("resume", {"name": "general"}, needed),
-        ("export", {"name": "general", "format": "jsonl"}, "holds what was deleted"),
+        ("export", {"name": "general", "format": "jsonl"}, "includes deleted messages"),
         ("search", {"name": "general", "query": "needle is:deleted"}, "Found nothing"),
         ("search", {"name": "all", "query": "needle is:deleted"}, "Found nothing"),
     ):
@@ -324,7 +324,7 @@ async def test_too_large_for_discord_is_zipped_or_left_on_the_host(
         assert b"39 the same words" in archive.read("large.txt")
     monkeypatch.setattr(type(guild), "filesize_limit", 100)
     answer = await world.say("!record export large txt")
-    assert "It lies on the recorder's host" in answer and "exports/large.txt" in answer
+    assert "It is saved on the recorder's host" in answer and "exports/large.txt" in answer
     assert "39 the same words" in (world.data / "exports" / "large.txt").read_text()
 
 
@@ -398,5 +398,5 @@ async def test_a_write_that_fails_is_told_in_the_channel(
     await world.staff.send(world.channel, "the disk is full now")
     await asyncio.sleep(0.2)
     await world.env.settle()
-    assert replies.FAILED in [message.content for message in world.channel.history()]
-    assert await world.say("!record stop") == replies.FAILED
+    assert notices.RECORDING_FAILED in [message.content for message in world.channel.history()]
+    assert await world.say("!record stop") == notices.RECORDING_FAILED

@@ -8,7 +8,9 @@ import discord
 import pytest
 from support.world import World, both
 
-from recorder.bot.replies import replies
+from recorder.bot.replies import notices
+from recorder.bot.replies.help_text import help_text
+from recorder.bot.replies.openings import OPENINGS
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)
@@ -150,7 +152,7 @@ async def test_a_manual_session_comes_first_and_auto_goes_on_after_it(world: Wor
     await world.say("automatic two")
     await world.env.settle()
     assert any(
-        message.content.startswith("🔴 Auto-recording goes on: auto_2026-01-01")
+        message.content.startswith("🔴 Auto-recording continues: auto_2026-01-01")
         for message in world.channel.history()
     )
     await world.say("!record list")
@@ -167,7 +169,7 @@ async def test_a_manual_session_comes_first_and_auto_goes_on_after_it(world: Wor
 
 async def test_auto_recording_of_a_server_survives_a_restart(world: World) -> None:
     answer = await world.say("!record auto on server")
-    assert "right to manage the server" in answer
+    assert "Manage Server permission" in answer
     role = world.guild.create_role("Boss", permissions=discord.Permissions(administrator=True))
     boss = world.guild.add_member(world.env.create_user("boss"), roles=[role])
     assert "enabled" in await world.say("!record auto on server", boss)
@@ -194,7 +196,7 @@ async def test_what_was_said_before_is_recorded_too(world: World, how: str) -> N
         answer = await world.slash("start", name="late", since="1h")
     else:
         answer = await world.say("!record start late since:1h")
-    assert "3 messages from before recorded too\nAll messages will be recorded" in answer
+    assert "3 earlier messages recorded too\nAll messages will be recorded" in answer
     await world.say("now")
     await world.say("!record stop")
     assert [(line["content"], line.get("source")) for line in world.lines()] == [
@@ -206,7 +208,7 @@ async def test_what_was_said_before_is_recorded_too(world: World, how: str) -> N
     world.assert_sound()
     link = next(m for m in world.channel.history() if m.content == "an hour ago").jump_url
     answer = await world.say(f"!record start from-a-link since:{link}")
-    assert "4 messages from before" in answer
+    assert "4 earlier messages recorded too" in answer
     await world.say("!record stop")
     assert "do not understand since when" in await world.say("!record start x since:whenever")
     elsewhere = "https://discord.com/channels/1/2/3"
@@ -245,5 +247,5 @@ async def test_names_are_completed_only_for_who_may_read(world: World) -> None:
 
 
 def test_our_own_messages_are_known_again() -> None:
-    for text in (replies.AUTO_ON, replies.AUTO_OFF, replies.FAILED, replies.help_text("!")):
-        assert text.startswith(replies.OPENINGS)
+    for text in (notices.AUTO_ON, notices.AUTO_OFF, notices.RECORDING_FAILED, help_text("!")):
+        assert text.startswith(OPENINGS)

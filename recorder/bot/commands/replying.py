@@ -1,0 +1,109 @@
+"""Replies to commands: none of them pings or is recorded, and some are private."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from weakref import WeakSet
+
+import discord
+from discord.ext import commands
+
+from recorder.bot.commands.context import Context
+from recorder.bot.listening.listener import Listener
+from recorder.bot.replies.pager import Pager
+
+log = logging.getLogger(__name__)
+
+_LONGEST_MESSAGE = 2_000
+
+
+class Replying(commands.Cog):
+    """The part of the cog that sends messages."""
+
+    message_listener: Listener
+
+    def __init__(self) -> None:
+        self._private = WeakSet[Context]()
+
+    async def reply(self, context: Context, text: str, **options: Any) -> discord.Message:
+        """Reply without pinging anyone, and without recording the reply.
+
+        A private reply to a slash command is ephemeral, to a prefix command a direct message.
+        """
+        if len(text) > _LONGEST_MESSAGE:
+            text = f"{text[: _LONGEST_MESSAGE - 1]}…"
+        options |= {"allowed_mentions": discord.AllowedMentions.none(), "suppress_embeds": True}
+        private = self.is_private(context)
+        if private and context.interaction is None:
+            options.pop("ephemeral", None)
+            direct = context.author.dm_channel or await context.author.create_dm()
+            self.message_listener.leave_out_reply(direct.id, text)
+            return await direct.send(text, **options)
+        self.message_listener.leave_out_reply(context.channel.id, text)
+        if private:
+            options["ephemeral"] = True
+        return await context.send(text, **options)
+
+    async def reply_in_pages(
+        self,
+        context: Context,
+        text: str,
+        page_count: int,
+        fetch_page: Callable[[int], Awaitable[str]],
+        may_turn: Callable[[discord.Interaction], Awaitable[bool]],
+        index: int = 0,
+    ) -> None:
+        """Reply with a page, and with buttons if there are more.
+
+        Parameters
+        ----------
+        text
+            The page with the number `index`; the others are fetched when they are turned to.
+        fetch_page, may_turn
+            As in :class:`~recorder.bot.replies.pager.Pager`.
+        """
+        if page_count == 1:
+            await self.reply(context, text)
+            return
+        view = Pager(fetch_page, page_count, may_turn, index)
+        view.message = await self.reply(context, text, view=view)
+
+    def is_private(self, context: Context) -> bool:
+        """Return whether only the author of the command sees the replies to it."""
+        return context in self._private
+
+    async def make_private(self, context: Context, notice: str) -> None:
+        """Send all further replies and errors to the author of the command alone.
+
+        Parameters
+        ----------
+        notice
+            The reply in the channel to a prefix command; it must not disclose anything.
+        """
+        if not self.is_private(context):
+            if context.interaction is None:
+                with contextlib.suppress(discord.HTTPException):
+                    await self.reply(context, notice)
+            self._private.add(context)
+
+    async def reply_to_failure(self, context: Context, text: str) -> None:
+        """Reply with an error, by direct message if the bot cannot write in the channel."""
+        try:
+            await self.reply(context, text, ephemeral=True)
+        except discord.HTTPException as error:
+            log.warning("The reply could not be sent to the channel: %s", error)
+            with contextlib.suppress(discord.HTTPException):
+                await context.author.send(text, allowed_mentions=discord.AllowedMentions.none())
+
+    async def defer(self, context: Context) -> None:
+        """Tell Discord that the reply to a slash command will take a while."""
+        await context.defer(ephemeral=self.is_private(context))
+
+    async def announce(self, channel: discord.abc.Messageable, text: str) -> None:
+        """Send a notice to a channel; ignore the error if the bot cannot write there."""
+        self.message_listener.leave_out_reply(cast(discord.TextChannel, channel).id, text)
+        with contextlib.suppress(discord.HTTPException):
+            await channel.send(text, allowed_mentions=discord.AllowedMentions.none())
