@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import discord
 
-from recorder.care.diagnosis import Finding, Place
+from recorder.care.diagnosis import Finding, Scope
 
 _SECONDS = 30
 _NEEDED = ("view_channel", "read_message_history", "send_messages", "attach_files")
@@ -16,7 +16,7 @@ _NEEDED = ("view_channel", "read_message_history", "send_messages", "attach_file
 _Known: TypeAlias = dict[str, tuple[discord.Guild, discord.Member] | None]
 
 
-def inspect(token: str, places: Iterable[Place]) -> list[Finding]:
+def inspect(token: str, places: Iterable[Scope]) -> list[Finding]:
     """Look at the bot's intents, and at its permissions where it records.
 
     Only reads, and gives up after half a minute.
@@ -24,7 +24,7 @@ def inspect(token: str, places: Iterable[Place]) -> list[Finding]:
     return asyncio.run(_inspect(token, places))
 
 
-async def _inspect(token: str, places: Iterable[Place]) -> list[Finding]:
+async def _inspect(token: str, places: Iterable[Scope]) -> list[Finding]:
     client = discord.Client(intents=discord.Intents.none())
     try:
         async with asyncio.timeout(_SECONDS):
@@ -40,7 +40,7 @@ async def _inspect(token: str, places: Iterable[Place]) -> list[Finding]:
         await client.close()
 
 
-async def look(client: discord.Client, places: Iterable[Place]) -> list[Finding]:
+async def look(client: discord.Client, places: Iterable[Scope]) -> list[Finding]:
     """What Discord says of a client that is logged in.
 
     Raises
@@ -65,7 +65,7 @@ async def look(client: discord.Client, places: Iterable[Place]) -> list[Finding]
     return findings + [await _place(client, place, known) for place in places]
 
 
-async def _place(client: discord.Client, place: Place, known: _Known) -> Finding:
+async def _place(client: discord.Client, place: Scope, known: _Known) -> Finding:
     if place.guild_id is None:
         return Finding(f"permissions for {place.name}", "good", "a direct message needs none")
     if place.guild_id not in known:
@@ -102,7 +102,7 @@ async def _guild(
 
 
 async def _missing(
-    guild: discord.Guild, member: discord.Member, place: Place
+    guild: discord.Guild, member: discord.Member, place: Scope
 ) -> tuple[list[str], str]:
     """The permissions that the bot lacks, and the name of where."""
     needed = list(_NEEDED)

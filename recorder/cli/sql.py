@@ -10,17 +10,8 @@ import sys
 import click
 from rich.table import Table
 
-from recorder.cli.output import (
-    POSITIVE,
-    Finite,
-    json_option,
-    pass_settings,
-    print_json,
-    print_table,
-    printable,
-    say,
-    write,
-)
+from recorder.cli.output import print_json, print_table, printable, say, write
+from recorder.cli.parameters import POSITIVE, Finite, json_option, pass_settings
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
 from recorder.settings import Settings
@@ -111,6 +102,3 @@ def _different(columns: tuple[str, ...]) -> list[str]:
         same = sum(other == column for other in columns[: len(names)])
         names.append(f"{column}:{same}" if same else column)
     return names
-
-
-COMMANDS = (sql,)
