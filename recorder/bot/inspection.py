@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import discord
 
-from recorder.care.diagnosis import Finding, Place
+from recorder.care.diagnosis import Finding, Scope
 
 _SECONDS = 30
 _NEEDED = ("view_channel", "read_message_history", "send_messages", "attach_files")
@@ -16,20 +16,20 @@ _NEEDED = ("view_channel", "read_message_history", "send_messages", "attach_file
 _Guilds: TypeAlias = dict[str, tuple[discord.Guild, discord.Member] | None]
 
 
-def inspect(token: str, places: Iterable[Place]) -> list[Finding]:
+def inspect(token: str, scopes: Iterable[Scope]) -> list[Finding]:
     """Check the bot's intents, and its permissions in the channels that it records.
 
     Reads only, and gives up after 30 seconds.
     """
-    return asyncio.run(_inspect(token, places))
+    return asyncio.run(_inspect(token, scopes))
 
 
-async def _inspect(token: str, places: Iterable[Place]) -> list[Finding]:
+async def _inspect(token: str, scopes: Iterable[Scope]) -> list[Finding]:
     client = discord.Client(intents=discord.Intents.none())
     try:
         async with asyncio.timeout(_SECONDS):
             await client.login(token)
-            return await look(client, places)
+            return await look(client, scopes)
     except discord.LoginFailure:
         hint = "Copy the bot's token again from Discord's developer portal, page Bot."
         return [Finding("Discord", "bad", "does not accept the token in DISCORD_TOKEN", hint)]
@@ -40,7 +40,7 @@ async def _inspect(token: str, places: Iterable[Place]) -> list[Finding]:
         await client.close()
 
 
-async def look(client: discord.Client, places: Iterable[Place]) -> list[Finding]:
+async def look(client: discord.Client, scopes: Iterable[Scope]) -> list[Finding]:
     """Check the intents and permissions of a client that is logged in.
 
     Raises
@@ -62,26 +62,26 @@ async def look(client: discord.Client, places: Iterable[Place]) -> list[Finding]
         ),
     ]
     guilds: _Guilds = {}
-    return findings + [await _check_permissions(client, place, guilds) for place in places]
+    return findings + [await _check_permissions(client, scope, guilds) for scope in scopes]
 
 
-async def _check_permissions(client: discord.Client, place: Place, guilds: _Guilds) -> Finding:
-    what = f"permissions for {place.name}"
-    if place.guild_id is None:
+async def _check_permissions(client: discord.Client, scope: Scope, guilds: _Guilds) -> Finding:
+    what = f"permissions for {scope.name}"
+    if scope.guild_id is None:
         return Finding(what, "good", "a direct message needs none")
-    if place.guild_id not in guilds:
-        guilds[place.guild_id] = await _fetch_guild(client, int(place.guild_id))
-    membership = guilds[place.guild_id]
+    if scope.guild_id not in guilds:
+        guilds[scope.guild_id] = await _fetch_guild(client, int(scope.guild_id))
+    membership = guilds[scope.guild_id]
     if membership is None:
         hint = "Invite it again, or stop this recording."
-        return Finding(what, "bad", f"the bot is not in the server {place.guild_id}", hint)
+        return Finding(what, "bad", f"the bot is not in the server {scope.guild_id}", hint)
     guild, member = membership
     try:
-        missing, where = await _missing_permissions(guild, member, place)
+        missing, where = await _missing_permissions(guild, member, scope)
     except discord.NotFound:
         return Finding(what, "bad", "the channel was deleted", "Stop this recording.")
     except discord.Forbidden:
-        missing, where = ["view_channel"], f"the channel {place.channel_id} in {guild.name}"
+        missing, where = ["view_channel"], f"the channel {scope.channel_id} in {guild.name}"
     if not missing:
         return Finding(what, "good", f"has all that it needs in {where}")
     names = ", ".join(name.replace("_", " ") for name in missing)
@@ -102,14 +102,14 @@ async def _fetch_guild(
 
 
 async def _missing_permissions(
-    guild: discord.Guild, member: discord.Member, place: Place
+    guild: discord.Guild, member: discord.Member, scope: Scope
 ) -> tuple[list[str], str]:
     """Return the permissions that the bot lacks, and the name of the channel or guild."""
     needed = list(_NEEDED)
-    if place.channel_id is None:
+    if scope.channel_id is None:
         allowed, where = member.guild_permissions, guild.name
     else:
-        channel = await guild.fetch_channel(int(place.channel_id))
+        channel = await guild.fetch_channel(int(scope.channel_id))
         where = f"#{channel.name} in {guild.name}"
         if isinstance(channel, discord.Thread):
             needed[needed.index("send_messages")] = "send_messages_in_threads"

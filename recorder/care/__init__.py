@@ -1,1 +1,1 @@
-"""Verify, back up and diagnose a data folder."""
+"""Verification, backup and diagnosis of a data folder."""

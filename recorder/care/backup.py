@@ -1,4 +1,4 @@
-"""Copying the recordings while they are being recorded."""
+"""Backups of a data folder, taken while the recorder runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOLDERS = ("attachments", "exports")
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What was copied: the database and `files` further files, `bytes` in all."""
+    """The size of a backup: the database and `files` other files, `bytes` in total."""
 
     bytes: int
     files: int
@@ -29,36 +29,36 @@ class Backup:
 def back_up(folder: Path, target: Path) -> Backup:
     """Copy a data folder to a new one, and check the copy.
 
-    The database comes first, so that no attachment is missing that it knows of; its name it
-    gets last, so that what was interrupted is no data folder. The JSONL files are not copied:
-    the recorder writes them from the database when it first opens the copy.
+    The database is copied first, so that every attachment it refers to is copied after it, and
+    renamed last, so that an interrupted backup is not a data folder. The JSONL files are not
+    copied: the recorder rebuilds them from the database when it first opens the copy.
 
     Raises
     ------
     Conflict
-        The target is not empty, or lies in the data folder.
+        The target is not empty, or is inside the data folder.
     StorageError
-        Something cannot be read or written, or the copy is damaged; none is left behind.
+        A file cannot be read or written, or the copy is damaged; then the copy is removed.
     """
     with Reader(folder).connect():
-        pass  # there is something to copy
+        pass  # raise if there is no database
     if folder.resolve() in (target.resolve(), *target.resolve().parents):
-        raise Conflict(f"{target} lies in the data folder itself. Name a folder outside of it.")
+        raise Conflict(f"{target} is in the data folder itself. Choose a folder outside it.")
     try:
         is_new = not target.exists()
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        there = {path.name for path in target.iterdir()}
+        names = {path.name for path in target.iterdir()}
     except OSError as error:
         raise StorageError(
             f"The folder {target} cannot be used for a backup ({error.strerror}). "
-            "Name one that this user may make or write to."
+            "Choose one that this user can create or write to."
         ) from error
-    if _PART in there:
+    if _PART in names:
         raise Conflict(
-            f"{target} holds a backup that was interrupted. Remove it, or name a new folder."
+            f"{target} contains a backup that was interrupted. Remove it, or choose a new folder."
         )
-    if there:
-        raise Conflict(f"{target} is not empty. Name a new folder.")
+    if names:
+        raise Conflict(f"{target} is not empty. Choose a new folder.")
     try:
         return _copy(folder, target)
     except OSError as error:
@@ -87,18 +87,18 @@ def _copy(folder: Path, target: Path) -> Backup:
 
 
 def _copy_folder(folder: Path, target: Path) -> Iterator[int]:
-    """Copy the files of a folder and give their sizes; links in it are left out."""
-    for place, _, files in os.walk(folder):
-        copies = target / Path(place).relative_to(folder)
+    """Copy the files of a folder and yield their sizes; skip links."""
+    for parent, _, files in os.walk(folder):
+        copies = target / Path(parent).relative_to(folder)
         copies.mkdir(mode=0o700)
         for file in files:
-            size = _copy_file(Path(place, file), copies / file)
+            size = _copy_file(Path(parent, file), copies / file)
             if size is not None:
                 yield size
 
 
 def _copy_file(path: Path, copy: Path) -> int | None:
-    """Copy a file and give its size; ``None`` for one that is gone by now, or is no file."""
+    """Copy a file and return its size, or ``None`` if it is gone or not a regular file."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return None
@@ -106,15 +106,15 @@ def _copy_file(path: Path, copy: Path) -> int | None:
     except FileNotFoundError:
         return None
     target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(source, "rb") as original, open(target, "wb") as written:
-        shutil.copyfileobj(original, written)
-        written.flush()
+    with open(source, "rb") as original, open(target, "wb") as file:
+        shutil.copyfileobj(original, file)
+        file.flush()
         os.fsync(target)
-        return written.tell()
+        return file.tell()
 
 
 def _clear(target: Path, is_new: bool) -> None:
-    """Remove what was copied so far, and the folder too if it was made for it."""
+    """Remove a partial copy, and its folder if the backup created it."""
     for path in target.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a sysadmin wants to know of an installation, each with a hint."""
+"""The checks of ``recorder doctor``: one finding each, with a hint where something is wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from recorder import __version__
-from recorder.care.last_verification import last_verification
+from recorder.care.verification import load_last_verification
 from recorder.errors import RecorderError
 from recorder.formatting import date_and_clock, plural, size
 from recorder.settings import Settings
@@ -24,12 +24,12 @@ from recorder.store.reading import Reader
 
 _LOW_DISK_BYTES = 1 << 30
 _LARGE_WAL_BYTES = 64 << 20
-_LONG_AGO = timedelta(days=30)
+_VERIFICATION_IS_OLD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `hint` says what to do about it."""
+    """The result of one check; `hint` says what to do about a problem."""
 
     what: str
     state: Literal["good", "note", "bad"]
@@ -38,16 +38,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is recorded: a channel, or without its id a whole guild."""
+class Scope:
+    """A channel in which something is recorded, or without a channel id a whole guild."""
 
     name: str
     guild_id: str | None
     channel_id: str | None
 
 
-def recorded_places(folder: Path) -> list[Place]:
-    """Where a session runs, and where auto-recording is on.
+def recorded_scopes(folder: Path) -> list[Scope]:
+    """Return the scopes of running sessions and of auto-recording.
 
     Raises
     ------
@@ -56,15 +56,15 @@ def recorded_places(folder: Path) -> list[Place]:
     """
     reader = Reader(folder)
     running = [session for session in reader.sessions() if session.status != "stopped"]
-    places = [Place(f'"{s.name}"', s.guild_id, s.channel_id) for s in running]
+    scopes = [Scope(f'"{s.name}"', s.guild_id, s.channel_id) for s in running]
     for auto in reader.auto_recordings():
         channel_id = None if auto.place_id == auto.guild_id else auto.place_id
-        places.append(Place("auto-recording", auto.guild_id, channel_id))
-    return places
+        scopes.append(Scope("auto-recording", auto.guild_id, channel_id))
+    return scopes
 
 
 def examine(settings: Settings, now: datetime) -> list[Finding]:
-    """Look at versions, settings, disk, database and files; changes nothing."""
+    """Check versions, settings, disk, database and files, without changing anything."""
     findings = [
         Finding("recorder", "good", __version__),
         Finding("Python", "good", platform.python_version()),
@@ -77,13 +77,13 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
             "token",
             "note",
             "is not set",
-            "`recorder bot` needs DISCORD_TOKEN, and so does this command to ask Discord for the "
-            "bot's intents and permissions.",
+            "`recorder bot` needs DISCORD_TOKEN, and so does the check of the bot's intents and "
+            "permissions.",
         ),
     ]
     if not settings.data.is_dir():
         fault = "is a file" if settings.data.exists() else "is missing"
-        hint = "Run `recorder init`, or name the right folder with --data or RECORDER_DATA."
+        hint = "Run `recorder init`, or set the right folder with --data or RECORDER_DATA."
         return [*findings, Finding("data folder", "bad", f"{settings.data} {fault}", hint)]
     free = shutil.disk_usage(settings.data).free
     findings += [
@@ -91,7 +91,7 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
         Finding("disk", "good", f"{size(free)} free")
         if free > _LOW_DISK_BYTES
         else Finding(
-            "disk", "bad", f"{size(free)} free", "Make room: a full disk stops recording."
+            "disk", "bad", f"{size(free)} free", "Free some space: a full disk stops recording."
         ),
     ]
     try:
@@ -112,13 +112,13 @@ def _database(settings: Settings) -> list[Finding]:
     faults = checks.database_faults(settings.data)
     return [
         Finding("database", "good", f"{size(path.stat().st_size)}, version {SCHEMA_VERSION}"),
-        Finding("integrity", "bad", faults[0], "Put back a backup, or run `recorder repair`.")
+        Finding("integrity", "bad", faults[0], "Restore a backup, or run `recorder repair`.")
         if faults
         else Finding("integrity", "good", "database and full-text index are sound"),
         Finding("write-ahead log", "good", size(wal_bytes))
         if wal_bytes < _LARGE_WAL_BYTES
         else Finding(
-            "write-ahead log", "note", size(wal_bytes), "A reader stays open: close what reads."
+            "write-ahead log", "note", size(wal_bytes), "Close programs that read the database."
         ),
         Finding("sessions", "good", f"{len(sessions)}, {len(running)} of them running"),
         Finding("recording process", "good", "is running")
@@ -127,7 +127,7 @@ def _database(settings: Settings) -> list[Finding]:
             "recording process",
             "note" if running else "good",
             "is not running",
-            "Sessions wait for it: start the bot." if running else "",
+            "Sessions are waiting for it: start the bot." if running else "",
         ),
         _files(unsynced, recording),
         _gaps(reader),
@@ -137,67 +137,71 @@ def _database(settings: Settings) -> list[Finding]:
 
 
 def _gaps(reader: Reader) -> Finding:
-    found = gaps.count_gaps(reader)
-    if not found.unfilled:
-        return Finding("gaps", "good", f"{found.gaps}, read from the history as far as it went")
+    counts = gaps.count_gaps(reader)
+    if not counts.unfilled:
+        return Finding("gaps", "good", f"{counts.gaps}, history fetched")
     return Finding(
         "gaps",
         "note",
-        f"{found.gaps}, of {found.unfilled} something is missing"
-        + (f" ({found.problem})" if found.problem else ""),
-        "Give the bot the right to read the history there and start it: it tries again.",
+        f"{counts.gaps}, history incomplete for {counts.unfilled}"
+        + (f" ({counts.problem})" if counts.problem else ""),
+        "Allow the bot to read the message history there and start it: it tries again.",
     )
 
 
 def _attachments(reader: Reader) -> Finding:
-    found = attachments.count_attachments(reader)
+    counts = attachments.count_attachments(reader)
     value = (
-        f"{found.kept} kept ({size(found.bytes)}), {found.pending} waiting, {found.failed} not kept"
+        f"{counts.kept} kept ({size(counts.bytes)}), {counts.pending} waiting, "
+        f"{counts.failed} not kept"
     )
-    if not found.failed:
+    if not counts.failed:
         return Finding("attachments", "good", value)
-    hint = "recorder sql 'SELECT url, problem FROM attachments WHERE file_path IS NULL' says why."
+    hint = (
+        "Run `recorder sql 'SELECT url, problem FROM attachments WHERE file_path IS NULL'` "
+        "to see why."
+    )
     return Finding("attachments", "note", value, hint)
 
 
 def _erasures(reader: Reader) -> Finding:
-    found = erasure.count_erasures(reader)
-    if not found.unfinished:
-        return Finding("erasures", "good", str(found.erasures))
+    counts = erasure.count_erasures(reader)
+    if not counts.unfinished:
+        return Finding("erasures", "good", str(counts.erasures))
     return Finding(
         "erasures",
         "note",
-        f"{found.erasures}, {found.unfinished} not finished",
-        "What was erased may still be in the database's free space: start the recorder, and "
-        "close what reads the database.",
+        f"{counts.erasures}, {counts.unfinished} not finished",
+        "Erased content may still be in the free space of the database: start the recorder, and "
+        "close other programs that read the database.",
     )
 
 
 def _files(unsynced: Sequence[FileState], recording: bool) -> Finding:
     if not unsynced:
         return Finding("files", "good", "all synced")
-    most = max(unsynced, key=lambda state: state.byte_size - state.synced_bytes)
+    largest = max(unsynced, key=lambda state: state.byte_size - state.synced_bytes)
     value = (
-        f"{plural(len(unsynced), 'file')} not synced yet, most of {most.file_path}: "
-        f"{size(most.byte_size - most.synced_bytes)} from byte {most.synced_bytes} on"
+        f"{plural(len(unsynced), 'file')} not synced yet, mostly {largest.file_path}: "
+        f"{size(largest.byte_size - largest.synced_bytes)} from byte {largest.synced_bytes} on"
     )
     if recording:
         return Finding("files", "good", value)
-    hint = "The next start of the recorder writes them from the database."
+    hint = "The next start of the recorder completes them from the database."
     return Finding("files", "note", value, hint)
 
 
 def _verified(settings: Settings, now: datetime) -> Finding:
-    last = last_verification(settings.data)
+    last = load_last_verification(settings.data)
     if last is None:
-        hint = "Run `recorder verify`, best every day: from cron or a systemd timer."
-        return Finding("last verification", "note", "none of all sessions yet", hint)
+        hint = "Run `recorder verify`, preferably daily from cron or a systemd timer."
+        return Finding("last verification", "note", "never run for all sessions", hint)
     value = (
         f"{date_and_clock(last.at, settings.timezone)}, {plural(last.sessions, 'session')}, "
         f"{plural(last.lines, 'line')}, {plural(last.faults, 'fault')}"
     )
     if last.faults:
-        return Finding("last verification", "bad", value, "Run `recorder verify` to see them.")
-    if now - last.at > _LONG_AGO:
+        return Finding("last verification", "bad", value, "Run `recorder verify` to list them.")
+    if now - last.at > _VERIFICATION_IS_OLD:
         return Finding("last verification", "note", value, "Run `recorder verify` again.")
     return Finding("last verification", "good", value)

@@ -1,11 +1,15 @@
-"""Proving that file and database say the same, and bringing back a file that does not."""
+"""Verification that file and database agree, and the result of the last one."""
 
 from __future__ import annotations
 
 import hmac
+import json
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,17 +26,29 @@ from recorder.store.lines import Line, lines_from
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row, withheld
 from recorder.store.reading import Reader
 
-_SHOWN = 60
+LAST_VERIFICATION_NAME = "last_verification.json"
+
+_EXCERPT_BYTES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the verification of a session found; without faults all is well."""
+    """The result of verifying a session; without faults it is sound."""
 
     session: Session
     lines: int
     messages: int
     faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerification:
+    """The time and result of a verification of all sessions."""
+
+    at: datetime
+    sessions: int
+    lines: int
+    faults: int
 
 
 def verify(
@@ -43,14 +59,14 @@ def verify(
     heads: Iterable[chain.Head] = (),
     progress: Callable[[int], None] = lambda lines: None,
 ) -> Report:
-    """Compare a session's file, lines, chain, messages and counts with each other.
+    """Compare the file, lines, chain, messages and counts of a session with each other.
 
     Parameters
     ----------
     recording
-        Whether a recorder is running: then the last lines may not have reached the file.
+        Whether a recorder is running; then the file may lack the last lines.
     heads
-        Heads that were noted earlier: the lines up to each of them have to be the same still.
+        Heads that were noted earlier; the lines up to each of them must be unchanged.
     progress
         Called with the number of lines checked since the last call.
     """
@@ -71,17 +87,39 @@ def verify(
 
 
 def verify_database(folder: Path) -> list[str]:
-    """The faults of the database and its full-text index as a whole."""
+    """Return the faults of the database and its full-text index as a whole."""
     return checks.database_faults(folder)
 
 
 async def rebuild_index(recorder: SessionRecorder) -> None:
-    """Build the full-text index anew from the messages."""
+    """Rebuild the full-text index from the messages."""
     await recorder.call(lambda journal: checks.rebuild_index(journal.connection))
 
 
+def save_last_verification(folder: Path, last: LastVerification) -> None:
+    """Save the result of a verification in a data folder; do nothing if that cannot be written."""
+    text = json.dumps({**asdict(last), "at": last.at.isoformat()})
+    with suppress(OSError):
+        descriptor, path = tempfile.mkstemp(dir=folder, prefix=f".{LAST_VERIFICATION_NAME}-")
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+        os.replace(path, folder / LAST_VERIFICATION_NAME)  # noqa: PTH105
+
+
+def load_last_verification(folder: Path) -> LastVerification | None:
+    """Return the result of the last verification, or ``None`` if there is no readable one."""
+    try:
+        with open_to_read(folder / LAST_VERIFICATION_NAME) as file:
+            values = json.loads(file.read())
+        at = datetime.fromisoformat(values.pop("at"))
+        last = LastVerification(at, **{name: int(value) for name, value in values.items()})
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return None
+    return last if at.tzinfo else None
+
+
 class _Check:
-    """The walk over a session's lines; stops at the first one that differs."""
+    """A pass over the lines of a session, which stops at the first one that differs."""
 
     def __init__(
         self,
@@ -96,8 +134,8 @@ class _Check:
         self._session = session
         self._totals = totals
         self._recording = recording
-        # Bytes that a running recorder has committed but need not have written yet.
-        self._may_lack_from = totals.synced_bytes if recording else totals.byte_size
+        # A running recorder may not yet have written what it committed after this byte.
+        self._optional_from = totals.synced_bytes if recording else totals.byte_size
         self._offset = 0
         self._hash = chain.genesis(session.id)
         self._changes = changes
@@ -124,30 +162,30 @@ class _Check:
         self._end(file)
 
     def compare(self, lines: Iterator[Line], heads: Iterable[chain.Head]) -> None:
-        """Look for the first of some heads, noted earlier, that the chain does not run through."""
+        """Add a fault for the first of the noted heads that does not match the chain."""
         path, agree = self._session.file_path, not self.faults
-        number, same, reached = 0, 0, chain.genesis(self._session.id)
+        number, matched, hash_ = 0, 0, chain.genesis(self._session.id)
         for head in sorted(heads, key=lambda head: head.lines):
             for line in islice(lines, head.lines - number):
                 number += 1
-                reached = _next_hash(reached, line)
+                hash_ = _next_hash(hash_, line)
             if number < head.lines:
                 self.faults.append(
                     f"{path}: had {plural(head.lines, 'line')} when the head {head} was noted, and "
-                    f"has {number} now: lines were dropped"
+                    f"has {number} now: lines were removed"
                 )
-            elif not hmac.compare_digest(reached, head.hash):
+            elif not hmac.compare_digest(hash_, head.hash):
                 self.faults.append(
-                    f"{path}, lines {same + 1} to {head.lines}: are not those of the head {head}: "
-                    "one or more were changed, dropped, added or moved after it was noted"
+                    f"{path}, lines {matched + 1} to {head.lines}: do not match the head {head}: "
+                    "some were changed, removed, added or moved after it was noted"
                 )
             else:
-                same = number
+                matched = number
                 continue
             if agree:
                 self.faults.append(
-                    f"{path}: file, database and chain agree, so the record was rewritten as a "
-                    "whole, and only the head shows it (if it is one of this session)"
+                    f"{path}: file, database and chain agree, so the whole record was rewritten "
+                    "(unless the head belongs to another session)"
                 )
             return
 
@@ -155,50 +193,51 @@ class _Check:
         if line.line_number != self.lines + 1:
             return f"is missing in the database (the next one there is {line.line_number})"
         if line.byte_offset != self._offset:
-            return f"begins at byte {self._offset}, the database says {line.byte_offset}"
+            return f"begins at byte {self._offset}, the database has {line.byte_offset}"
         self._hash = _next_hash(self._hash, line)
         if not hmac.compare_digest(self._hash, line.hash):
-            return "was changed in the database (its hash does not fit)"
+            return "was changed in the database (its hash does not match)"
         return None
 
     def _file_fault(self, expected: bytes, file: BinaryIO) -> str | None:
-        found = file.read(len(expected))
-        if found == expected:
+        actual = file.read(len(expected))
+        if actual == expected:
             return None
-        if self._offset >= self._may_lack_from and expected.startswith(found):
+        if self._offset >= self._optional_from and expected.startswith(actual):
             return None
-        if not found:
+        if not actual:
             return "is missing in the file, which ends before it"
-        differs = next(
-            (n for n, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b),
-            len(found),
+        begin = next(
+            (n for n, (a, b) in enumerate(zip(actual, expected, strict=False)) if a != b),
+            len(actual),
         )
-        has = f"has {_shown(found[differs:])}" if found[differs:] else "ends there"
+        has = f"has {_excerpt(actual[begin:])}" if actual[begin:] else "ends there"
         return (
-            f"differs from byte {differs} on: the file {has}, "
-            f"the database has {_shown(expected[differs:])}"
+            f"differs from byte {begin} on: the file {has}, "
+            f"the database has {_excerpt(expected[begin:])}"
         )
 
     def _message_fault(self, line: Line, row: tuple[Any, ...] | None) -> str | None:
         try:
-            said = jsonl.decode(line.line)
-            if line.erased_digest and not _is_erased(said):
-                return "is noted as erased and says something"
-            if not isinstance(said, Message):
-                return "stands among the messages and is none" if row else None
-            about = -1 if said.message_id is None else said.message_id
-            later = [jsonl.decode(change) for change in self._changes.get(about, ())]
+            entry = jsonl.decode(line.line)
+            if line.erased_digest and not _is_erased(entry):
+                return "is marked as erased but has content"
+            if not isinstance(entry, Message):
+                return "has a row in messages but is no message" if row else None
+            message_id = -1 if entry.message_id is None else entry.message_id
+            later = [jsonl.decode(change) for change in self._changes.get(message_id, ())]
         except InvalidLine as error:
             return str(error)
         self.messages += 1
         if row is None:
-            return "is missing among the messages"
-        now = current(said, [change for change in later if not isinstance(change, Message)])
-        expected = message_row(self._session.id, self.messages, now)
-        for column, is_now, was in zip(MESSAGE_COLUMNS[1:], row, expected, strict=True):
-            if is_now != was:
+            return "has no row in messages"
+        message = current(entry, [change for change in later if not isinstance(change, Message)])
+        expected_row = message_row(self._session.id, self.messages, message)
+        for column, actual, expected in zip(MESSAGE_COLUMNS[1:], row, expected_row, strict=True):
+            if actual != expected:
                 return (
-                    f"its message was changed in the database: {column} is {is_now!r}, not {was!r}"
+                    "its message was changed in the database: "
+                    f"{column} is {actual!r}, not {expected!r}"
                 )
         return None
 
@@ -206,33 +245,33 @@ class _Check:
         path, totals = self._session.file_path, self._totals
         for what, counted, stored in (
             ("messages", self.messages, totals.message_count),
-            ("rows among the messages", totals.messages, totals.message_count),
+            ("rows in messages", totals.messages, totals.message_count),
             ("lines", self.lines, totals.line_count),
             ("bytes", self._offset, totals.byte_size),
         ):
             if counted != stored:
                 self.faults.append(f"{path}: has {counted} {what}, the database counts {stored}")
         if not self.faults and not hmac.compare_digest(self._hash, totals.head):
-            self.faults.append(f"{path}: the head of the chain does not fit")
-        # Behind this snapshot a running recorder may have written more.
+            self.faults.append(f"{path}: the head of the chain does not match")
+        # A running recorder may have written more since this snapshot.
         growing = self._recording and self._session.status != "stopped"
-        if file and not growing and (more := file.read(_SHOWN)):
+        if file and not growing and (more := file.read(_EXCERPT_BYTES)):
             self.faults.append(
-                f"{path}, line {self.lines + 1}: is not in the database: {_shown(more)}"
+                f"{path}, line {self.lines + 1}: is not in the database: {_excerpt(more)}"
             )
 
 
-def _is_erased(said: Message | Change) -> bool:
-    """Whether a line holds no more than an erasure leaves."""
-    if isinstance(said, Message):
-        erased_at = said.extra.get("erased_at")
-        return said == withheld(said, {"erased_at": erased_at}) and said.withheld == "erased"
-    return isinstance(said, Erased)
+def _is_erased(entry: Message | Change) -> bool:
+    """Return whether a line has only what an erasure leaves."""
+    if isinstance(entry, Message):
+        erased_at = entry.extra.get("erased_at")
+        return entry == withheld(entry, {"erased_at": erased_at}) and entry.withheld == "erased"
+    return isinstance(entry, Erased)
 
 
-def _next_hash(before: bytes, line: Line) -> bytes:
-    return chain.link(before, line.erased_digest or chain.digest(line.key, line.line.encode()))
+def _next_hash(previous: bytes, line: Line) -> bytes:
+    return chain.link(previous, line.erased_digest or chain.digest(line.key, line.line.encode()))
 
 
-def _shown(data: bytes) -> str:
-    return repr(data[:_SHOWN].decode(errors="replace"))
+def _excerpt(data: bytes) -> str:
+    return repr(data[:_EXCERPT_BYTES].decode(errors="replace"))

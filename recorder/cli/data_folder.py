@@ -1,4 +1,4 @@
-"""Commands about the data folder as a whole: ``init``, ``backup`` and ``doctor``."""
+"""The commands ``init``, ``backup`` and ``doctor``, about the data folder as a whole."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from pathlib import Path
 import click
 
 from recorder.care.backup import back_up
-from recorder.care.diagnosis import Place, examine, recorded_places
+from recorder.care.diagnosis import Scope, examine, recorded_scopes
+from recorder.cli.environment import now
 from recorder.cli.exit_codes import FAULTS_FOUND
-from recorder.cli.output import (
-    json_option,
-    now,
-    pass_settings,
-    print_json,
-    say,
-)
+from recorder.cli.output import print_json, say
+from recorder.cli.parameters import json_option, pass_settings
 from recorder.errors import RecorderError
 from recorder.formatting import plural, size
 from recorder.recording.session_recorder import SessionRecorder
@@ -29,7 +25,7 @@ _COLOURS = {"good": "green", "note": "yellow", "bad": "red"}
 @click.command()
 @pass_settings
 def init(settings: Settings) -> None:
-    """Make the data folder and its database, or bring an older one up to date."""
+    """Create the data folder and its database, or upgrade an older one."""
 
     async def open_and_close() -> None:
         async with SessionRecorder(settings.data):
@@ -44,38 +40,37 @@ def init(settings: Settings) -> None:
 @json_option
 @pass_settings
 def backup(settings: Settings, folder: Path, as_json: bool) -> None:
-    """Copy the recordings to a new FOLDER, also while they are being recorded.
+    """Copy the data folder to a new FOLDER, even while recording.
 
-    Copies the database, attachments/ and exports/, and checks the copy. It is a data folder
-    of its own: to restore, put it in the place of the old one. The JSONL files in sessions/
-    are not copied; they are written from the database when a recorder first opens the copy,
-    as `recorder init` does.
+    Copies the database, attachments/ and exports/, and checks the copy, which is a data folder
+    itself: to restore it, move it where the old one was. The JSONL files in sessions/ are not
+    copied; `recorder init`, or the next start of the recorder, rebuilds them.
     """
-    copied = back_up(settings.data, folder)
+    copy = back_up(settings.data, folder)
     if as_json:
-        print_json({"folder": str(folder), "bytes": copied.bytes, "files": copied.files})
+        print_json({"folder": str(folder), "bytes": copy.bytes, "files": copy.files})
     else:
-        say(f"{folder}: the database and {plural(copied.files, 'file')}, {size(copied.bytes)}")
+        say(f"{folder}: the database and {plural(copy.files, 'file')}, {size(copy.bytes)}")
 
 
 @click.command()
 @json_option
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Look at everything that recording needs, with a hint where something is amiss.
+    """Check everything that recording needs, and print a hint for each problem.
 
-    With DISCORD_TOKEN set, Discord is asked for the bot's intents and for its permissions where
-    it records. Ends with exit code 1 when something is bad.
+    If DISCORD_TOKEN is set, this also checks the bot's intents, and its permissions where it
+    records. The exit code is 1 if a check is bad.
     """
     settings: Settings = context.obj
     findings = examine(settings, now())
     if settings.token:
         from recorder.bot.inspection import inspect
 
-        places: list[Place] = []
-        with suppress(RecorderError):  # what is wrong with the database is among the findings
-            places = recorded_places(settings.data)
-        findings += inspect(settings.token, places)
+        scopes: list[Scope] = []
+        with suppress(RecorderError):  # already among the findings
+            scopes = recorded_scopes(settings.data)
+        findings += inspect(settings.token, scopes)
     if as_json:
         print_json(
             [{"what": f.what, "state": f.state, "value": f.value, "hint": f.hint} for f in findings]
@@ -90,10 +85,3 @@ def doctor(context: click.Context, as_json: bool) -> None:
                 say(f"      {finding.hint}")
     if any(finding.state == "bad" for finding in findings):
         context.exit(FAULTS_FOUND)
-
-
-COMMANDS = (
-    init,
-    backup,
-    doctor,
-)

@@ -6,15 +6,9 @@ from datetime import timedelta
 
 import click
 
-from recorder.cli.output import (
-    POSITIVE,
-    SessionName,
-    json_option,
-    now,
-    pass_settings,
-    print_json,
-    say,
-)
+from recorder.cli.environment import now
+from recorder.cli.output import print_json, say
+from recorder.cli.parameters import POSITIVE, SessionName, json_option, pass_settings
 from recorder.cli.writing import change, confirmed
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
@@ -28,12 +22,24 @@ _DISCORD_ID = click.IntRange(1, 2**63 - 1)
 
 
 @click.command()
-@click.option("--user", type=_DISCORD_ID, help="All that a person said; their Discord id.")
-@click.option("--message", "messages", multiple=True, type=_DISCORD_ID, help="A message's id.")
-@click.option("--session", "name", type=SessionName(), help="A session as a whole; its name.")
-@click.option("--retention", metavar="DAYS", type=POSITIVE, help="All that is older.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be erased.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--user", type=_DISCORD_ID, help="The Discord id of a user, to erase all their messages."
+)
+@click.option(
+    "--message",
+    "messages",
+    multiple=True,
+    type=_DISCORD_ID,
+    help="The Discord id of a message; may be repeated.",
+)
+@click.option(
+    "--session", "name", type=SessionName(), help="The name of a session, to erase all of it."
+)
+@click.option(
+    "--retention", metavar="DAYS", type=POSITIVE, help="Erase everything that is older than this."
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @pass_settings
 def erase(
@@ -46,17 +52,16 @@ def erase(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Destroy what was recorded, for good, and put on record that it was done.
+    """Erase recorded content permanently, and record the erasure.
 
-    Name one of --user, --message, --session and --retention. No byte of the content stays in
-    the database, its index, the JSONL files, exports and attachments, and the record still
-    verifies. Exports of the sessions concerned, and files in exports/ of which it is not known
-    where they come from, are removed. Copies elsewhere, such as backups, are not reached. No
-    recorder may be running.
+    Give one of --user, --message, --session and --retention. The content is removed from the
+    database, its index, the JSONL files, exports and attachments, and the record still verifies.
+    Exports of the affected sessions are removed, and so are files in exports/ of unknown origin.
+    Copies elsewhere, such as backups, are not affected. No recorder may be running.
     """
     reader, at = Reader(settings.data), now()
     if sum(map(bool, (user, messages, name, retention))) != 1:
-        raise click.UsageError("Name one of --user, --message, --session and --retention.")
+        raise click.UsageError("Give one of --user, --message, --session and --retention.")
     if user is not None:
         selection = Selection("user", user_id=str(user))
     elif messages:
@@ -65,47 +70,44 @@ def erase(
         selection = Selection("session", session_id=reader.find(name).id)
     else:
         selection = Selection("retention", before=at - timedelta(days=retention or 0))
-    planned = plan_erasure(reader, selection)
+    plan = plan_erasure(reader, selection)
     if not as_json:
-        _print(planned, reader)
-    if planned.scope.is_empty or dry_run:
+        _print(plan, reader)
+    if plan.scope.is_empty or dry_run:
         if as_json:
-            print_json({**_json(planned), "erased": False})
+            print_json({**_json(plan), "erased": False})
         return
-    if not (yes or confirmed("Erase this for good?")):
-        raise InvalidInput("Nothing was erased. With --yes nobody is asked.")
+    if not (yes or confirmed("Erase this permanently?")):
+        raise InvalidInput("Nothing was erased. Use --yes to skip the question.")
     erased = change(settings, lambda manager: manager.erase(selection, now=at))
     if as_json:
         print_json({**_json(erased), "erased": True})
     else:
-        say("Erased. Backups and copies outside of the data folder are not reached.")
+        say("Erased. Backups and copies outside the data folder are not affected.")
 
 
-def _print(planned: ErasurePlan, reader: Reader) -> None:
-    found = planned.scope
-    if found.is_empty:
+def _print(plan: ErasurePlan, reader: Reader) -> None:
+    scope = plan.scope
+    if scope.is_empty:
         say("There is nothing to erase.")
         return
-    say(f"{plural(found.messages, 'message')}, {plural(len(found.line_ids), 'line')} of content")
-    if files := {key_of(url) for url in found.urls}:
+    say(f"{plural(scope.messages, 'message')}, {plural(len(scope.line_ids), 'line')} of content")
+    if files := {key_of(url) for url in scope.urls}:
         say(f"  with {plural(len(files), 'attached file')}, where kept")
-    for session_id in found.session_ids:
+    for session_id in scope.session_ids:
         say(f"  in {reader.session(session_id).name}")
-    for session_id in found.whole_session_ids:
+    for session_id in scope.whole_session_ids:
         say(f"  {reader.session(session_id).name} as a whole")
-    for path in planned.files:
+    for path in plan.files:
         say(f"  {path} is removed")
 
 
-def _json(planned: ErasurePlan) -> dict[str, object]:
-    found = planned.scope
+def _json(plan: ErasurePlan) -> dict[str, object]:
+    scope = plan.scope
     return {
-        "messages": found.messages,
-        "lines": len(found.line_ids),
-        "sessions": list(found.session_ids),
-        "whole_sessions": list(found.whole_session_ids),
-        "files": list(planned.files),
+        "messages": scope.messages,
+        "lines": len(scope.line_ids),
+        "sessions": list(scope.session_ids),
+        "whole_sessions": list(scope.whole_session_ids),
+        "files": list(plan.files),
     }
-
-
-COMMANDS = (erase,)

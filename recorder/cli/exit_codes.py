@@ -2,16 +2,15 @@
 
 EXIT_CODES = """\b
 Exit codes:
-  0    done
-  1    done, and something is wrong: verify, repair or doctor found faults;
-       search found nothing
-  2    wrong use or bad input; nothing was changed
+  0    success
+  1    faults found (verify, repair, doctor, import); no hits (search)
+  2    wrong usage or bad input; nothing was changed
   3    the data folder, the database or an output file cannot be used
   130  interrupted
 """
 
 FAULTS_FOUND = 1
-NOTHING_FOUND = 1
+NO_HITS = 1
 BAD_INPUT = 2
 UNUSABLE = 3
 INTERRUPTED = 130

@@ -7,16 +7,9 @@ from pathlib import Path
 
 import click
 
-from recorder.cli.output import (
-    SessionName,
-    as_of_option,
-    json_option,
-    now,
-    pass_settings,
-    print_json,
-    say,
-    write,
-)
+from recorder.cli.environment import now
+from recorder.cli.output import print_json, say, write
+from recorder.cli.parameters import SessionName, as_of_option, json_option, pass_settings
 from recorder.errors import Conflict
 from recorder.formats.session_exporter import FORMATS, SessionExporter
 from recorder.formatting import plural, size
@@ -34,7 +27,7 @@ from recorder.store.reading import Reader
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="The file, or - for standard output.  [default: exports/NAME.SUFFIX in the data folder]",
 )
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @as_of_option
 @json_option
 @pass_settings
@@ -47,31 +40,31 @@ def export(
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
-    """Export a session as a file, whole or not at all.
+    """Export a session to a file.
 
-    txt and md are for people, json and csv for other programs, dce is DiscordChatExporter's JSON
-    for the viewers made for it, and jsonl is the session's own file, with what was deleted.
+    txt, md and html are for reading, json and csv for other programs, dce is the JSON of
+    DiscordChatExporter for viewers made for it, and jsonl is the session's own file, which
+    includes deleted messages.
     """
     reader, at = Reader(settings.data), now()
     session = reader.find(name)
     exporter = SessionExporter(reader, settings.timezone)
     if output == Path("-"):
         if as_json:
-            raise click.UsageError("--json tells of a file; with --output - there is none.")
-        for piece in exporter.render(session, format, at, as_of):
-            write(piece)
+            raise click.UsageError(
+                "--json describes the output file, and with --output - there is none."
+            )
+        for chunk in exporter.render(session, format, at, as_of):
+            write(chunk)
         return
     path = output or settings.data / "exports" / export_name(session.name, FORMATS[format].suffix)
     try:
-        written = exporter.export(session, format, path, at, overwrite=force, as_of=as_of)
+        file_size = exporter.export(session, format, path, at, overwrite=force, as_of=as_of)
     except Conflict as error:
         raise Conflict(
-            f"{path} exists already. Write over it with --force, or name another with --output."
+            f"{path} already exists. Overwrite it with --force, or choose another --output."
         ) from error
     if as_json:
-        print_json({"path": str(path), "bytes": written, "messages": session.message_count})
+        print_json({"path": str(path), "bytes": file_size, "messages": session.message_count})
     else:
-        say(f"{path}: {plural(session.message_count, 'message')}, {size(written)}")
-
-
-COMMANDS = (export,)
+        say(f"{path}: {plural(session.message_count, 'message')}, {size(file_size)}")

@@ -8,11 +8,7 @@ from pathlib import Path
 import click
 
 from recorder.cli.exit_codes import FAULTS_FOUND
-from recorder.cli.output import (
-    printable,
-    progress,
-    say,
-)
+from recorder.cli.output import printable, progress, say
 from recorder.formatting import plural
 from recorder.recording.importing import Imported, import_file
 from recorder.recording.session_recorder import SessionRecorder
@@ -27,9 +23,11 @@ from recorder.settings import Settings
     metavar="FILE...",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
 )
-@click.option("--name", help="Of the session.  [default: the channel's or the file's name]")
-@click.option("--guild", help="Id of the Discord server whose members shall find it.")
-@click.option("--strict", is_flag=True, help="Import nothing of a file that is damaged.")
+@click.option(
+    "--name", help="The name of the session.  [default: the name of the channel or the file]"
+)
+@click.option("--guild", help="The id of the Discord server that the session belongs to.")
+@click.option("--strict", is_flag=True, help="Refuse a damaged file as a whole.")
 @click.pass_context
 def import_(
     context: click.Context,
@@ -38,22 +36,22 @@ def import_(
     guild: str | None,
     strict: bool,
 ) -> None:
-    """Read files into sessions of their own.
+    """Import each file as a session.
 
-    Files of this program (JSONL, also with the basic keys alone) and of DiscordChatExporter
-    (JSON, any version) are recognized. What a session holds already is not read again. What
-    cannot be read is left out and named on standard error, and the exit code is then 1.
+    Accepts JSONL files of this program (the basic keys suffice) and JSON files of any version of
+    DiscordChatExporter. Importing a file again adds only new messages. Damaged entries are
+    skipped and reported on standard error; the exit code is then 1.
     """
     settings: Settings = context.obj
     if name and len(files) > 1:
         raise click.UsageError("--name goes with one file.")
     if guild is not None and not guild.isdecimal():
-        raise click.BadParameter("a server's id is a number", param_hint="--guild")
+        raise click.BadParameter("the id of a server is a number", param_hint="--guild")
 
     for path in files:
         if not path.is_file():
-            raise click.BadParameter(f"{path} is no regular file.")
-    # With --strict a file is read twice: to check it, and to take it in.
+            raise click.BadParameter(f"{path} is not a regular file.")
+    # With --strict a file is read twice: once to check it, once to import it.
     sizes = {path: (2 if strict else 1) * path.stat().st_size for path in files}
 
     async def run(path: Path, recorder: SessionRecorder) -> Imported:
@@ -69,26 +67,23 @@ def import_(
             )
 
     async def run_all() -> int:
-        left_out = 0
+        skipped = 0
         async with SessionRecorder(settings.data) as recorder:
             for path in files:
                 imported = await run(path, recorder)
-                left_out += imported.left_out_count
-                for place in imported.left_out:
-                    click.echo(printable(f"Left out: {place}"), err=True)
+                skipped += imported.left_out_count
+                for entry in imported.left_out:
+                    click.echo(printable(f"Skipped: {entry}"), err=True)
                 if more := imported.left_out_count - len(imported.left_out):
-                    click.echo(f"Left out: {plural(more, 'further place')}", err=True)
-                say(_imported(imported))
-        return left_out
+                    click.echo(f"Skipped: {more} more", err=True)
+                say(_summary(imported))
+        return skipped
 
     if asyncio.run(run_all()):
         context.exit(FAULTS_FOUND)
 
 
-def _imported(imported: Imported) -> str:
+def _summary(imported: Imported) -> str:
     session = imported.session
     new = "" if imported.added == session.message_count else f", {imported.added} new"
     return f"{session.name}: {plural(session.message_count, 'message')}{new}"
-
-
-COMMANDS = (import_,)

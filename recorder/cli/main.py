@@ -1,4 +1,4 @@
-"""The group of all commands, their common options, and how errors end a command."""
+"""The group of commands, the common options, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -11,16 +11,29 @@ from typing import Any
 import click
 
 from recorder import __version__
+from recorder.cli.data_folder import backup, doctor, init
 from recorder.cli.environment import settings_from
+from recorder.cli.erase import erase
 from recorder.cli.exit_codes import BAD_INPUT, EXIT_CODES, INTERRUPTED, UNUSABLE
+from recorder.cli.export import export
+from recorder.cli.import_files import import_
 from recorder.cli.output import printable
+from recorder.cli.run import bot, demo
+from recorder.cli.search import search
+from recorder.cli.serve import serve
+from recorder.cli.session import delete, merge, rename
+from recorder.cli.show import list_, replay, show
+from recorder.cli.sql import sql
+from recorder.cli.stats import stats
+from recorder.cli.tag import goto, tag, tags, untag
+from recorder.cli.verify import head, repair, verify
 from recorder.errors import RecorderError, StorageError
 from recorder.settings import Settings
 from recorder.store.damage import damage_in
 
 
-def _failed(message: str, exit_code: int) -> click.ClickException:
-    """A sentence on standard error and an exit code, never a traceback."""
+def _failure(message: str, exit_code: int) -> click.ClickException:
+    """Return an exception that ends the command with a message and an exit code."""
     failure = click.ClickException(printable(message))
     failure.exit_code = exit_code  # type: ignore[misc]  # click means it to be set so
     return failure
@@ -28,47 +41,47 @@ def _failed(message: str, exit_code: int) -> click.ClickException:
 
 class _Commands(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
-        """As click's, and what the system refuses, such as output, ends in a sentence too."""
+        """Run the command line; turn an error of the system into a message and an exit code."""
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # an old encoding does not have all signs
+            if isinstance(stream, TextIOWrapper):  # an old encoding lacks some characters
                 stream.reconfigure(errors="replace")
         try:
             return super().main(*args, **options)
         except OSError as error:
-            what = f"{error.filename} cannot be used"
+            problem = f"{error.filename} cannot be used"
             if error.filename is None:
-                what = "Output is cut off"
-                _leave_output()
-            click.echo(printable(f"Error: {what} ({error.strerror})."), err=True)
+                problem = "Output is cut off"
+                _discard_output()
+            click.echo(printable(f"Error: {problem} ({error.strerror})."), err=True)
             raise SystemExit(UNUSABLE) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what goes wrong ends in a sentence and an exit code."""
+        """Run a command, and turn an error into a message and an exit code."""
         try:
             return super().invoke(ctx)
         except StorageError as error:
-            raise _failed(str(error), UNUSABLE) from error
+            raise _failure(str(error), UNUSABLE) from error
         except RecorderError as error:
-            raise _failed(str(error), BAD_INPUT) from error
+            raise _failure(str(error), BAD_INPUT) from error
         except (KeyboardInterrupt, click.Abort) as error:
-            raise _failed("Interrupted.", INTERRUPTED) from error
+            raise _failure("Interrupted.", INTERRUPTED) from error
         except BrokenPipeError:
-            # The reader of our output has seen enough, as in `recorder show x | head`.
-            _leave_output()
+            # The reader closed the pipe, as in `recorder show x | head`.
+            _discard_output()
             raise SystemExit(0) from None
         except (OSError, click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
-            # A program error, unless the database holds what no program can make sense of.
+            # A bug, unless another program has damaged the database.
             settings: Settings | None = ctx.obj
             damage = damage_in(settings.data) if settings else None
             if damage is None:
                 raise
-            raise _failed(str(damage), UNUSABLE) from error
+            raise _failure(str(damage), UNUSABLE) from error
 
 
-def _leave_output() -> None:
-    """What is still to be written goes nowhere, so that Python's last flush does not fail."""
+def _discard_output() -> None:
+    """Send the rest of the output nowhere, so that the flush at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -84,54 +97,46 @@ def _leave_output() -> None:
     help="The data folder.  [RECORDER_DATA; default: data]",
 )
 @click.option(
-    "--timezone", help="For files and days, as Europe/Berlin.  [RECORDER_TZ; default: UTC]"
+    "--timezone",
+    help="The time zone of files and days, such as Europe/Berlin.  [RECORDER_TZ; default: UTC]",
 )
 @click.pass_context
 def main(context: click.Context, data: str | None, timezone: str | None) -> None:
-    """Record Discord conversations, and look after the recordings.
+    """Record Discord conversations and manage the recordings.
 
-    Settings come from the environment or from a file .env in the current folder; options go
-    before both.
+    Settings come from options, then the environment, then a .env file in the current folder.
     """
     context.obj = settings_from(data, timezone)
-    # An error ends in a sentence; only the bot, which sets up logging, has it in its log too.
+    # Errors are printed as messages; without this Python would print log records as well.
     logging.getLogger("recorder").addHandler(logging.NullHandler())
 
 
-def _add_commands() -> None:
-    from recorder.cli import (
-        data_folder,
-        erase,
-        export,
-        import_files,
-        run,
-        search,
-        serve,
-        session,
-        show,
-        sql,
-        stats,
-        tag,
-        verify,
-    )
-
-    for module in (
-        run,
-        show,
-        export,
-        search,
-        stats,
-        sql,
-        serve,
-        tag,
-        session,
-        erase,
-        verify,
-        import_files,
-        data_folder,
-    ):
-        for command in module.COMMANDS:
-            main.add_command(command)
-
-
-_add_commands()
+_COMMANDS = (
+    bot,
+    demo,
+    list_,
+    show,
+    replay,
+    export,
+    search,
+    stats,
+    sql,
+    serve,
+    tag,
+    tags,
+    goto,
+    untag,
+    merge,
+    rename,
+    delete,
+    erase,
+    head,
+    verify,
+    repair,
+    import_,
+    init,
+    backup,
+    doctor,
+)
+for _command in _COMMANDS:
+    main.add_command(_command)

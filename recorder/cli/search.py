@@ -1,4 +1,4 @@
-"""The command that finds messages: ``search``."""
+"""The command ``search``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from recorder.cli.exit_codes import NOTHING_FOUND
-from recorder.cli.output import (
+from recorder.cli.environment import now
+from recorder.cli.exit_codes import NO_HITS
+from recorder.cli.output import print_json, say
+from recorder.cli.parameters import (
     POSITIVE,
     SessionName,
     as_of_option,
     json_option,
-    now,
     pass_settings,
-    print_json,
-    say,
 )
 from recorder.cli.show import print_message
 from recorder.formatting import date_and_clock, plural
@@ -32,17 +31,19 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("query", nargs=-1, required=True)
-@click.option("--session", "name", type=SessionName(), help="Search in this session alone.")
+@click.option("--session", "name", type=SessionName(), help="Search only this session.")
 @click.option(
     "--sort",
     type=click.Choice(get_args(Sort)),
-    help="newest first by default, within one session best.",
+    help="The order.  [default: newest; with --session: best]",
 )
-@click.option("--limit", default=20, show_default=True, type=POSITIVE)
 @click.option(
-    "--offset", default=0, type=click.IntRange(0, 2**31 - 1), help="Leave out so many hits."
+    "--limit", default=20, show_default=True, type=POSITIVE, help="How many hits to show at most."
 )
-@click.option("--fts", is_flag=True, help="QUERY is in SQLite FTS5's own syntax.")
+@click.option(
+    "--offset", default=0, type=click.IntRange(0, 2**31 - 1), help="How many hits to skip."
+)
+@click.option("--fts", is_flag=True, help="Read QUERY as an FTS5 query of SQLite.")
 @as_of_option
 @json_option
 @pass_settings
@@ -59,15 +60,15 @@ def search(
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
-    """Find messages, in all sessions or in one.
+    """Search messages, in all sessions or in one.
 
-    All words must occur. Further: "a phrase" (in quotes that the shell leaves alone), pre*,
-    -without, this OR that, from:name, in:session, mentions:name, before: after: during: with
-    a date, yesterday, "last week", 2h or a message's id, has:link, file, image, embed or code,
-    is:user, bot, pinned, edited or deleted, type:, tag:. A filter with - before it leaves out
-    what it names. Everything else is text.
+    All words of QUERY must match. It may also contain: "a phrase" (quoted so that the shell keeps
+    the quotes), prefix*, -excluded, this OR that, and the filters from:name, in:session,
+    mentions:name, before:, after: and during: (a date, yesterday, "last week", 2h or the id of a
+    message), has: (link, file, image, embed, code), is: (user, bot, pinned, edited, deleted),
+    type: and tag:. A - before a filter inverts it. Everything else is text.
 
-    Ends with exit code 1 when nothing is found.
+    The exit code is 1 if there are no hits.
     """
     reader = Reader(settings.data)
     sessions = [reader.find(name)] if name else None
@@ -88,11 +89,11 @@ def search(
     else:
         _print(found, offset, settings.timezone)
     if not found.total:
-        context.exit(NOTHING_FOUND)
+        context.exit(NO_HITS)
 
 
 def _quoted(word: str) -> str:
-    """A word as it was typed: the shell has taken the quotes off what has spaces."""
+    """Restore the quotes around a word with spaces, which the shell has removed."""
     if " " not in word or '"' in word:
         return word
     minus = "-" if word.startswith("-") else ""
@@ -102,11 +103,11 @@ def _quoted(word: str) -> str:
     return f'{minus}"{word.removeprefix("-")}"'
 
 
-def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
-    if not found.total:
-        say(f"No hits. {found.hint or ''}".rstrip())
+def _print(result: Found, offset: int, timezone: ZoneInfo) -> None:
+    if not result.total:
+        say(f"No hits. {result.hint or ''}".rstrip())
         return
-    for number, hit in enumerate(found.hits, offset + 1):
+    for number, hit in enumerate(result.hits, offset + 1):
         message = hit.message
         say(
             f"{number}. ",
@@ -117,8 +118,8 @@ def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
             *((text, "bold yellow" if is_hit else "") for text, is_hit in hit.snippet.pieces()),
             ("".join(f" ({mark})" for mark in message.marks), "dim"),
         )
-    least = "" if found.is_exact else "at least "
-    say(f"\n{least}{plural(found.total, 'hit')}")
+    least = "" if result.is_exact else "at least "
+    say(f"\n{least}{plural(result.total, 'hit')}")
 
 
 def _as_they_stood(
@@ -163,6 +164,3 @@ def _hit_json(hit: Hit) -> dict[str, Json]:
         "snippet": hit.snippet.text,
         "ranges": [list(span) for span in hit.snippet.ranges],
     }
-
-
-COMMANDS = (search,)

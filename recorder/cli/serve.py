@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from recorder.cli.output import SessionName, pass_settings, say
+from recorder.cli.output import say
+from recorder.cli.parameters import SessionName, pass_settings
 from recorder.errors import InvalidInput
 from recorder.formatting import plural, size
 from recorder.settings import Settings
@@ -15,27 +16,27 @@ from recorder.store.reading import Reader
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
     default=8001,
     show_default=True,
     type=click.IntRange(0, 65_535),
-    help="0 for any that is free.",
+    help="The port to listen on; 0 for any free port.",
 )
-@click.option("--open", "open_browser", is_flag=True, help="Open a browser, too.")
+@click.option("--open", "open_browser", is_flag=True, help="Open a browser.")
 @click.option(
     "--public-copy",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Serve nothing; write a database to publish.",
+    help="Write a database to publish instead of serving.",
 )
 @click.option(
     "--session",
     "names",
     type=SessionName(),
     multiple=True,
-    help="One that the public copy holds; may be given several times.",
+    help="A session to include in the public copy; may be repeated.",
 )
 @pass_settings
 def serve(
@@ -46,14 +47,14 @@ def serve(
     public_copy: Path | None,
     names: tuple[str, ...],
 ) -> None:
-    """Browse and query the recordings in a browser, with Datasette, also while they go on.
+    """Browse and query the recordings with Datasette, even while recording.
 
-    Nothing can be written. Whoever can use this machine can read what is served, deleted text
-    too; at an address that other machines reach, one has to sign in by the link that is shown.
+    The site is read-only. Every user of this machine can read it, including deleted text. If
+    other machines can reach the address, visitors have to sign in with the link that is printed.
 
-    A public copy holds the named sessions alone, as people see them now: without what was deleted
-    or edited away, without the messages of people who opted out, without attached files, and
-    without Discord's ids of people, channels and servers.
+    A public copy contains only the given sessions in their current state: no deleted messages or
+    earlier versions, no messages of users who opted out, no attached files, and no Discord ids of
+    users, channels and servers.
     """
     if (public_copy is None) != (not names):
         raise click.UsageError("--public-copy and --session go together.")
@@ -67,7 +68,7 @@ def serve(
     from recorder.datasette.server import serve as run
 
     def announce(url: str) -> None:
-        say(f"{settings.data} is served at {url} until you press Ctrl+C.")
+        say(f"Serving {settings.data} at {url} (press Ctrl+C to stop)")
 
     run(
         settings.data,
@@ -85,7 +86,4 @@ def _publish(settings: Settings, path: Path, names: tuple[str, ...]) -> None:
     reader = Reader(settings.data)
     published = publish(reader, [reader.find(name) for name in names], path)
     say(f"{path}: {plural(published.messages, 'message')}, {size(published.bytes)}")
-    say(f"Look at it with: datasette {path} --metadata {published.metadata}")
-
-
-COMMANDS = (serve,)
+    say(f"Open it with: datasette {path} --metadata {published.metadata}")

@@ -1,17 +1,12 @@
-"""Commands that change whole sessions: ``merge``, ``rename`` and ``delete``."""
+"""The commands ``merge``, ``rename`` and ``delete``."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 
-from recorder.cli.output import (
-    SessionName,
-    now,
-    pass_settings,
-    say,
-)
+from recorder.cli.environment import now
+from recorder.cli.output import say
+from recorder.cli.parameters import SessionName, pass_settings
 from recorder.cli.writing import change, confirmed
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
@@ -23,22 +18,22 @@ from recorder.store.reading import Reader
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, type=SessionName(), metavar="NAME NAME...")
-@click.option("--output", required=True, help="The new session's name.")
+@click.option("--output", required=True, help="The name of the new session.")
 @pass_settings
 def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
-    """Put sessions together into a new one: by time, each message once."""
+    """Merge sessions into a new one, in chronological order and without duplicates."""
     reader = Reader(settings.data)
     sources = [reader.find(name) for name in names]
     if len({source.guild_id for source in sources}) > 1:
-        raise InvalidInput("These sessions are of different servers; they cannot be merged.")
-    place = Channel(sources[0].channel_id or "", "", sources[0].guild_id)
-    at: datetime = now()
+        raise InvalidInput("Sessions of different servers cannot be merged.")
+    channel = Channel(sources[0].channel_id or "", "", sources[0].guild_id)
+    at = now()
 
-    async def put_together(manager: SessionManager) -> Session:
+    async def run(manager: SessionManager) -> Session:
         user_id = sources[0].user_id or ""
-        return await manager.merge(sources, output, place, user_id=user_id, now=at)
+        return await manager.merge(sources, output, channel, user_id=user_id, now=at)
 
-    merged = change(settings, put_together)
+    merged = change(settings, run)
     say(f"{merged.name}: {plural(merged.message_count, 'message')}")
 
 
@@ -47,7 +42,7 @@ def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
 @click.argument("new_name")
 @pass_settings
 def rename(settings: Settings, name: str, new_name: str) -> None:
-    """Give a session another name; its file keeps its own."""
+    """Rename a session; its file keeps its name."""
     session = Reader(settings.data).find(name)
     renamed = change(settings, lambda manager: manager.rename(session, new_name))
     say(f"{session.name} is now {renamed.name}.")
@@ -55,16 +50,13 @@ def rename(settings: Settings, name: str, new_name: str) -> None:
 
 @click.command()
 @click.argument("name", type=SessionName())
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_settings
 def delete(settings: Settings, name: str, yes: bool) -> None:
-    """Delete a stopped session with its messages and its file, for good."""
+    """Delete a stopped session with its messages and its file, permanently."""
     session = Reader(settings.data).find(name)
     count = plural(session.message_count, "message")
-    if not (yes or confirmed(f"Delete {session.name} with its {count} for good?")):
-        raise InvalidInput("Nothing was deleted. With --yes nobody is asked.")
+    if not (yes or confirmed(f"Delete {session.name} with its {count} permanently?")):
+        raise InvalidInput("Nothing was deleted. Use --yes to skip the question.")
     change(settings, lambda manager: manager.delete(session))
     say(f"{session.name} is deleted.")
-
-
-COMMANDS = (merge, rename, delete)

@@ -1,4 +1,4 @@
-"""Commands that read: ``list``, ``show`` and ``replay``."""
+"""The commands ``list``, ``show`` and ``replay``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from datetime import datetime
 import click
 from rich.table import Table
 
-from recorder.cli.output import (
+from recorder.cli.environment import now
+from recorder.cli.output import print_json, print_table, say, session_json, write
+from recorder.cli.parameters import (
     POSITIVE,
     Finite,
     SessionName,
     as_of_option,
     json_option,
-    now,
     pass_settings,
-    print_json,
-    print_table,
-    say,
-    session_json,
-    write,
 )
 from recorder.formatting import clock, date_and_clock, duration, gap, plural, reactions, size
 from recorder.models import RecordedMessage
@@ -29,7 +25,7 @@ from recorder.record import jsonl
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
-_LONGEST_SLEEP = threading.TIMEOUT_MAX  # seconds that the system can count
+_LONGEST_SLEEP = threading.TIMEOUT_MAX  # seconds
 _COLOURS = {"user_message": "cyan", "bot_response": "green", "system_message": "dim"}
 
 
@@ -37,7 +33,7 @@ _COLOURS = {"user_message": "cyan", "bot_response": "green", "system_message": "
 @json_option
 @pass_settings
 def list_(settings: Settings, as_json: bool) -> None:
-    """List the sessions, the newest first."""
+    """List the sessions, newest first."""
     sessions, at = Reader(settings.data).sessions(), now()
     if as_json:
         print_json([session_json(session, at) for session in sessions])
@@ -71,8 +67,8 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", type=SessionName())
-@click.option("--first", default=1, type=POSITIVE, help="Begin at this message.")
-@click.option("--count", type=POSITIVE, help="Show at most so many messages.")
+@click.option("--first", default=1, type=POSITIVE, help="The index of the first message to show.")
+@click.option("--count", type=POSITIVE, help="How many messages to show at most.")
 @as_of_option
 @json_option
 @pass_settings
@@ -84,7 +80,7 @@ def show(
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
-    """Show a session: its data and its messages."""
+    """Show the details and messages of a session."""
     reader, at = Reader(settings.data), now()
     session = reader.find(name)
     last = None if count is None else first + count - 1
@@ -100,8 +96,8 @@ def show(
         f"{duration(session.duration(at))}, {plural(session.message_count, 'message')}, "
         f"{size(session.byte_size)}\n{settings.data / session.file_path}\n"
     )
-    for missed in reader.gaps(session):
-        say((f"Gap: {gap(missed, settings.timezone)}", "yellow"))
+    for interval in reader.gaps(session):
+        say((f"Gap: {gap(interval, settings.timezone)}", "yellow"))
     for recorded in messages:
         print_message(recorded, settings)
 
@@ -113,23 +109,25 @@ def show(
     default=1.0,
     show_default=True,
     type=Finite(0, min_open=True),
-    help="How many times quicker than it was.",
+    help="A factor; 2 is twice as fast.",
 )
-@click.option("--longest-wait", type=Finite(0), help="Wait at most so many seconds.")
+@click.option(
+    "--longest-wait", type=Finite(0), help="Wait at most this many seconds between messages."
+)
 @json_option
 @pass_settings
 def replay(
     settings: Settings, name: str, speed: float, longest_wait: float | None, as_json: bool
 ) -> None:
-    """Replay a session in the terminal, at the conversation's own rhythm."""
+    """Replay a session in the terminal, at the pace of the conversation."""
     reader = Reader(settings.data)
     session = reader.find(name)
-    most = _LONGEST_SLEEP if longest_wait is None else min(longest_wait, _LONGEST_SLEEP)
+    longest = _LONGEST_SLEEP if longest_wait is None else min(longest_wait, _LONGEST_SLEEP)
     before = session.started_at
     for recorded in reader.messages(session.id):
         wait = max((recorded.message.timestamp - before).total_seconds() / speed, 0)
         before = max(before, recorded.message.timestamp)
-        time.sleep(min(wait, most))
+        time.sleep(min(wait, longest))
         if as_json:
             write(jsonl.encode(recorded.message) + "\n")
         else:
@@ -137,7 +135,7 @@ def replay(
 
 
 def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "") -> None:
-    """A message on the terminal, with what happened to it."""
+    """Print a message with its edits, tags and reactions."""
     message = recorded.message
     marks = [*recorded.marks, *(f"🏷️ {tag}" for tag in recorded.tags)]
     marks += [reactions(recorded.reactions)] if recorded.reactions else []
@@ -149,6 +147,3 @@ def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "")
         ": " + message.text.replace("\r\n", "\n").replace("\n", "\n    "),
         (f" ({', '.join(marks)})" if marks else "", "dim"),
     )
-
-
-COMMANDS = (list_, show, replay)

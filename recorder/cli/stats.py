@@ -12,18 +12,16 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from recorder.cli.environment import now
 from recorder.cli.output import (
-    SessionName,
     console,
-    json_option,
-    now,
-    pass_settings,
     print_json,
     print_side_by_side,
     print_table,
     printable,
     say,
 )
+from recorder.cli.parameters import SessionName, json_option, pass_settings
 from recorder.errors import Conflict, InvalidInput
 from recorder.formatting import clock, date_and_clock, duration, plural, size, sparkline
 from recorder.models import Session
@@ -45,35 +43,35 @@ _PEOPLE, _BOTS, _DISCORD = "cyan", "green", "magenta"
     "--png",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Write a picture of who said how much when, too; - for standard output, alone.",
+    help="Also write a chart of the activity; - writes only the chart, to standard output.",
 )
-@click.option("--force", is_flag=True, help="Write over a picture that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing chart.")
 @json_option
 @pass_settings
 def stats(
     settings: Settings, name: str | None, png: Path | None, force: bool, as_json: bool
 ) -> None:
-    """Show who said how much and when, and what about; without a name over all sessions."""
+    """Show statistics of a session, or of all sessions: messages, authors, times and topics."""
     reader, at = Reader(settings.data), now()
     sessions: list[Session] = [reader.find(name)] if name else reader.sessions()
     title = sessions[0].name if name else "All sessions"
     picture = _picture(reader, sessions, title, at, settings) if png else b""
     if png == _STDOUT:
         if as_json:
-            raise click.UsageError("--png - writes a picture alone; leave out --json.")
+            raise click.UsageError("--png - writes only the chart; leave out --json.")
         click.echo(picture, nl=False)
         return
     if png:
         _write(png, picture, force)
-    found = SessionAnalyzer(reader).analyze(sessions, at, limit=10)
+    statistics = SessionAnalyzer(reader).analyze(sessions, at, limit=10)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(statistics))
         return
     say((title, "bold"))
     if console.is_terminal:
-        _show(found, reader, sessions, at, settings)
+        _show(statistics, reader, sessions, at, settings)
     else:
-        _print(found, settings)
+        _print(statistics, settings)
     if png:
         say(f"\n{png}: {size(len(picture))}")
 
@@ -96,22 +94,22 @@ def _write(path: Path, picture: bytes, force: bool) -> None:
             file.write(picture)
     except FileExistsError as error:
         raise Conflict(
-            f"{path} exists already. Write over it with --force, or name another file."
+            f"{path} already exists. Overwrite it with --force, or choose another file."
         ) from error
 
 
-def _print(found: Statistics, settings: Settings) -> None:
-    """A line a fact, for a pipe."""
+def _print(statistics: Statistics, settings: Settings) -> None:
+    """Print one fact a line, for a pipe."""
     say(
-        f"{plural(found.sessions, 'session')}, {duration(found.duration)}, "
-        f"{plural(found.messages, 'message')}: {found.user_messages} of people, "
-        f"{found.bot_responses} of bots, {found.system_messages} of Discord"
+        f"{plural(statistics.sessions, 'session')}, {duration(statistics.duration)}, "
+        f"{plural(statistics.messages, 'message')}: {statistics.user_messages} of people, "
+        f"{statistics.bot_responses} of bots, {statistics.system_messages} of Discord"
     )
-    say(f"{plural(found.words, 'word')}, {plural(found.attachments, 'attachment')}")
-    for fact, value in _times(found, settings):
+    say(f"{plural(statistics.words, 'word')}, {plural(statistics.attachments, 'attachment')}")
+    for fact, value in _times(statistics, settings):
         say(f"{fact}: {value}")
-    say(found.activity)
-    for title, counts in _lists(found):
+    say(statistics.activity)
+    for title, counts in _lists(statistics):
         if counts:
             table = Table(box=None, header_style="bold")
             table.add_column(title, overflow="fold", min_width=12)
@@ -120,52 +118,52 @@ def _print(found: Statistics, settings: Settings) -> None:
 
 
 def _show(
-    found: Statistics,
+    statistics: Statistics,
     reader: Reader,
     sessions: Sequence[Session],
     at: datetime,
     settings: Settings,
 ) -> None:
-    """With colours and bars, within the width of the terminal."""
-    several = [f"{plural(found.sessions, 'session')}, "] if found.sessions != 1 else []
+    """Print with colours and bars, within the width of the terminal."""
+    several = [f"{plural(statistics.sessions, 'session')}, "] if statistics.sessions != 1 else []
     say(
         *several,
-        f"{duration(found.duration)}, {found.messages:,} messages: ",
-        (f"{found.user_messages:,} of people", _PEOPLE),
+        f"{duration(statistics.duration)}, {statistics.messages:,} messages: ",
+        (f"{statistics.user_messages:,} of people", _PEOPLE),
         ", ",
-        (f"{found.bot_responses:,} of bots", _BOTS),
+        (f"{statistics.bot_responses:,} of bots", _BOTS),
         ", ",
-        (f"{found.system_messages:,} of Discord", _DISCORD),
+        (f"{statistics.system_messages:,} of Discord", _DISCORD),
     )
-    say(f"{found.words:,} words, {found.attachments:,} attachments")
+    say(f"{statistics.words:,} words, {statistics.attachments:,} attachments")
     _activity(reader, sessions, at, settings)
-    for fact, value in _times(found, settings):
+    for fact, value in _times(statistics, settings):
         say((f"{fact}: ", "dim"), value)
     say("")
-    print_side_by_side([_bars(title, counts) for title, counts in _lists(found) if counts])
+    print_side_by_side([_bars(title, counts) for title, counts in _lists(statistics) if counts])
 
 
 def _activity(
     reader: Reader, sessions: Sequence[Session], at: datetime, settings: Settings
 ) -> None:
-    """A line of bars between the times at which it begins and ends."""
+    """Print a line of bars, one an interval, between the first and the last time."""
     room = min(console.width - 2 * len("2025-11-08 12:00 PM "), 100)
-    found = activity(reader, sessions, at, settings.timezone, most_bars=max(room, 8))
-    if found is None or not any(found.totals):
+    timeline = activity(reader, sessions, at, settings.timezone, most_bars=max(room, 8))
+    if timeline is None or not any(timeline.totals):
         return
     zone = settings.timezone
-    begin, end = date_and_clock(found.begin, zone), date_and_clock(found.end, zone)
+    begin, end = date_and_clock(timeline.begin, zone), date_and_clock(timeline.end, zone)
     if begin[:10] == end[:10]:
-        begin, end = clock(found.begin, zone), clock(found.end, zone)
+        begin, end = clock(timeline.begin, zone), clock(timeline.end, zone)
     say("")
-    say((f"{begin} ", "dim"), (sparkline(found.totals), "bold cyan"), (f" {end}", "dim"))
-    most = plural(max(found.totals), "message")
-    say((f"a bar is {_with_article(found.scale.unit)}, the highest {most}", "dim"))
+    say((f"{begin} ", "dim"), (sparkline(timeline.totals), "bold cyan"), (f" {end}", "dim"))
+    highest = plural(max(timeline.totals), "message")
+    say((f"a bar is {_with_article(timeline.scale.unit)}, the highest {highest}", "dim"))
     say("")
 
 
 def _with_article(unit: str) -> str:
-    """``5 minutes``, ``a minute``, ``an hour``."""
+    """Return a unit as in ``5 minutes``, ``a minute``, ``an hour``."""
     if unit[0].isdigit():
         return unit
     return f"{'an' if unit == 'hour' else 'a'} {unit}"
@@ -176,9 +174,9 @@ def _bars(title: str, counts: Sequence[Count]) -> Table:
     table.add_column(title, overflow="fold", max_width=_WIDEST_NAME)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", style=_PEOPLE, no_wrap=True, min_width=_LONGEST_BAR)
-    most = max(count.count for count in counts)
+    highest = max(count.count for count in counts)
     for count in counts:
-        bar = "█" * max(round(count.count / most * _LONGEST_BAR), 1)
+        bar = "█" * max(round(count.count / highest * _LONGEST_BAR), 1)
         table.add_row(Text(printable(_one_line(count.name))), f"{count.count:,}", bar)
     return table
 
@@ -187,33 +185,30 @@ def _one_line(name: str) -> str:
     return " ".join(name.split())
 
 
-def _lists(found: Statistics) -> tuple[tuple[str, Sequence[Count]], ...]:
-    topics = tuple(Count(topic.phrase, topic.messages) for topic in found.topics)
+def _lists(statistics: Statistics) -> tuple[tuple[str, Sequence[Count]], ...]:
+    topics = tuple(Count(topic.phrase, topic.messages) for topic in statistics.topics)
     return (
-        ("Commands", found.commands),
-        ("Authors", found.authors),
-        ("Models", found.models),
+        ("Commands", statistics.commands),
+        ("Authors", statistics.authors),
+        ("Models", statistics.models),
         ("Topics", topics),
     )
 
 
-def _times(found: Statistics, settings: Settings) -> list[tuple[str, str]]:
+def _times(statistics: Statistics, settings: Settings) -> list[tuple[str, str]]:
     def span(span: Span) -> str:
         return f"{clock(span.begin, settings.timezone)}-{clock(span.end, settings.timezone)}"
 
     times = []
-    if active := found.most_active:
+    if active := statistics.most_active:
         times.append(("Most active", f"{span(active)} ({plural(active.messages, 'message')})"))
-    if gap := found.longest_gap:
+    if gap := statistics.longest_gap:
         seconds = (gap.end - gap.begin).total_seconds()
         times.append(("Longest gap", f"{duration(seconds)} ({span(gap)})"))
-    if answers := found.answers:
+    if answers := statistics.answers:
         waits = f"{answers.median:.1f}s, the slowest after {answers.slowest:.1f}s"
         times.append(("Bots answered after", waits))
-    if found.gaps:
-        fetched = plural(found.fetched_later, "message")
-        times.append(("Gaps", f"{found.gaps} ({fetched} fetched later)"))
+    if statistics.gaps:
+        fetched = plural(statistics.fetched_later, "message")
+        times.append(("Gaps", f"{statistics.gaps} ({fetched} fetched later)"))
     return times
-
-
-COMMANDS = (stats,)

@@ -1,17 +1,11 @@
-"""Commands for tagged moments: ``tag``, ``tags``, ``goto`` and ``untag``."""
+"""The commands ``tag``, ``tags``, ``goto`` and ``untag``."""
 
 from __future__ import annotations
 
 import click
 
-from recorder.cli.output import (
-    POSITIVE,
-    SessionName,
-    json_option,
-    pass_settings,
-    print_json,
-    say,
-)
+from recorder.cli.output import print_json, say
+from recorder.cli.parameters import POSITIVE, SessionName, json_option, pass_settings
 from recorder.cli.show import print_message
 from recorder.cli.writing import change
 from recorder.formatting import date_and_clock
@@ -21,7 +15,7 @@ from recorder.recording.session_manager import SessionManager
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
-_AROUND = 2  # messages before and behind a tagged one
+_CONTEXT = 2  # messages before and after a tagged one
 
 
 @click.command()
@@ -29,9 +23,9 @@ _AROUND = 2  # messages before and behind a tagged one
 @json_option
 @pass_settings
 def tags(settings: Settings, name: str, as_json: bool) -> None:
-    """List the tagged moments of a session."""
+    """List the tags of a session."""
     reader = Reader(settings.data)
-    found = reader.tags(reader.find(name))
+    rows = reader.tags(reader.find(name))
     if as_json:
         print_json(
             [
@@ -40,23 +34,23 @@ def tags(settings: Settings, name: str, as_json: bool) -> None:
                     "timestamp": tag.timestamp.isoformat(),
                     "message_index": tag.message_index,
                 }
-                for tag in found
+                for tag in rows
             ]
         )
         return
-    if not found:
+    if not rows:
         say("There are no tags in this session.")
-    for tag in found:
+    for tag in rows:
         say(f"{tag.name}  {date_and_clock(tag.timestamp, settings.timezone)}")
 
 
 @click.command()
 @click.argument("name", type=SessionName())
 @click.argument("tag")
-@click.option("--message", type=POSITIVE, help="Its index.  [default: the last one]")
+@click.option("--message", type=POSITIVE, help="The index of the message.  [default: the last one]")
 @pass_settings
 def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
-    """Mark a message of a session, to find it again."""
+    """Tag a message of a session."""
     session = Reader(settings.data).find(name)
 
     async def add(manager: SessionManager) -> Tag:
@@ -71,7 +65,7 @@ def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
 @click.argument("tag")
 @pass_settings
 def untag(settings: Settings, name: str, tag: str) -> None:
-    """Remove a tag; the message stays as it is."""
+    """Remove a tag from a session."""
     session = Reader(settings.data).find(name)
     change(settings, lambda manager: manager.untag(session, tag))
     say(f"{tag} is removed.")
@@ -83,12 +77,12 @@ def untag(settings: Settings, name: str, tag: str) -> None:
 @json_option
 @pass_settings
 def goto(settings: Settings, name: str, tag: str, as_json: bool) -> None:
-    """Show a tagged moment, with what was said around it."""
+    """Show a tagged message and the messages around it."""
     reader = Reader(settings.data)
     session = reader.find(name)
     target = reader.tag(session, tag)
-    first = max(target.message_index - _AROUND, 1)
-    messages = reader.messages(session.id, first, target.message_index + _AROUND)
+    first = max(target.message_index - _CONTEXT, 1)
+    messages = reader.messages(session.id, first, target.message_index + _CONTEXT)
     if as_json:
         print_json(
             [
@@ -98,8 +92,5 @@ def goto(settings: Settings, name: str, tag: str, as_json: bool) -> None:
         )
         return
     for recorded in messages:
-        is_marked = recorded.message_index == target.message_index
-        print_message(recorded, settings, mark="➡ " if is_marked else "  ")
-
-
-COMMANDS = (tag, tags, goto, untag)
+        is_tagged = recorded.message_index == target.message_index
+        print_message(recorded, settings, mark="➡ " if is_tagged else "  ")

@@ -1,4 +1,4 @@
-"""The commands ``verify``, ``repair`` and ``head``."""
+"""The commands ``head``, ``verify`` and ``repair``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ import asyncio
 import click
 
 from recorder.care import verification
-from recorder.care.last_verification import LastVerification, remember
+from recorder.care.verification import LastVerification, save_last_verification
+from recorder.cli.environment import now
 from recorder.cli.exit_codes import FAULTS_FOUND
-from recorder.cli.output import (
-    SessionName,
-    json_option,
-    now,
-    pass_settings,
-    print_json,
-    progress,
-    say,
-    session_json,
-)
+from recorder.cli.output import print_json, progress, say, session_json
+from recorder.cli.parameters import SessionName, json_option, pass_settings
 from recorder.formatting import plural
 from recorder.models import Session
 from recorder.record.chain import Head
@@ -33,10 +26,10 @@ from recorder.store.reading import Reader
 @json_option
 @pass_settings
 def head(settings: Settings, name: str, as_json: bool) -> None:
-    """Print the head of a session's chain, to be noted where nobody can change it.
+    """Print the head of a session's hash chain, to be stored elsewhere.
 
-    It is the number of lines and the hash of the last one. `recorder verify NAME --against
-    HEAD` proves later that none of these lines was touched.
+    The head is the number of lines and the hash of the last one. Later, `recorder verify NAME
+    --against HEAD` proves that none of these lines has changed.
     """
     session = Reader(settings.data).find(name)
     if as_json:
@@ -52,23 +45,22 @@ def head(settings: Settings, name: str, as_json: bool) -> None:
     "heads",
     metavar="HEAD",
     multiple=True,
-    help="A head of this session that was noted earlier; may be given several times.",
+    help="A head of this session that was noted earlier; may be repeated.",
 )
 @json_option
 @click.pass_context
 def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_json: bool) -> None:
-    """Prove that files, database, chain, counts and index say the same.
+    """Verify that files, database, hash chain, counts and index agree.
 
-    Checks one session, or all. Ends with exit code 1 when something differs, and names the
-    first line that does.
+    Checks one session, or all. If something differs, the first line that does is reported and
+    the exit code is 1.
 
-    Who can write to the data folder can rewrite file and database alike, so that they say the
-    same. A head that was noted elsewhere (`recorder head`, or the bot's answer to stop) shows
-    it: up to there every line has to be as it was. Several heads tell between which of them
-    the first change lies.
+    Anyone who can write to the data folder can rewrite file and database consistently. To detect
+    this, compare with a head that was noted elsewhere (from `recorder head`, or the bot's answer
+    to stop): all lines up to it must be unchanged. Several heads narrow down the first change.
     """
     if heads and name is None:
-        raise click.UsageError("--against goes with the NAME of a session.")
+        raise click.UsageError("--against needs the NAME of a session.")
     noted = [Head.parse(head) for head in heads]
     settings: Settings = context.obj
     reader, recording = Reader(settings.data), is_locked(settings.data)
@@ -78,11 +70,13 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
             verification.verify(reader, session, recording=recording, heads=noted, progress=advance)
             for session in sessions
         ]
-        general = verification.verify_database(settings.data)
-    faults = [fault for report in reports for fault in report.faults] + general
+        database_faults = verification.verify_database(settings.data)
+    faults = [fault for report in reports for fault in report.faults]
+    faults += database_faults
     lines = sum(report.lines for report in reports)
     if name is None:
-        remember(settings.data, LastVerification(now(), len(reports), lines, len(faults)))
+        last = LastVerification(now(), len(reports), lines, len(faults))
+        save_last_verification(settings.data, last)
     if as_json:
         print_json(
             {
@@ -94,7 +88,7 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
                     }
                     for report in reports
                 ],
-                "faults": general,
+                "faults": database_faults,
                 "sound": not faults,
             }
         )
@@ -105,9 +99,10 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
         if faults:
             say(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
         else:
-            say(f"{checked} checked: file and database say the same.")
+            say(f"{checked} checked: file and database agree.")
             if noted:
-                say(f"Up to line {max(head.lines for head in noted):,} it is what was noted.")
+                last_line = max(head.lines for head in noted)
+                say(f"Lines 1–{last_line:,} match the noted head.")
     if faults:
         context.exit(FAULTS_FOUND)
 
@@ -116,10 +111,10 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
 @click.argument("name", type=SessionName(), required=False)
 @click.pass_context
 def repair(context: click.Context, name: str | None) -> None:
-    """Write files that differ anew from the database, and rebuild the full-text index.
+    """Rebuild damaged files from the database, and rebuild the full-text index.
 
-    What stood in such a file is kept beside it, with .damaged behind its name. Ends with exit
-    code 1 when something differs even so.
+    A damaged file is kept with .damaged appended to its name. The exit code is 1 if faults
+    remain.
     """
     settings: Settings = context.obj
     reader = Reader(settings.data)
@@ -139,17 +134,10 @@ def repair(context: click.Context, name: str | None) -> None:
 
     faults: list[str] = []
     for session in asyncio.run(run()):
-        say(f"{settings.data / session.file_path} was written anew.")
+        say(f"{settings.data / session.file_path} was rebuilt.")
         faults += verification.verify(reader, session, recording=False).faults
-    say("The full-text index was built anew.")
+    say("The full-text index was rebuilt.")
     for fault in faults:
         say(f"Not repairable, the database itself was changed: {fault}")
     if faults:
         context.exit(FAULTS_FOUND)
-
-
-COMMANDS = (
-    head,
-    verify,
-    repair,
-)

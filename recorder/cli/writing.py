@@ -1,4 +1,4 @@
-"""What commands that change something share: a recorder of their own, and a question before."""
+"""Helpers of the commands that write: open a recorder, ask for confirmation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def change(settings: Settings, work: Callable[[SessionManager], Awaitable[T]]) -> T:
-    """Do something that writes; no recorder may be running."""
+    """Run `work` with a recorder and return its result; no other recorder may be running."""
 
     async def run() -> T:
         async with SessionRecorder(settings.data) as recorder:
@@ -26,9 +26,9 @@ def change(settings: Settings, work: Callable[[SessionManager], Awaitable[T]]) -
 
 
 def confirmed(question: str) -> bool:
-    """Whether somebody is there and says yes."""
+    """Return whether the user confirms; without an answer they do not."""
     try:
         return click.confirm(question, err=True)
-    except click.Abort:  # Ctrl+C, or there is nobody to ask
+    except click.Abort:  # Ctrl+C, or standard input is closed
         click.echo(err=True)
         return False

@@ -1,1 +1,1 @@
-"""The recordings in Datasette: its configuration, a plugin, the server, and copies to publish."""
+"""The recordings in Datasette: configuration, a plugin, the server, and copies to publish."""

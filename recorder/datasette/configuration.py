@@ -1,7 +1,7 @@
-"""What Datasette is told of the recordings: titles, facets, what is hidden, canned queries.
+"""The configuration of Datasette: titles, facets, hidden tables and canned queries.
 
-One source for Datasette 0.65, whose metadata holds it all, and for 1.0, which wants the
-configuration in a file of its own. What is said of tables and columns comes from ``schema.sql``.
+Datasette 0.65 reads all of it as metadata; 1.0 reads the configuration from a separate file. The
+descriptions of tables and columns come from ``schema.sql``.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from recorder.store.schema import describe_schema
 Tree: TypeAlias = dict[str, Any]
 
 DATABASE = Path(DATABASE_NAME).stem
-"""What Datasette calls the database of a data folder."""
+"""The name that Datasette gives the database of a data folder."""
 
 SETTINGS: Tree = {
     "allow_download": False,
-    "default_cache_ttl": 0,  # what was just said is shown at once
+    "default_cache_ttl": 0,  # new messages appear at once
     "facet_time_limit_ms": 1_000,
     "sql_time_limit_ms": 5_000,
     "suggest_facets": False,
     "truncate_cells_html": 500,
 }
 
-# Keys, hashes and what is only for the recorder itself.
+# Keys, hashes and tables that only the recorder uses.
 _INTERNAL = (
     *("lines", "erased_lines", "file_removals", "opted_out", "sqlite_sequence"),
     *(f"messages_fts_{part}" for part in ("config", "data", "docsize", "idx")),
@@ -39,7 +39,7 @@ _INTERNAL = (
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """How a table or view is shown; `newest` is the column that it is sorted by, downwards."""
+    """The page of a table or view, sorted by the column `newest` in descending order."""
 
     title: str
     newest: str
@@ -49,17 +49,17 @@ class _Page:
     is_hidden: bool = False
 
     def tree(self) -> Tree:
-        """As Datasette wants it, without the title."""
-        found: Tree = {"sort_desc": self.newest}
+        """Return the configuration of the page, without the title."""
+        tree: Tree = {"sort_desc": self.newest}
         if self.facets:
-            found["facets"] = list(self.facets)
+            tree["facets"] = list(self.facets)
         if self.label:
-            found["label_column"] = self.label
+            tree["label_column"] = self.label
         if self.is_searched:
-            found |= {"fts_table": "messages_fts", "fts_pk": "id"}
+            tree |= {"fts_table": "messages_fts", "fts_pk": "id"}
         if self.is_hidden:
-            found["hidden"] = True
-        return found
+            tree["hidden"] = True
+        return tree
 
 
 _PAGES = {
@@ -91,31 +91,31 @@ VIEWS = ("conversation", "sessions", "activity", "commands", "tagged_moments")
 _SEARCH: Tree = {
     "title": "Search as in Discord",
     "description": (
-        'Words that must all occur, "a phrase", prefix*, -not, a OR b, and the filters from: in: '
-        "mentions: before: after: during: has: is: type: tag:. The newest come first."
+        'Words that must all match, "a phrase", prefix*, -not, a OR b, and the filters from: in: '
+        "mentions: before: after: during: has: is: type: tag:. Newest messages first."
     ),
     "sql": (
         "SELECT c.session, c.message_index, c.timestamp, c.author, c.text, c.tags, c.discord_url, "
         "c.session_id\n"
-        "FROM json_each(recorder_search(:query)) found "
-        "CROSS JOIN conversation c ON c.id = found.value\n"
-        "ORDER BY found.key"
+        "FROM json_each(recorder_search(:query)) hit "
+        "CROSS JOIN conversation c ON c.id = hit.value\n"
+        "ORDER BY hit.key"
     ),
     "params": ["query"],
 }
 
 
 def metadata(database: str = DATABASE, *, public: bool = False) -> Tree:
-    """All of it, as metadata of Datasette 0.65.
+    """Return the metadata of Datasette 0.65, which includes the configuration.
 
     Parameters
     ----------
     database
-        What Datasette calls the database: its file's name without the ending.
+        The name that Datasette gives the database: its file name without the suffix.
     public
-        For a public copy: without what it does not hold and what needs our plugin.
+        For a public copy: without the tables it lacks and the query that needs the plugin.
     """
-    shown = _tables()
+    pages = _tables()
     tables: Tree = {}
     for item in describe_schema():
         if public and item.name not in (*TABLES, *VIEWS):
@@ -125,9 +125,9 @@ def metadata(database: str = DATABASE, *, public: bool = False) -> Tree:
             about["title"] = _PAGES[item.name].title
         if item.columns:
             about["columns"] = item.columns
-        tables[item.name] = about | shown.pop(item.name, {})
+        tables[item.name] = about | pages.pop(item.name, {})
     if not public:
-        tables |= shown
+        tables |= pages
     links = [(name, _PAGES[name].title) for name in VIEWS]
     if not public:
         links.insert(0, ("search", str(_SEARCH["title"])))
@@ -146,7 +146,7 @@ def metadata(database: str = DATABASE, *, public: bool = False) -> Tree:
 
 
 def configuration() -> Tree:
-    """What Datasette 1.0 reads from ``datasette.yaml``; the descriptions come from `metadata`."""
+    """Return the content of ``datasette.yaml`` for 1.0; `metadata` has the descriptions."""
     tables = _tables()
     return {
         "settings": SETTINGS,
@@ -155,7 +155,7 @@ def configuration() -> Tree:
 
 
 def _encoded(database: str) -> str:
-    """A database's name as Datasette writes it in addresses."""
+    """Return the name of a database as Datasette writes it in URLs."""
     return "".join(
         chr(byte) if re.match(rb"[\w-]", bytes([byte])) else "+" if byte == 32 else f"~{byte:02X}"
         for byte in database.encode()
@@ -164,7 +164,8 @@ def _encoded(database: str) -> str:
 
 def _tables() -> Tree:
     tables: Tree = {name: page.tree() for name, page in _PAGES.items()}
-    tables["messages_fts"] = {"hidden": True}  # Datasette 1.0 searches for who may see it alone
+    # Not denied: Datasette 1.0 searches only tables that the visitor may view.
+    tables["messages_fts"] = {"hidden": True}
     return tables | {name: {"hidden": True, "allow": False} for name in _INTERNAL}
 
 

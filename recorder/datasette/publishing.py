@@ -1,4 +1,4 @@
-"""A database of chosen sessions, and what Datasette is to be told of it."""
+"""A public copy of selected sessions, with its metadata for Datasette."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recorder.store.reading import Reader
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was made: the database's size in `bytes`, its messages, and the file beside it."""
+    """A public copy: its size in `bytes`, its number of messages, and its metadata file."""
 
     bytes: int
     messages: int
@@ -25,26 +25,26 @@ class Published:
 
 
 def publish(reader: Reader, sessions: Sequence[Session], path: Path) -> Published:
-    """Make a database to publish, and beside it its metadata for Datasette 0.65.
+    """Write a database to publish, and its metadata for Datasette 0.65 beside it.
 
     Raises
     ------
     Conflict
-        There is such a file.
+        The file exists.
     NotFound
-        A session is gone.
+        A session does not exist.
     StorageError
         The database cannot be read, or a file cannot be written.
     """
-    about = path.with_suffix(".metadata.json")
-    if about.exists():
-        raise Conflict(f"{about} exists already. Name another file.")
+    metadata_path = path.with_suffix(".metadata.json")
+    if metadata_path.exists():
+        raise Conflict(f"{metadata_path} already exists. Choose another file.")
     messages = make_public_copy(reader, list(dict.fromkeys(s.id for s in sessions)), path)
     try:
-        descriptor = os.open(about, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(metadata_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(metadata(path.stem, public=True), file, ensure_ascii=False, indent=2)
     except OSError as error:
         path.unlink()
-        raise StorageError(f"{about} cannot be written ({error.strerror}).") from error
-    return Published(path.stat().st_size, messages, about)
+        raise StorageError(f"{metadata_path} cannot be written ({error.strerror}).") from error
+    return Published(path.stat().st_size, messages, metadata_path)

@@ -1,4 +1,4 @@
-"""Questions as SQL: canned queries in Datasette, and the examples of the README."""
+"""Example queries, which are canned queries in Datasette and examples in the README."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query with the question that it answers."""
+    """A query and the question that it answers."""
 
     name: str
     title: str
@@ -17,7 +17,7 @@ class Question:
 QUESTIONS = (
     Question(
         "busiest_quarters",
-        "When was the most going on?",
+        "When was the most activity?",
         """\
 SELECT quarter, session, messages, authors
 FROM activity ORDER BY messages DESC, quarter LIMIT 10;""",
@@ -41,7 +41,7 @@ WHERE answer.type = 'bot_response' GROUP BY answer.model ORDER BY seconds;""",
     ),
     Question(
         "changed_afterwards",
-        "What was edited or deleted, and how long after it was said?",
+        "Which messages were edited or deleted, and how long after they were sent?",
         """\
 SELECT session, message_index, author, text, iif(deleted_at IS NULL, 'edited', 'deleted') AS was,
     round((julianday(coalesce(deleted_at, edited_at)) - julianday(timestamp)) * 1440, 1) AS minutes
@@ -49,7 +49,7 @@ FROM conversation WHERE edited_at IS NOT NULL OR deleted_at IS NOT NULL ORDER BY
     ),
     Question(
         "around_tags",
-        "What was said right before each tagged moment?",
+        "Which messages precede each tagged moment?",
         """\
 SELECT t.tag, c.session, c.message_index, c.author, c.text
 FROM tagged_moments t JOIN conversation c ON c.session_id = t.session_id

@@ -1,4 +1,4 @@
-"""Serving the recordings with Datasette, to this machine alone unless asked for more."""
+"""The Datasette server, which only this machine can reach by default."""
 
 from __future__ import annotations
 
@@ -35,61 +35,60 @@ def serve(
     announce: Callable[[str], None],
     open_browser: bool = False,
 ) -> None:
-    """Serve until it is interrupted; also while a recorder writes.
+    """Serve the recordings until interrupted, even while a recorder writes.
 
-    Other machines, which may reach any address but the loopback one, have to sign in: by a link
-    that works once.
+    If other machines can reach the address, visitors have to sign in with a link that works once.
 
     Parameters
     ----------
     timezone
-        In which the days of a search are days.
+        The time zone of the dates in searches.
     port
-        0 for any that is free.
+        0 for any free port.
     announce
-        Told the address as soon as it can be opened.
+        Called with the URL as soon as it can be opened.
 
     Raises
     ------
     InvalidInput
-        Nothing can be served at this address.
+        The server cannot listen on this address.
     StorageError
         There is no database, or it cannot be read.
     """
     with Reader(folder).connect():
-        pass  # there is something to serve
+        pass  # raise if there is no database
     try:
         listening = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
     except (OSError, OverflowError) as error:
         raise InvalidInput(
-            f"Nothing can be served at {host} port {port} ({error}). "
-            "Name another --port, 0 for any that is free, or another --host."
+            f"The server cannot listen on {host} port {port} ({error}). "
+            "Choose another --port (0 for any free port) or another --host."
         ) from error
     with listening:
         local = is_loopback(host)
-        about = metadata() | {"plugins": {NAME: {"timezone": timezone.key}}}
+        site_metadata = metadata() | {"plugins": {NAME: {"timezone": timezone.key}}}
         if not local:
-            about["allow"] = {"id": "root"}
-        site = Datasette([str(folder / DATABASE_NAME)], metadata=about, settings=SETTINGS)
+            site_metadata["allow"] = {"id": "root"}
+        site = Datasette([str(folder / DATABASE_NAME)], metadata=site_metadata, settings=SETTINGS)
         address = f"[{host}]" if ":" in host else host
         url = f"http://{address}:{listening.getsockname()[1]}/"
         if not local:
             url += f"-/auth-token?token={site._root_token}"
         app = _guarded(site.app(), host if local else None)
-        # Else each wrong address would print all that is in memory to the terminal.
+        # Otherwise each invalid URL would print all local variables to the terminal.
         pm.get_plugin("datasette.handle_exception").rich = None
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
         announce(url)
         if open_browser:
             webbrowser.open(url)
-        with suppress(KeyboardInterrupt):  # the way to end it
+        with suppress(KeyboardInterrupt):  # the usual way to stop
             server.run(sockets=[listening])
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -97,18 +96,18 @@ def is_loopback(host: str) -> bool:
 
 
 def _guarded(app: _App, host: str | None) -> _App:
-    """Let only through what reads, and under the names of a `host`, where there is one.
+    """Refuse requests that write and, with a `host`, requests for another host name.
 
-    A page of somebody else may have its own name lead to here, and so read what is served.
+    Otherwise a foreign web page could point its own host name to this server and read from it.
     """
 
     async def guarded(scope: _Scope, receive: Any, send: Any) -> None:
         refusal = None
         if scope["type"] == "http":
             if scope["method"] not in ("GET", "HEAD") and scope["path"] != "/-/logout":
-                refusal = 405, b"Nothing can be written here."
-            elif host is not None and not _is_meant(scope, host):
-                refusal = 403, b"Open this by the address that recorder serve has shown."
+                refusal = 405, b"This site is read-only."
+            elif host is not None and not _is_addressed_to(scope, host):
+                refusal = 403, b"Open this site with the URL that recorder serve has printed."
         if refusal is None:
             await app(scope, receive, send)
             return
@@ -119,10 +118,10 @@ def _guarded(app: _App, host: str | None) -> _App:
     return guarded
 
 
-def _is_meant(scope: _Scope, host: str) -> bool:
-    given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+def _is_addressed_to(scope: _Scope, host: str) -> bool:
+    header = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     try:
-        name = urlsplit(f"//{given}").hostname or ""
+        name = urlsplit(f"//{header}").hostname or ""
     except ValueError:
         return False
     return name == host or is_loopback(name)

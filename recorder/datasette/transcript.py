@@ -1,4 +1,4 @@
-"""A page of a session, as the plugin shows it."""
+"""The pages of a transcript, as the plugin shows them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from recorder.models import RecordedMessage, Session
 from recorder.store.reading import Reader
 
 PAGE = 200
-"""Messages on a page."""
+"""The number of messages on a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptPage:
-    """Some messages of a session; `before` and `after` are where the pages beside it begin."""
+    """Messages of a session; `before` and `after` are the first indexes of the adjacent pages."""
 
     session: Session
     messages: tuple[RecordedMessage, ...]
@@ -22,12 +22,12 @@ class TranscriptPage:
 
 
 def read_page(reader: Reader, session_id: str, index: int) -> TranscriptPage:
-    """The page that holds the message with this index, or the last one.
+    """Return the page with the message of this index, or the last page.
 
     Raises
     ------
     NotFound
-        There is no such session.
+        The session does not exist.
     StorageError
         The database cannot be read.
     """

@@ -1,4 +1,4 @@
-"""What verification needs of the database: lines beside their messages, and the index."""
+"""Queries of the verification: lines with their messages, counts, and the full-text index."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from recorder.store.message_rows import MESSAGE_COLUMNS
 from recorder.store.reading import Reader
 
 COPY_PREFIX = ".verify-"
-"""Of the folder with the copy that is verified."""
+"""The prefix of the folder for the copy that is verified."""
 
 
 def sqlite_version() -> str:
-    """The version of the SQLite library."""
+    """Return the version of the SQLite library."""
     return sqlite3.sqlite_version
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a session's row says of its lines."""
+    """The counts in the row of a session."""
 
     message_count: int
     line_count: int
@@ -35,19 +35,19 @@ class Totals:
     synced_bytes: int
     head: bytes
     messages: int
-    """Rows that ``messages`` really has."""
+    """The actual number of rows in ``messages``."""
 
 
 @contextmanager
 def snapshot(reader: Reader) -> Iterator[sqlite3.Connection]:
-    """A connection that sees the database as it is now, whatever is written meanwhile."""
+    """Yield a connection that sees the database as it is now, whatever is written meanwhile."""
     with reader.connect() as connection:
         connection.execute("BEGIN")
         yield connection
 
 
 def totals(connection: sqlite3.Connection, session_id: str) -> Totals:
-    """The counts of a session."""
+    """Return the counts of a session."""
     return Totals(
         *connection.execute(
             "SELECT message_count, line_count, byte_size, synced_bytes, head, "
@@ -59,21 +59,21 @@ def totals(connection: sqlite3.Connection, session_id: str) -> Totals:
 
 
 def changes(connection: sqlite3.Connection, session_id: str) -> dict[int, list[str]]:
-    """The lines of later changes, by the Discord id of the message that they speak of."""
-    found: dict[int, list[str]] = {}
-    for about, line in connection.execute(
+    """Return the lines of later changes by the Discord id of the message they are about."""
+    changes: dict[int, list[str]] = {}
+    for message_id, line in connection.execute(
         "SELECT about, line FROM lines WHERE session_id = ? AND about IS NOT NULL "
         "ORDER BY line_number",
         (session_id,),
     ):
-        found.setdefault(about, []).append(line)
-    return found
+        changes.setdefault(message_id, []).append(line)
+    return changes
 
 
 def lines_with_messages(
     connection: sqlite3.Connection, session_id: str
 ) -> Iterator[tuple[Line, tuple[Any, ...] | None]]:
-    """Each line of a session with the row of the message that was made from it, if any.
+    """Yield each line of a session with the row of its message, if it has one.
 
     The row has the columns of :data:`recorder.store.message_rows.MESSAGE_COLUMNS` after the id.
     """
@@ -94,18 +94,18 @@ def lines_with_messages(
 
 
 def database_faults(folder: Path) -> list[str]:
-    """What SQLite and the full-text index say of themselves.
+    """Return the faults that SQLite finds in the database and its full-text index.
 
-    The index can only be checked by a connection that may write, so a copy is checked: in
-    the data folder, or where that cannot be written, in the system's folder for such files.
+    Only a connection that can write can check the index, so this checks a copy: in the data
+    folder, or if that is read-only, in the folder for temporary files.
 
     Raises
     ------
     StorageError
-        The database cannot be read, or there is no room for the copy.
+        The database cannot be read, or there is no space for the copy.
     """
-    place = folder if os.access(folder, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=place, prefix=COPY_PREFIX) as temporary:
+    parent = folder if os.access(folder, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=parent, prefix=COPY_PREFIX) as temporary:
         copy = Path(temporary) / DATABASE_NAME
         Reader(folder).copy_to(copy)
         with sqlite_errors(folder / DATABASE_NAME):
@@ -113,13 +113,13 @@ def database_faults(folder: Path) -> list[str]:
 
 
 def copy_faults(path: Path) -> list[str]:
-    """What :func:`database_faults` says, of a copy that nobody else uses yet."""
+    """Return the same as :func:`database_faults` for a copy that no other connection uses."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         return _faults(connection)
 
 
 def rebuild_index(connection: sqlite3.Connection) -> None:
-    """Build the full-text index anew from the messages."""
+    """Rebuild the full-text index from the messages."""
     connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('rebuild')")
 
 
@@ -130,7 +130,7 @@ def _faults(connection: sqlite3.Connection) -> list[str]:
         if message != "ok"
     ]
     try:
-        # Without rank 1 a row that is missing from the index is not noticed.
+        # Without rank 1, rows that are missing from the index are not detected.
         connection.execute(
             "INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)"
         )

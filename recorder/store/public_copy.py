@@ -1,6 +1,6 @@
-"""A database to publish: chosen sessions alone, without what is not for everybody.
+"""A database to publish: selected sessions, without private data.
 
-It is made row by row in a new file, so that no byte of anything else can be in it.
+It is written row by row to a new file, so that it cannot contain any other byte.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TABLES = (
     *("recording_sessions", "session_tags", "session_intervals", "session_gaps"),
     *("messages", "messages_fts"),
 )
-"""The tables that it has, beside all views."""
+"""The tables of the copy; it also has all views."""
 
 _COPIED = {
     "recording_sessions": (
@@ -47,7 +47,7 @@ _COPIED = {
         "WHERE session_id = :session ORDER BY message_index",
     ),
 }
-# Nobody who opted out, whenever they did; 0 is whose name was withheld or erased.
+# Without users who opted out, even after the message; 0 is an author withheld or erased.
 _MESSAGES = """
 SELECT session_id, message_index, message_id, timestamp, author, author_id, type, text, model,
     reply_to, edited_at, pinned, spaced_text, reactions
@@ -63,7 +63,7 @@ INSERT INTO messages (session_id, message_index, message_id, timestamp, author, 
     content, model, reply_to, edited_at, pinned, spaced_text, reactions)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# What speaks of messages that are left out.
+# References to messages that were not copied.
 _CLEAN = (
     "DELETE FROM session_tags WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE "
     "m.session_id = session_tags.session_id AND m.message_index = session_tags.message_index)",
@@ -76,25 +76,25 @@ _AUTHOR_ID, _TEXT = 5, 7
 
 
 def make_public_copy(reader: Reader, session_ids: Sequence[str], path: Path) -> int:
-    """Copy sessions to a new database, and give how many messages it holds.
+    """Copy sessions to a new database, and return its number of messages.
 
-    It has the texts as people see them now, and neither what was deleted, edited away, or said
-    by people who opted out, nor keys, hashes, raw lines and Discord's ids of people, channels and
+    The copy has the current texts. It has no deleted messages or earlier versions, no messages of
+    users who opted out, and no keys, hashes, raw lines or Discord ids of users, channels and
     servers.
 
     Raises
     ------
     Conflict
-        There is such a file.
+        The file exists.
     NotFound
-        A session is gone.
+        A session does not exist.
     StorageError
-        The database cannot be read, or the copy cannot be written; none is left behind then.
+        The database cannot be read, or the copy cannot be written; then the copy is removed.
     """
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
-        raise Conflict(f"{path} exists already. Name another file.") from error
+        raise Conflict(f"{path} already exists. Choose another file.") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror}).") from error
     try:
@@ -115,15 +115,15 @@ def _copy(
         target.execute(statement)
     authors: dict[str, str] = {}
     for session_id in session_ids:
-        chosen = {"session": session_id}
+        parameters = {"session": session_id}
         for table, (columns, sql) in _COPIED.items():
-            rows = source.execute(sql, chosen).fetchall()
+            rows = source.execute(sql, parameters).fetchall()
             if table == "recording_sessions" and not rows:
-                raise NotFound("A session was deleted in the meantime. Name the others alone.")
-            places = ", ".join("?" * (columns.count(",") + 1))
-            target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", rows)
-        said = source.execute(_MESSAGES, chosen)
-        target.executemany(_INSERT, (_published(row, authors) for row in said))
+                raise NotFound("A session was deleted in the meantime. Leave it out.")
+            values = ", ".join("?" * (columns.count(",") + 1))
+            target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({values})", rows)
+        messages = source.execute(_MESSAGES, parameters)
+        target.executemany(_INSERT, (_published(row, authors) for row in messages))
     for statement in _CLEAN:
         target.execute(statement)
     target.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
@@ -132,7 +132,7 @@ def _copy(
 
 
 def _published(row: tuple[Any, ...], authors: dict[str, str]) -> list[Any]:
-    """A message with a number instead of its author's id, and none in its mentions."""
+    """Replace the id of the author by a number, and remove the ids from mentions."""
     values = list(row)
     values[_AUTHOR_ID] = authors.setdefault(row[_AUTHOR_ID], str(len(authors) + 1))
     values[_TEXT] = MENTION.sub(lambda token: f"{token[1][0]}unknown", row[_TEXT])
@@ -140,18 +140,18 @@ def _published(row: tuple[Any, ...], authors: dict[str, str]) -> list[Any]:
 
 
 def _schema() -> Iterator[str]:
-    """Those statements of ``schema.sql`` that are about its tables and views."""
+    """Yield the statements of ``schema.sql`` that the tables and views of the copy need."""
     views = [item.name for item in describe_schema() if item.sql.startswith("CREATE VIEW")]
-    about = "|".join((*TABLES, *views))
-    # Names are unique in a server, and several may be chosen.
-    wanted = re.compile(
-        rf"^CREATE (?:(?:VIRTUAL )?TABLE|VIEW) (?:{about})\b"
-        rf"|^CREATE (?:UNIQUE )?INDEX (?!session_name\b)\w+ ON (?:{about})\b"
+    names = "|".join((*TABLES, *views))
+    # Without session_name: sessions of several servers may have the same name.
+    pattern = re.compile(
+        rf"^CREATE (?:(?:VIRTUAL )?TABLE|VIEW) (?:{names})\b"
+        rf"|^CREATE (?:UNIQUE )?INDEX (?!session_name\b)\w+ ON (?:{names})\b"
         rf"|^CREATE TRIGGER \w+ AFTER [\w ,]+ ON messages\b",
         re.MULTILINE,
     )
     for statement in statements(schema()):
-        if found := wanted.search(statement):
-            yield statement[found.start() :].replace(
+        if match := pattern.search(statement):
+            yield statement[match.start() :].replace(
                 "INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE", "INTEGER PRIMARY KEY"
             )

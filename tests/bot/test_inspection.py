@@ -18,14 +18,14 @@ from support.soundness import UTC_ZONE
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.bot.inspection import inspect, look
-from recorder.care.diagnosis import Finding, Place, recorded_places
+from recorder.care.diagnosis import Finding, Scope, recorded_scopes
 from recorder.cli import main
 from recorder.models import AutoRecording
 
 
 async def check(bot: commands.Bot, guild_id: int, channel_id: int | None) -> Finding:
-    place = Place('"x"', str(guild_id), None if channel_id is None else str(channel_id))
-    *_, finding = await look(bot, [place])
+    scope = Scope('"x"', str(guild_id), None if channel_id is None else str(channel_id))
+    *_, finding = await look(bot, [scope])
     assert finding.what == 'permissions for "x"'
     assert bool(finding.hint) is (finding.state != "good")
     return finding
@@ -64,7 +64,7 @@ async def test_channels_that_the_bot_is_not_in(
     assert (await check(bot, guild.id, None)).state == "good"
     assert "is not in the server 4242" in (await check(bot, 4242, channel.id)).value
     assert "was deleted" in (await check(bot, guild.id, 4242)).value
-    *_, direct = await look(bot, [Place('"dm"', None, "5")])
+    *_, direct = await look(bot, [Scope('"dm"', None, "5")])
     assert direct.state == "good"
 
 
@@ -78,7 +78,7 @@ async def test_running_sessions_and_auto_recording_are_looked_at(tmp_path: Path)
         await manager.stop("73", now=NOW)
         for auto in (AutoRecording("74", "1", "5"), AutoRecording("1", "1", "5")):
             await manager.switch_auto(auto, True, now=NOW)
-        places = {(place.guild_id, place.channel_id) for place in recorded_places(tmp_path)}
+        places = {(place.guild_id, place.channel_id) for place in recorded_scopes(tmp_path)}
     assert places == {("1", "71"), ("1", "72"), ("1", "74"), ("1", None)}
 
 
@@ -124,7 +124,7 @@ async def discord_server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[
 
 
 async def test_the_token_and_the_intent(discord_server: dict[str, object]) -> None:
-    bot, intent, place = await asyncio.to_thread(inspect, "right", [Place('"x"', "1", "2")])
+    bot, intent, place = await asyncio.to_thread(inspect, "right", [Scope('"x"', "1", "2")])
     assert bot == Finding("bot", "good", "Keeper")
     assert intent == Finding("message content intent", "good", "is on")
     assert "is not in the server 1" in place.value

@@ -252,7 +252,7 @@ DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "message deleted": (
         ("DELETE FROM messages WHERE message_index = 7",),
-        ", line 7: is missing among the messages",
+        ", line 7: has no row in messages",
     ),
     "message added": (
         (
@@ -261,7 +261,7 @@ DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
             "m.type, m.content FROM messages m, lines l WHERE m.message_index = 1 "
             "AND l.line_number = 21",
         ),
-        ", line 21: stands among the messages and is none",
+        ", line 21: has a row in messages but is no message",
     ),
     "content": (
         ("UPDATE messages SET content = 'never said' WHERE message_index = 7",),
@@ -305,7 +305,7 @@ DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "head": (
         ("UPDATE recording_sessions SET head = zeroblob(32)",),
-        ": the head of the chain does not fit",
+        ": the head of the chain does not match",
     ),
 }
 

@@ -76,7 +76,7 @@ def test_export(run: Run, data: Path, session: str, format: str, tmp_path: Path)
     assert "How do I implement OAuth2?" in text
     assert run("export", "oauth", format, "-o", "-").stdout == text
     again = run("export", "oauth", format)
-    assert again.returncode == 2 and "exists already" in again.stderr
+    assert again.returncode == 2 and "already exists" in again.stderr
     assert run("export", "oauth", format, "--force").returncode == 0
     missing = run("export", "oauth", format, "-o", tmp_path / "no" / "folder" / "x")
     assert missing.returncode == 3
@@ -86,7 +86,7 @@ def test_export(run: Run, data: Path, session: str, format: str, tmp_path: Path)
 def test_verify_names_the_line_and_repair_brings_it_back(
     run: Run, data: Path, session: str
 ) -> None:
-    assert run("verify").stdout == ("1 session, 3 lines checked: file and database say the same.\n")
+    assert run("verify").stdout == ("1 session, 3 lines checked: file and database agree.\n")
     (path,) = (data / "sessions").iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"two", b"tow"))
@@ -107,9 +107,9 @@ def test_verify_names_the_line_and_repair_brings_it_back(
         ("UPDATE messages SET content = 'x' WHERE message_index = 2", "line 2: its message"),
         ("UPDATE lines SET line = replace(line, 'two', 'tow')", "line 2: was changed in"),
         ("DELETE FROM lines WHERE line_number = 2", "line 2: is missing in the database"),
-        ("DELETE FROM messages WHERE message_index = 2", "line 2: is missing among the messages"),
+        ("DELETE FROM messages WHERE message_index = 2", "line 2: has no row in messages"),
         ("UPDATE recording_sessions SET message_count = 4", "the database counts 4"),
-        ("UPDATE recording_sessions SET head = x'00'", "the head of the chain does not fit"),
+        ("UPDATE recording_sessions SET head = x'00'", "the head of the chain does not match"),
         ("DELETE FROM messages_fts_docsize WHERE id = 2", "full-text index: differs"),
         ("DELETE FROM messages_fts_data WHERE id > 10", "full-text index: differs"),
     ],
@@ -164,7 +164,7 @@ def test_a_bad_line_is_named_and_the_rest_comes_in(
     assert list((data / "sessions").iterdir()) == []
     rest = run("import", path)
     assert (rest.returncode, rest.stdout) == (1, "foreign: 1 message\n")
-    assert rest.stderr.startswith(f"Left out: {path}, line 2: ") and fault in rest.stderr
+    assert rest.stderr.startswith(f"Skipped: {path}, line 2: ") and fault in rest.stderr
     assert run("verify").returncode == 0
 
 

@@ -111,7 +111,7 @@ def test_a_folder_that_cannot_be_written_is_read_and_verified(
     before = {path: path.stat().st_mtime_ns for path in read_only.rglob("*")}
     assert "second words" in unprivileged(read_only, "show", "oauth").stdout
     verified = unprivileged(read_only, "verify")
-    assert verified.returncode == 0 and "file and database say the same" in verified.stdout
+    assert verified.returncode == 0 and "file and database agree" in verified.stdout
     assert unprivileged(read_only, "doctor").returncode == 0
     assert unprivileged(read_only, "backup", tmp_path / "copy").returncode == 0
     assert call(tmp_path / "copy", "init").exit_code == 0

@@ -13,7 +13,12 @@ from support.soundness import UTC_ZONE, said
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.care.diagnosis import Finding, examine
-from recorder.care.last_verification import FILE_NAME, LastVerification, last_verification, remember
+from recorder.care.verification import (
+    LAST_VERIFICATION_NAME,
+    LastVerification,
+    load_last_verification,
+    save_last_verification,
+)
 from recorder.settings import Settings
 
 
@@ -49,18 +54,18 @@ def test_a_sound_installation(run: Run, recorded: Path) -> None:
 def test_the_last_verification(run: Run, recorded: Path) -> None:
     assert findings(recorded)["last verification"].state == "note"
     assert run("verify", "oauth").returncode == 0
-    assert last_verification(recorded) is None, "only one session was looked at"
+    assert load_last_verification(recorded) is None, "only one session was looked at"
     assert run("verify").returncode == 0
-    last = last_verification(recorded)
+    last = load_last_verification(recorded)
     assert last is not None and (last.sessions, last.lines, last.faults) == (1, 2, 0)
-    assert (recorded / FILE_NAME).stat().st_mode & 0o777 == 0o600
+    assert (recorded / LAST_VERIFICATION_NAME).stat().st_mode & 0o777 == 0o600
     (path,) = (recorded / "sessions").iterdir()
     path.write_text("forged")
     assert run("verify").returncode == 1
     found = json.loads(run("doctor", "--json").stdout)
     (finding,) = [finding for finding in found if finding["what"] == "last verification"]
     assert finding["state"] == "bad" and "1 session, 0 lines, 1 fault" in finding["value"]
-    remember(recorded, LastVerification(NOW, 1, 2, 0))
+    save_last_verification(recorded, LastVerification(NOW, 1, 2, 0))
     assert findings(recorded, days=30)["last verification"].state == "good"
     assert findings(recorded, days=31)["last verification"].state == "note"
 
@@ -70,17 +75,17 @@ def test_the_last_verification(run: Run, recorded: Path) -> None:
     ["", "[]", "{}", '{"at": 5}', '{"at": "2025-11-08", "sessions": 1, "lines": 1, "faults": 0}'],
 )
 def test_a_note_that_cannot_be_read_is_none(recorded: Path, text: str) -> None:
-    (recorded / FILE_NAME).write_text(text)
+    (recorded / LAST_VERIFICATION_NAME).write_text(text)
     assert findings(recorded)["last verification"].state == "note"
 
 
 def test_a_link_in_place_of_the_note_is_not_followed(recorded: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("mine")
-    (recorded / FILE_NAME).symlink_to(precious)
-    remember(recorded, LastVerification(NOW, 1, 2, 0))
+    (recorded / LAST_VERIFICATION_NAME).symlink_to(precious)
+    save_last_verification(recorded, LastVerification(NOW, 1, 2, 0))
     assert precious.read_text() == "mine"
-    assert last_verification(recorded) is not None
+    assert load_last_verification(recorded) is not None
 
 
 def test_bad_data_folders(tmp_path: Path) -> None:

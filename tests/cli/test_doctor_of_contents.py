@@ -24,15 +24,15 @@ def data(tmp_path: Path) -> Path:
             "INSERT INTO session_gaps (session_id, started_at, ended_at, reason, problem) "
             "SELECT id, started_at, started_at, 'crash', 'the channel is gone' "
             "FROM recording_sessions",
-            "1, of 1 something is missing (the channel is gone)",
-            "read the history",
+            "1, history incomplete for 1 (the channel is gone)",
+            "read the message history",
         ),
         (
             "attachments",
             "INSERT INTO attachments (url, channel_id, message_id, problem) "
             "VALUES ('https://x.example', '1', 2, 'larger than the limit')",
             "0 kept (0B), 0 waiting, 1 not kept",
-            "says why",
+            "see why",
         ),
         (
             "erasures",

@@ -38,7 +38,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(data: Path, run: Run) 
 
 
 def test_it_asks_first_and_names_what_it_needs(data: Path, run: Run) -> None:
-    assert "With --yes nobody is asked" in run("erase", "--user", "666").stderr
+    assert "Use --yes to skip the question" in run("erase", "--user", "666").stderr
     assert found_in(data)
     for wrong in ([], ["--user", "1", "--retention", "3"], ["--user", "x"], ["--session", "no"]):
         assert run("erase", *wrong).returncode == 2
@@ -46,7 +46,7 @@ def test_it_asks_first_and_names_what_it_needs(data: Path, run: Run) -> None:
     done = run("erase", "--user", "666", "--yes")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (
         0,
-        "Erased. Backups and copies outside of the data folder are not reached.",
+        "Erased. Backups and copies outside the data folder are not affected.",
     )
     assert found_in(data) == {}
     assert run("verify").returncode == 0

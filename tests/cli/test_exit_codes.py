@@ -80,7 +80,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("import {data}/taken.md", "Nothing was imported"),
         ("import {data}/taken.md --guild mine", "a number"),
         ("import {data}/taken.md {data}/taken.md --name x", "one file"),
-        ("import /dev/null", "no regular file"),
+        ("import /dev/null", "not a regular file"),
         ("backup {data}", "in the data folder itself"),
         ("backup {data}/exports/b", "in the data folder itself"),
         ("backup {data}/taken.md", "is a file"),

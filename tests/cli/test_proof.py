@@ -160,13 +160,13 @@ def test_a_record_that_was_rewritten_as_a_whole_is_found(
     assert_sound(folder)  # nothing but a noted head can show it
     for noted in ((heads[-1],), heads):
         found, meaning = faults(folder, *noted)
-        assert "rewritten as a whole" in meaning and "only the head shows it" in meaning
+        assert "the whole record was rewritten" in meaning and "another session" in meaning
         first, last = ATTACKS[attack] if len(noted) > 1 else (1, LINES)
         head = next(head for head in heads if head.lines == last)
         if len(lines) < last:
             assert f"had {last} lines when the head {head} was noted, and has {len(lines)}" in found
         else:
-            assert f", lines {first} to {last}: are not those of the head {head}" in found
+            assert f", lines {first} to {last}: do not match the head {head}" in found
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -180,7 +180,7 @@ def test_what_was_rewritten_in_one_of_both_is_named_by_its_line(
     first = next(n for n, (a, b) in enumerate(zip([*lines, ""], before, strict=False)) if a != b)
     found = faults(folder, heads[-1])
     assert f", line {first + 1}: " in found[0]
-    assert "rewritten as a whole" not in " ".join(found)
+    assert "whole record" not in " ".join(found)
     of_head = [fault for fault in found if str(heads[-1]) in fault]
     assert bool(of_head) is (where == "database"), "it tells which of both was rewritten"
 
@@ -192,8 +192,8 @@ def test_a_line_that_was_changed_in_both_without_the_chain_is_named(
         connection.execute("UPDATE lines SET line = replace(line, 'message 7 ', 'message 8 ')")
     rewrite_file(folder, lines_of(folder))
     found = faults(folder, *heads)
-    assert ", line 7: was changed in the database (its hash does not fit)" in found[0]
-    assert ", lines 6 to 10: are not those" in found[1]
+    assert ", line 7: was changed in the database (its hash does not match)" in found[0]
+    assert ", lines 6 to 10: do not match" in found[1]
     assert len(found) == 2
 
 
@@ -227,7 +227,7 @@ def test_what_was_recorded_later_is_allowed(folder: Path, heads: list[Head], run
     assert head.startswith(f"{LINES + 2}:") and len(head) == 68
     for noted in (str(heads[-1]), head):
         proved = run("verify", "renamed", "--against", noted)
-        assert proved.returncode == 0 and "it is what was noted" in proved.stdout
+        assert proved.returncode == 0 and "match the noted head" in proved.stdout
     wrong = f"{LINES}:{'0' * 64}"
     refuted = run("verify", "renamed", "--against", heads[0].__str__(), "--against", wrong)
     assert refuted.returncode == 1 and f"lines 6 to {LINES}" in refuted.stdout
@@ -243,5 +243,5 @@ def test_what_is_no_head_is_said_so(run: Run, heads: list[Head], text: str) -> N
 
 def test_heads_go_with_one_session(run: Run, heads: list[Head]) -> None:
     result = run("verify", "--against", str(heads[0]))
-    assert result.returncode == 2 and "goes with the NAME" in result.stderr
+    assert result.returncode == 2 and "needs the NAME" in result.stderr
     assert run("head", "nothing").returncode == 2

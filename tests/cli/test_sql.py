@@ -59,6 +59,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("WITH m AS MATERIALIZED (SELECT * FROM messages) SELECT count(*) FROM m", [[3]]),
         ("SELECT row_number() OVER (ORDER BY timestamp), lag(content) OVER () FROM messages", None),
         ("SELECT strftime('%Y', timestamp) FROM messages LIMIT 1", [["2025"]]),
+        ("SELECT json_set('{}', '$.a', soundex('Robert')), degrees(acos(0))", None),
         ("SELECT count(*) FROM messages WHERE content GLOB '*words' AND author LIKE 'str%'", [[2]]),
     ],
 )  # fmt: skip
@@ -132,6 +133,7 @@ REFUSED = {
         "INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)",
         "SELECT fts5(NULL)",
         "SELECT fts5_source_id()",
+        "SELECT optimize(messages_fts) FROM messages_fts",
     ],
     "other tables": [
         "SELECT * FROM dbstat",
@@ -188,15 +190,15 @@ def test_what_does_more_is_refused(recorded: Path, place: Path, kind: str) -> No
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("ATTACH 'x' AS y", "This is refused: it attaches a file. `recorder sql` only reads."),
+        ("ATTACH 'x' AS y", "`recorder sql` only reads: this statement is not allowed."),
         ("SELECT load_extension('x')", "the function load_extension is not allowed"),
         ("PRAGMA journal_mode", "PRAGMA journal_mode is not allowed"),
-        ("BEGIN", "it begins or ends a transaction"),
-        ("DELETE FROM messages", "it does more than read our tables"),
+        ("BEGIN", "only reads: this statement is not allowed"),
+        ("DELETE FROM messages", "only reads: this statement is not allowed"),
         ("SELECT 1; SELECT 2", "Only one statement at a time"),
-        ("SELECT x FROM messages", "SQLite says: no such column: x. The tables and columns are"),
+        ("SELECT x FROM messages", "SQLite reports: no such column: x. The tables and columns are"),
         ("-- nothing", "Begin with SELECT"),
-        ("SELECT ?", "Write the values out"),
+        ("SELECT ?", "Write the values into the statement"),
     ],
 )
 def test_a_refusal_says_why(recorded: Path, query: str, says: str) -> None:
@@ -242,13 +244,13 @@ def test_a_single_endless_call_inside_sqlite_is_left(recorded: Path) -> None:
 def test_rows_are_limited_and_it_says_so(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call(recorded, "sql", f"{ENDLESS} x FROM c", "--json")
     assert len(json.loads(result.stdout)) == 1_000
-    assert "Cut off after 1,000 rows" in result.stderr and "--limit" in result.stderr
+    assert "Truncated after 1,000 rows" in result.stderr and "--limit" in result.stderr
     assert result.exit_code == 0
     assert call(recorded, "sql", "SELECT * FROM messages", "--limit", "3", "--json").stderr == ""
     assert "after 2 rows" in call(recorded, "sql", "SELECT * FROM messages", "--limit", "2").stderr
-    monkeypatch.setattr(read_only_sql, "_MOST_BYTES", 5_000_000)
+    monkeypatch.setattr(read_only_sql, "_MAX_BYTES", 5_000_000)
     large = call(recorded, "sql", f"{HOG} x FROM c", "--json")
-    assert len(json.loads(large.stdout)) == 4 and "It is too much" in large.stderr
+    assert len(json.loads(large.stdout)) == 4 and "The result is too large" in large.stderr
 
 
 def test_a_table_json_and_csv(recorded: Path) -> None:
@@ -264,9 +266,39 @@ def test_a_table_json_and_csv(recorded: Path) -> None:
     assert call(recorded, "sql", "SELECT 1 WHERE 0", "--json").stdout == "[]\n"
     assert call(recorded, "sql", "SELECT 1 AS x WHERE 0", "--csv").stdout.splitlines() == ["x"]
     assert "0 rows" in call(recorded, "sql", "SELECT 1 WHERE 0").stdout
-    assert call(recorded, "sql", query, "--csv", "--json").exit_code == 2
     escape = call(recorded, "sql", "SELECT char(27) || '[31m' AS x, 1 AS \"\x1b[0m\"").stdout
     assert "\x1b" not in escape
+
+
+def test_the_other_formats(recorded: Path) -> None:
+    def lines(*options: str) -> list[str]:
+        query = "SELECT message_index AS n, content, x'00ff' AS n FROM messages LIMIT 2"
+        result = call(recorded, "sql", query, *options)
+        assert result.exit_code == 0 and result.stderr == ""
+        return result.stdout.splitlines()
+
+    first, second = [1, "!ai first words", "00ff"], [2, "second words", "00ff"]
+    objects = [dict(zip(("n", "content", "n:1"), row, strict=True)) for row in (first, second)]
+    assert list(map(json.loads, lines("--nl"))) == objects
+    assert lines("--nl", "--json") == lines("--nl")
+    assert json.loads("".join(lines("--arrays"))) == [first, second]
+    assert list(map(json.loads, lines("--nl", "--arrays"))) == [first, second]
+    assert lines("--tsv") == ["n\tcontent\tn", "1\t!ai first words\t00ff", "2\tsecond words\t00ff"]
+    for format in ("--csv", "--tsv"):
+        assert lines(format, "--no-headers") == lines(format)[1:]
+    assert lines("--table") == lines("-t") == lines()
+    assert lines("--no-headers") == lines()[1:]
+    formula = call(recorded, "sql", "SELECT '=1+1'", "--tsv", "--no-headers").stdout
+    assert formula == "'=1+1\n", "a text is no formula in TSV either"
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--csv --json", "--csv --nl", "--tsv --arrays", "--csv --tsv", "-t --json", "-t --csv",
+     "--json --no-headers", "--nl --no-headers"],
+)  # fmt: skip
+def test_formats_exclude_each_other(recorded: Path, options: str) -> None:
+    assert call(recorded, "sql", "SELECT 1", *options.split()).exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_a_picture_is_written(run: Run, session: str, tmp_path: Path) -> None:
         assert (picture.format, picture.width) == ("PNG", 1000)
     before = path.read_bytes()
     again = run("stats", session, "--png", path)
-    assert again.returncode == 2 and "exists already" in again.stderr and again.stdout == ""
+    assert again.returncode == 2 and "already exists" in again.stderr and again.stdout == ""
     assert run("--timezone", "Asia/Tokyo", "stats", "--png", path, "--force").returncode == 0
     assert path.read_bytes() != before
     away = run("stats", session, "--png", tmp_path / "nowhere" / "x.png")

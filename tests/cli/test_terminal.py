@@ -84,7 +84,7 @@ def test_progress_is_for_terminals_alone(run: Run, on_terminal: Terminal, said: 
     code, shown = on_terminal("verify")
     assert code == 0
     assert "Verifying" in shown and "100%" in shown
-    assert "file and database say the same" in shown
+    assert "file and database agree" in shown
     assert run("verify").stderr == ""
 
 

@@ -281,7 +281,7 @@ def test_what_cannot_be_served_is_said(world: Path, site: Site, tmp_path: Path) 
     code, says = refused(tmp_path)
     assert code == 3 and "recorder init" in says and "Traceback" not in says
     code, says = refused(world, "--port", site.url.rpartition(":")[2])
-    assert code == 2 and "Name another --port" in says and "Traceback" not in says
+    assert code == 2 and "Choose another --port" in says and "Traceback" not in says
 
 
 def test_without_datasette_a_sentence_says_what_to_install(

@@ -163,9 +163,9 @@ async def test_two_servers_may_have_sessions_of_one_name(folder: Path, tmp_path:
     sessions = reader.sessions()
     assert publish(reader, [*sessions, sessions[0]], path).messages == 2
     before = path.read_bytes()
-    with pytest.raises(Conflict, match="exists already"):
+    with pytest.raises(Conflict, match="already exists"):
         publish(reader, sessions, path)
-    with pytest.raises(Conflict, match="exists already"):
+    with pytest.raises(Conflict, match="already exists"):
         publish(reader, sessions, tmp_path / "copy.sqlite")  # its metadata has this name
     assert path.read_bytes() == before
     assert not (tmp_path / "copy.sqlite").exists()

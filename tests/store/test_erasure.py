@@ -132,7 +132,7 @@ def test_content_in_the_place_of_what_was_erased_is_found(secretive: Path) -> No
     asyncio.run(rewrite(secretive))  # file and database agree, and the chain does not cover it
     faults = [verify(reader, session, recording=False).faults for session in reader.sessions()]
     assert [len(found) for found in faults] == [1, 1]
-    assert all("is noted as erased and says something" in found for (found,) in faults)
+    assert all("is marked as erased but has content" in found for (found,) in faults)
 
 
 def test_erasing_twice_changes_nothing(secretive: Path) -> None:

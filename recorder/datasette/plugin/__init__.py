@@ -1,7 +1,7 @@
-"""A plugin of Datasette: the bot's search in SQL, links to Discord, and pages of transcripts.
+"""A plugin for Datasette: the bot's search in SQL, links to Discord, and transcript pages.
 
-Datasette finds it by itself where the recorder is installed. In databases that are not the
-recorder's it does nothing but offer its SQL function.
+Datasette loads it automatically where the recorder is installed. In other databases it only adds
+its SQL function.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from recorder.store.reading import Reader
 hookimpl = HookimplMarker("datasette")
 
 NAME = "recorder"
-"""Under which Datasette knows it, and looks for its settings."""
+"""The name of the plugin, and of its section in the configuration."""
 DISTRIBUTION = "discord-session-recorder"
-"""The package that Datasette finds it in; so are its files called."""
+"""The distribution of the plugin, which is part of the URLs of its static files."""
 MOST_HITS = 2_000
 
 _TRANSCRIPT = "/-/recorder/transcript"
@@ -45,10 +45,10 @@ def prepare_connection(conn: Connection, datasette: Any) -> None:
     timezone = ZoneInfo(settings.get("timezone", "UTC"))
 
     def search(query: str | None) -> str:
-        """The ids of the newest messages that the bot would find, as a JSON array."""
+        """Return the ids of the newest messages that match, as a JSON array."""
         parts = parse(query or "", datetime.now(UTC), timezone).parts
-        made = search_sql.plan(parts, None) if parts else None
-        return json.dumps(search_sql.find(conn, made, "newest", MOST_HITS) if made else [])
+        plan = search_sql.plan(parts, None) if parts else None
+        return json.dumps(search_sql.find(conn, plan, "newest", MOST_HITS) if plan else [])
 
     conn.create_function("recorder_search", 1, search)
 
@@ -57,7 +57,7 @@ def prepare_connection(conn: Connection, datasette: Any) -> None:
 def render_cell(
     row: Any, value: object, column: str, table: str | None, database: str, datasette: Any
 ) -> Markup | Callable[[], Coroutine[Any, Any, Markup | None]] | None:
-    """Link a message to its place in the transcript and in Discord, and a session to the former."""
+    """Link messages to the transcript and to Discord, and sessions to their transcripts."""
     if value is None or _folder(datasette, database) is None:
         return None
     keys = row.keys()
@@ -74,26 +74,26 @@ def render_cell(
 
 @hookimpl
 def extra_css_urls(datasette: Any) -> list[str]:
-    """The style of messages."""
+    """Return the URL of the style sheet."""
     return [datasette.urls.static_plugins(DISTRIBUTION, "recorder.css")]
 
 
 @hookimpl
 def register_routes() -> list[tuple[str, Callable[..., Coroutine[Any, Any, Response]]]]:
-    """The pages of transcripts."""
+    """Return the route of the transcript pages."""
     return [(rf"^{_TRANSCRIPT}/(?P<session_id>[^/]+)$", transcript)]
 
 
 async def transcript(request: Any, datasette: Any) -> Response:
-    """A page of a session; ``?message=`` says which message it is to show."""
+    """Return a page of a transcript, by default the first; ``?message=`` selects a message."""
     database = next((name for name in datasette.databases if _folder(datasette, name)), None)
     folder = database and _folder(datasette, database)
     if folder is None:
-        raise NotFound("There is no recorder.db here.")
+        raise NotFound("This site has no recorder.db.")
     if not await _may_view(datasette, request.actor, database):
-        raise Forbidden("This is not for you.")
-    wanted = request.args.get("message") or "1"
-    index = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
+        raise Forbidden("You may not view this database.")
+    number = request.args.get("message") or "1"
+    index = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
     try:
         page: TranscriptPage = await asyncio.to_thread(
             read_page, Reader(folder), request.url_vars["session_id"], index
@@ -108,23 +108,23 @@ async def transcript(request: Any, datasette: Any) -> Response:
 
 async def _may_view(datasette: Any, actor: object, database: str | None) -> bool:
     try:
-        from datasette.resources import DatabaseResource  # noqa: PLC0415  # of 1.0 alone
+        from datasette.resources import DatabaseResource  # noqa: PLC0415  # only in 1.0
     except ImportError:
-        wanted: dict[str, Any] = {"permissions": [("view-database", database), "view-instance"]}
+        query: dict[str, Any] = {"permissions": [("view-database", database), "view-instance"]}
     else:
-        wanted = {"action": "view-database", "resource": DatabaseResource(database=database)}
-    visible, _ = await datasette.check_visibility(actor, **wanted)
+        query = {"action": "view-database", "resource": DatabaseResource(database=database)}
+    visible, _ = await datasette.check_visibility(actor, **query)
     return bool(visible)
 
 
 def _folder(datasette: Any, database: str) -> Path | None:
-    """The data folder of a database of ours; ``None`` of any other."""
+    """Return the data folder of a recorder database, or ``None`` for any other database."""
     path = datasette.databases[database].path
     return Path(path).parent if path and Path(path).name == DATABASE_NAME else None
 
 
 def _plain(value: object) -> object:
-    """A cell's value; of a foreign key Datasette may give its label, too."""
+    """Return the value of a cell; for a foreign key, Datasette may add its label."""
     return value["value"] if isinstance(value, dict) else value
 
 
@@ -133,13 +133,13 @@ def _link(url: str, text: str) -> Markup:
 
 
 def _transcript(datasette: Any, session_id: object, index: object = None) -> str:
-    place = "" if index is None else f"?message={index}#m{index}"
-    return str(datasette.urls.path(f"{_TRANSCRIPT}/{quote(str(session_id))}{place}"))
+    target = "" if index is None else f"?message={index}#m{index}"
+    return str(datasette.urls.path(f"{_TRANSCRIPT}/{quote(str(session_id))}{target}"))
 
 
 async def _in_discord(datasette: Any, database: str, row: Any) -> Markup | None:
     sql = "SELECT discord_url FROM conversation WHERE id = ?"
-    found = (await datasette.get_database(database).execute(sql, [_plain(row["id"])])).first()
-    if found is None or found[0] is None:
+    link = (await datasette.get_database(database).execute(sql, [_plain(row["id"])])).first()
+    if link is None or link[0] is None:
         return None
-    return _link(found[0], str(row["message_id"]))
+    return _link(link[0], str(row["message_id"]))
