@@ -346,10 +346,10 @@ class Writer(threading.Thread):
 
     def _remove_files(self) -> None:
         """Remove the files with a committed removal."""
-        removals = self._journal.db.table("file_removals")
-        for row in list(removals.rows):
+        db = self._journal.db
+        for row in list(db.query("SELECT file_path FROM file_removals")):
             self._projection.remove(row["file_path"])
-            removals.delete(row["file_path"])
+            db.table("file_removals").delete(row["file_path"])
 
     def _rewrite(self, state: FileState, byte_offset: int) -> None:
         """Rewrite a session's file from the database, from the line at `byte_offset` on."""

@@ -139,12 +139,12 @@ def fail(db: Database, key: str, problem: str, now: datetime, *, for_good: bool)
 def forget(db: Database, urls: Collection[str]) -> list[str]:
     """Delete files that no message has any more; return the paths that are free to be removed."""
     attachments = db.table("attachments")
-    paths: dict[str, None] = {}
+    paths: dict[str | None, None] = {}
     for key in dict.fromkeys(map(key_of, urls)):
-        for row in list(attachments.rows_where("url = ? AND file_path <> ''", (key,))):
+        for row in db.query("SELECT file_path FROM attachments WHERE url = ?", (key,)):
             paths[row["file_path"]] = None
         attachments.delete_where("url = ?", (key,))
-    return [path for path in paths if not is_known(db, path)]
+    return [path for path in paths if path and not is_known(db, path)]
 
 
 def urls_of(db: Database, session_id: str) -> list[str]:
