@@ -22,7 +22,7 @@ from recorder.cli.show import print_message
 from recorder.formatting import date_and_clock, plural
 from recorder.models import Json, RecordedMessage
 from recorder.search.search_sql import Sort
-from recorder.search.searcher import Found, Hit, Searcher
+from recorder.search.searcher import Hit, Searcher, SearchResult
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
@@ -102,7 +102,7 @@ def _quoted(word: str) -> str:
     return f'{minus}"{word.removeprefix("-")}"'
 
 
-def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
+def _print(found: SearchResult, offset: int, timezone: ZoneInfo) -> None:
     if not found.total:
         say(f"No hits. {found.hint or ''}".rstrip())
         return
@@ -122,7 +122,7 @@ def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
 
 
 def _as_they_stood(
-    reader: Reader, found: Found, as_of: datetime
+    reader: Reader, found: SearchResult, as_of: datetime
 ) -> list[tuple[Hit, RecordedMessage]]:
     """What was found by its words of today, as it read then; without what was said later."""
     return [
@@ -134,7 +134,7 @@ def _as_they_stood(
     ]
 
 
-def _print_json(found: Found, then: list[tuple[Hit, RecordedMessage]] | None) -> None:
+def _print_json(found: SearchResult, then: list[tuple[Hit, RecordedMessage]] | None) -> None:
     hits: list[Json] = [_hit_json(hit) for hit in found.hits]
     if then is not None:
         hits = [

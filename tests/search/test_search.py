@@ -18,7 +18,7 @@ from recorder.cli import main
 from recorder.errors import InvalidInput
 from recorder.models import Session
 from recorder.search import search_sql
-from recorder.search.searcher import Found, Searcher, Snippet
+from recorder.search.searcher import Searcher, SearchResult, Snippet
 from recorder.store.reading import Reader
 
 ALICE = world.PEOPLE["alice"]
@@ -300,7 +300,7 @@ def readable(sessions: dict[str, Session]) -> list[Session]:
     return [sessions["world"], sessions["east"]]
 
 
-def labels(found: Found) -> set[str]:
+def labels(found: SearchResult) -> set[str]:
     ids = {world.FIRST_ID + number: label for number, label in enumerate(world.WORLD)}
     return {ids[hit.message.message_id or 0] for hit in found.hits}
 
@@ -313,7 +313,9 @@ def test_query(searcher: Searcher, readable: list[Session], query: str, expected
     assert found.total == len(wanted)
 
 
-def search(searcher: Searcher, query: str, sessions: list[Session] | None, **options: Any) -> Found:
+def search(
+    searcher: Searcher, query: str, sessions: list[Session] | None, **options: Any
+) -> SearchResult:
     return searcher.search(query, sessions, now=world.NOW, **options)
 
 

@@ -18,7 +18,7 @@ def short(part: Part) -> str:
     match part:
         case Term():
             star, sign = "*" * part.prefix, f" ={part.literal}" if part.literal else ""
-            return "<" + " ".join((part.words + star, *part.spaced)).strip() + sign + ">"
+            return "<" + " ".join((part.words + star, *part.runs)).strip() + sign + ">"
         case Filter():
             return f"{part.name}={part.value}"
         case Not():

@@ -20,7 +20,7 @@ from recorder.errors import InvalidInput, NotFound
 from recorder.formats.session_exporter import FORMATS
 from recorder.models import Session
 from recorder.record.names import export_name
-from recorder.search.searcher import Found, Searcher
+from recorder.search.searcher import Searcher, SearchResult
 from recorder.settings import Settings
 from recorder.stats.pictures import activity_picture, are_available
 from recorder.stats.session_analyzer import SessionAnalyzer
@@ -88,7 +88,7 @@ class FindingCommands(Answering):
         now, title = context.message.created_at, "all sessions" if everywhere else sessions[0].name
         await self.defer(context)
 
-        def find(index: int) -> Found:
+        def find(index: int) -> SearchResult:
             return self.searcher.search(
                 wanted.query,
                 sessions,
@@ -97,7 +97,7 @@ class FindingCommands(Answering):
                 fts=wanted.fts,
                 limit=search_reply.HITS_A_PAGE,
                 offset=index * search_reply.HITS_A_PAGE,
-                deleted_too=deleted_too,
+                include_deleted=deleted_too,
             )
 
         async def page(index: int) -> str:

@@ -10,7 +10,7 @@ from recorder.bot.replies.escaping import one_line, plain
 from recorder.bot.replies.replies import clock, date_and_clock, message_link
 from recorder.formatting import plural
 from recorder.search.search_sql import Sort
-from recorder.search.searcher import Found, Hit
+from recorder.search.searcher import Hit, SearchResult
 
 HITS_A_PAGE = 5
 _SHOWN_NAME = 40
@@ -44,7 +44,7 @@ def wanted(text: str) -> Wanted:
     return Wanted(_OPTION.sub(" ", text).strip(), sort, fts)
 
 
-def found(title: str, found: Found, index: int, everywhere: bool) -> str:
+def found(title: str, found: SearchResult, index: int, everywhere: bool) -> str:
     """One page of hits, or why there are none."""
     if not found.total:
         hint = f"\n{plain(found.hint)}" if found.hint else ""
