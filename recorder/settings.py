@@ -62,16 +62,16 @@ class Settings:
         InvalidSetting
             A variable has a wrong value.
         """
-        given = {name: value for name, value in environ.items() if value.strip()}
+        values = {name: value for name, value in environ.items() if value.strip()}
         return cls(
-            data=_folder(given.get("RECORDER_DATA", "data")),
-            timezone=_timezone(given.get("RECORDER_TZ", "UTC").strip()),
-            token=_token(given["DISCORD_TOKEN"].strip()) if "DISCORD_TOKEN" in given else None,
-            prefix=_prefix(given.get("RECORDER_PREFIX", "!")),
-            role=_role(given["RECORDER_ROLE"].strip()) if "RECORDER_ROLE" in given else None,
-            contact=_contact(given.get("RECORDER_CONTACT", "").strip()),
-            attachment_limit=_attachments(given.get("RECORDER_ATTACHMENTS", "25MB").strip()),
-            erase_deleted=_on_delete(given.get("RECORDER_ON_DELETE", "keep").strip()),
+            data=_folder(values.get("RECORDER_DATA", "data")),
+            timezone=_timezone(values.get("RECORDER_TZ", "UTC").strip()),
+            token=_token(values["DISCORD_TOKEN"].strip()) if "DISCORD_TOKEN" in values else None,
+            prefix=_prefix(values.get("RECORDER_PREFIX", "!")),
+            role=_role(values["RECORDER_ROLE"].strip()) if "RECORDER_ROLE" in values else None,
+            contact=_contact(values.get("RECORDER_CONTACT", "").strip()),
+            attachment_limit=_attachments(values.get("RECORDER_ATTACHMENTS", "25MB").strip()),
+            erase_deleted=_on_delete(values.get("RECORDER_ON_DELETE", "keep").strip()),
         )
 
 
@@ -88,7 +88,7 @@ def _folder(value: str) -> Path:
 def _timezone(value: str) -> ZoneInfo:
     try:
         return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):  # not found, not a name, a folder of zones
+    except (KeyError, ValueError, OSError):  # not found, not a name, or a folder
         raise InvalidSetting(
             f"RECORDER_TZ is {value[:60]!r}, which is not a time zone known to this system. "
             "Set it to an IANA name such as UTC or Europe/Berlin. If such names are unknown too, "

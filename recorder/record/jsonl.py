@@ -316,8 +316,8 @@ def _check(item: Message | Change) -> None:
             raise _wrong("extra", ", ".join(_OWN_KEYS & item.extra.keys()), "keys of its own")
 
 
-def _wrong(name: str, value: object, wanted: str) -> InvalidInput:
-    return InvalidInput(f"It cannot be recorded: {name} has to be {wanted}, not {value!r:.80}.")
+def _wrong(name: str, value: object, expected: str) -> InvalidInput:
+    return InvalidInput(f"It cannot be recorded: {name} has to be {expected}, not {value!r:.80}.")
 
 
 def _one_line(data: dict[str, Json]) -> str:
