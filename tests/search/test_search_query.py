@@ -1,4 +1,4 @@
-"""How a search is read."""
+"""Parsing of queries, dates and time spans."""
 
 from __future__ import annotations
 
