@@ -1,33 +1,33 @@
-"""Every error that a caller can do something about.
+"""The errors that this package raises on purpose.
 
 ::
 
     RecorderError
-    ├── InvalidInput          what was asked for cannot be done as asked
-    │   ├── InvalidName       a session name that cannot be used
+    ├── InvalidInput          the request cannot be carried out
+    │   ├── InvalidName       a session or file name that cannot be used
     │   ├── InvalidSetting    a setting with a wrong value; names the variable
-    │   ├── InvalidLine       a JSONL line that is not a message
+    │   ├── InvalidLine       a JSONL line that is neither a message nor a change of one
     │   ├── NotFound          no such session, tag or file
-    │   └── Conflict          it exists already, runs already, or does not run
-    └── StorageError          the place where recordings are kept
-        ├── DataFolderError   missing, read-only, or not a folder
-        ├── AlreadyRunning    another process writes there
-        ├── ForeignDatabase   not a database of ours, or of a newer version
-        ├── DamagedDatabase   SQLite found it malformed, or a table is missing
-        │   └── DamagedRow    a row holds what the recorder never writes
-        └── RecordingFailed   a write failed; nothing is acknowledged any more
+    │   └── Conflict          it already exists, is already running, or is not running
+    └── StorageError          the recordings cannot be read or written
+        ├── DataFolderError   the data folder is missing, read-only, or not a folder
+        ├── AlreadyRunning    another process writes to the data folder
+        ├── ForeignDatabase   not a recorder database, or one of a newer version
+        ├── DamagedDatabase   SQLite reports it as malformed, or a table is missing
+        │   └── DamagedRow    a row with values that the recorder never writes
+        └── RecordingFailed   a write failed; nothing more is acknowledged
 
-An error's text says what is wrong and what to do. Errors of the environment (disk,
-permissions, SQLite) are wrapped into :class:`StorageError`; bugs propagate as they are.
+The text of an error says what is wrong and what to do. Errors of the environment (disk,
+permissions, SQLite) are wrapped in :class:`StorageError`; bugs propagate unchanged.
 """
 
 
 class RecorderError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """The base of all errors that this package raises on purpose."""
 
 
 class InvalidInput(RecorderError):
-    """What was asked for cannot be done as asked."""
+    """The request cannot be carried out."""
 
 
 class InvalidName(InvalidInput):
@@ -39,19 +39,19 @@ class InvalidSetting(InvalidInput):
 
 
 class InvalidLine(InvalidInput):
-    """A JSONL line that is not a message or a change of one."""
+    """A JSONL line that is neither a message nor a change of one."""
 
 
 class NotFound(InvalidInput):
-    """No such session, tag or file, or none that the asker may know of."""
+    """No such session, tag or file, or none that the viewer may see."""
 
 
 class Conflict(InvalidInput):
-    """The state does not allow it: it exists already, runs already, or does not run."""
+    """The state does not allow it: it already exists, is already running, or is not running."""
 
 
 class StorageError(RecorderError):
-    """The place where recordings are kept cannot be used."""
+    """The recordings cannot be read or written."""
 
 
 class DataFolderError(StorageError):
@@ -63,22 +63,22 @@ class AlreadyRunning(StorageError):
 
 
 class ForeignDatabase(StorageError):
-    """The database is not one of ours, or was written by a newer version."""
+    """The database is not a recorder database, or was written by a newer version."""
 
 
 class DamagedDatabase(StorageError):
-    """SQLite found the database malformed, or a part of it is missing."""
+    """SQLite reports the database as malformed, or a part of it is missing."""
 
 
 class DamagedRow(DamagedDatabase):
-    """A row holds what the recorder never writes; the other rows can be used."""
+    """A row with values that the recorder never writes; other rows can still be used."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
             f"The database is damaged: {what}. It was changed by another program. Keep a copy of "
-            "it, then put back the last backup."
+            "it, then restore the last backup."
         )
 
 
 class RecordingFailed(StorageError):
-    """A write failed; nothing more is acknowledged until the recorder is started again."""
+    """A write failed; nothing more is acknowledged until the recorder is restarted."""

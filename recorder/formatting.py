@@ -1,4 +1,4 @@
-"""Times, durations and sizes as people read them, the same wherever they are shown."""
+"""Human-readable times, durations, sizes and counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def duration(seconds: float) -> str:
-    """``1h 23m``: the two largest units of a duration; below a minute ``42s``."""
+    """Return a duration in its two largest units, such as ``1h 23m`` or ``42s``."""
     whole = max(int(seconds), 0)
     if whole < _MINUTE:
         return f"{whole}s"
@@ -28,7 +28,7 @@ def duration(seconds: float) -> str:
 
 
 def size(byte_size: int) -> str:
-    """``234KB``, ``1.2MB``: a size given in bytes; a KB has 1,024 of them."""
+    """Return a size such as ``234KB`` or ``1.2MB``; a KB has 1,024 bytes."""
     if byte_size < _KIBI:
         return f"{byte_size}B"
     value = byte_size / _KIBI
@@ -42,24 +42,27 @@ def size(byte_size: int) -> str:
 
 
 def clock(time: datetime, timezone: ZoneInfo) -> str:
-    """``3:45 PM``: the time of day, whatever the system's language."""
+    """Return the time of day, such as ``3:45 PM``, independent of the locale."""
     local = local_time(time, timezone)
     return f"{local.hour % 12 or 12}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}"
 
 
 def date_and_clock(time: datetime, timezone: ZoneInfo) -> str:
-    """``2025-11-08 3:45 PM``."""
+    """Return the date and the time of day, such as ``2025-11-08 3:45 PM``."""
     return f"{local_time(time, timezone).date()} {clock(time, timezone)}"
 
 
 def gap(missed: Gap, timezone: ZoneInfo) -> str:
-    """``2025-11-08 3:45 PM to 2025-11-08 4:00 PM (restart): 2 messages fetched later``."""
+    """Return the start, the end and the outcome of a gap.
+
+    For example ``2025-11-08 3:45 PM to 2025-11-08 4:00 PM (restart): 2 messages fetched later``.
+    """
     end = date_and_clock(missed.ended_at, timezone) if missed.ended_at else "now"
     return f"{date_and_clock(missed.started_at, timezone)} to {end} {gap_outcome(missed)}"
 
 
 def gap_outcome(missed: Gap) -> str:
-    """``(restart): 2 messages fetched later``: why there was a gap, and what became of it."""
+    """Return the reason and the outcome of a gap: ``(restart): 2 messages fetched later``."""
     if missed.problem:
         outcome = f"could not be fetched: {missed.problem}"
     elif missed.fetched is None:
@@ -70,12 +73,12 @@ def gap_outcome(missed: Gap) -> str:
 
 
 def reactions(counts: Mapping[str, int]) -> str:
-    """``👍 2  🎉 1``."""
+    """Return counts by emoji, such as ``👍 2  🎉 1``."""
     return "  ".join(f"{emoji} {count}" for emoji, count in counts.items())
 
 
 def relative_day(time: datetime, now: datetime, timezone: ZoneInfo) -> str:
-    """``Today``, ``Yesterday``, ``3 days ago``…, counted in days of the calendar."""
+    """Return ``Today``, ``Yesterday``, ``3 days ago``…, counted in calendar days."""
     days = (local_time(now, timezone).date() - local_time(time, timezone).date()).days
     if days <= 0:
         return "Today"
@@ -91,18 +94,18 @@ def relative_day(time: datetime, now: datetime, timezone: ZoneInfo) -> str:
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
-    """``1 message``, ``2 messages``; `many` is for nouns with another plural."""
+    """Return ``1 message``, ``2 messages``; `many` is an irregular plural."""
     return f"{count} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def sparkline(counts: Sequence[int]) -> str:
-    """Counts as a line of bars, a character each; only nothing at all has the lowest."""
-    most = max(counts, default=0) or 1
-    return "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] for count in counts)
+    """Return one bar character for each count; only zero gets the lowest bar."""
+    highest = max(counts, default=0) or 1
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // highest)] for count in counts)
 
 
 def local_time(time: datetime, timezone: ZoneInfo) -> datetime:
-    """`time` in `timezone`; as it is where the calendar ends there."""
+    """Convert `time` to `timezone`; return it unchanged at the ends of the calendar."""
     try:
         return time.astimezone(timezone)
     except OverflowError:

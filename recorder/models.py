@@ -1,4 +1,4 @@
-"""The data that travels between the modules: messages, channels, sessions."""
+"""The data that modules pass to each other: messages, channels, sessions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Status = Literal["active", "paused", "stopped"]
 MESSAGE_TYPES: tuple[MessageType, ...] = ("user_message", "bot_response", "system_message")
 
 MENTION = re.compile(r"<(@[!&]?|#)(\d{1,20})>")
-"""The raw token of a mentioned person, role or channel."""
+"""The raw token of a mentioned user, role or channel."""
 
 _EMOJI_OR_COMMAND = re.compile(r"<(?:a?(:\w+:)|(/[^<>:\n]+):)\d+>")
 
 
-# Keys of a message's extra that change what people see.
+# The keys of `Message.extra` that change the displayed text.
 _SHOWN = frozenset(
     "opted_out erased_at mentions forwarded embeds components poll stickers files".split()
 )
@@ -28,34 +28,34 @@ _SHOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it was when it was recorded.
+    """A message in the state in which it was recorded.
 
     Parameters
     ----------
     timestamp
-        When Discord received it; aware, UTC.
+        The time at which Discord received it; aware, UTC.
     author, author_id
-        User name and Discord id (or ``"bot"`` in files that only have the
+        The user name and the Discord id (or ``"bot"`` in files that only have the
         specification's keys).
     content
-        The raw text, as it was sent.
+        The raw text.
     type
-        Who speaks: a person, a bot, or Discord itself.
+        The kind of author: a user, a bot, or Discord itself.
     model
-        AI model that wrote a bot's answer, where the host bot named it.
+        The AI model that wrote a bot's reply, if the host bot named it.
     attachments
         URLs of the attached files.
     message_id, channel_id
-        Discord's ids; ``None`` in files that do not have them.
+        Discord's ids; ``None`` in files without them.
     parent_id
-        For a message in a thread: the channel that the thread belongs to. Used to find
-        the session, not stored.
+        For a message in a thread: the channel of the thread. Used to look up the
+        session, not stored.
     extra
-        Everything else that a JSONL line holds, by its key, in the file's order:
+        All other keys of the JSONL line, in the order of the file:
         ``display_name``, ``webhook_id``, ``reply_to``, ``mentions`` (raw token to name),
         ``files``, ``embeds``, ``components``, ``stickers``, ``poll``, ``forwarded``,
-        ``event``, ``raw_content``, ``edited_timestamp``, ``reactions`` (emoji to count, of
-        before it was recorded), ``source``, ``opted_out``, ``erased_at``, and keys of others.
+        ``event``, ``raw_content``, ``edited_timestamp``, ``reactions`` (emoji to count,
+        before the recording), ``source``, ``opted_out``, ``erased_at``, and foreign keys.
     """
 
     timestamp: datetime
@@ -72,20 +72,20 @@ class Message:
 
     @property
     def speaker(self) -> str:
-        """The name that people saw: the display name, else the user name."""
+        """The display name, else the user name."""
         name = self.extra.get("display_name")
         return name if isinstance(name, str) else self.author
 
     @property
     def withheld(self) -> str | None:
-        """Why there is no content: ``opted out`` or ``erased``."""
+        """The reason for missing content: ``opted out`` or ``erased``."""
         if self.extra.get("opted_out") is True:
             return "opted out"
         return "erased" if "erased_at" in self.extra else None
 
     @property
     def text(self) -> str:
-        """What people saw: the text with names for mentions, embeds, polls, files."""
+        """The displayed text: names for mentions, then embeds, polls and files."""
         if "<" not in self.content and self.extra.keys().isdisjoint(_SHOWN):
             return self.content
         if withheld := self.withheld:
@@ -99,17 +99,17 @@ class Message:
 
 
 def _texts(value: Json | None, *keys: str) -> list[str]:
-    """The non-empty strings under `keys`, from one object or a list of them."""
-    found: list[str] = []
+    """Return the non-empty strings under `keys`, from one object or a list of them."""
+    texts: list[str] = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
-            texts = (item.get(key) for key in keys)
-            found += [text for text in texts if isinstance(text, str) and text]
-    return found
+            values = (item.get(key) for key in keys)
+            texts += [value for value in values if isinstance(value, str) and value]
+    return texts
 
 
 def further_text(extra: Mapping[str, Json]) -> list[str]:
-    """What a message shows beside its own text, part by part."""
+    """Return what a message shows besides its own text, part by part."""
     parts: list[str] = []
     forwarded = extra.get("forwarded")
     if isinstance(forwarded, dict):
@@ -132,7 +132,7 @@ def further_text(extra: Mapping[str, Json]) -> list[str]:
 
 def _embed_text(embed: dict[str, Json]) -> list[str]:
     fields = embed.get("fields")
-    if embed.get("type") == "poll_result":  # its fields are meant for programs
+    if embed.get("type") == "poll_result":  # its fields are for programs
         named = [f for f in fields if isinstance(f, dict)] if isinstance(fields, list) else []
         winners = [f for f in named if f.get("name") == "victor_answer_text"]
         return [f"Winner: {text}" for text in _texts(list(winners), "value")]
@@ -146,7 +146,7 @@ def _embed_text(embed: dict[str, Json]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """The AI model of a reply, named by its bot before or after it was recorded."""
+    """The AI model of a reply, named by the bot before or after the reply was recorded."""
 
     timestamp: datetime
     channel_id: str
@@ -156,7 +156,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A message as it reads after it was edited; `extra` as in :class:`Message`."""
+    """The new state of an edited message; `extra` is as in :class:`Message`."""
 
     timestamp: datetime
     channel_id: str
@@ -168,7 +168,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A message was deleted in Discord; the record keeps it."""
+    """The deletion of a message in Discord; the record keeps the message."""
 
     timestamp: datetime
     channel_id: str
@@ -177,10 +177,10 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """Somebody reacted to a message, or took a reaction back.
+    """A reaction that was added to a message or removed from it.
 
-    ``action`` is ``add``, ``remove``, or ``clear``: then all reactions are gone, or all with
-    this emoji. The emoji is the character itself, or the name of a custom one as ``:name:``.
+    ``action`` is ``add``, ``remove`` or ``clear``; the last removes all reactions, or all with
+    this emoji. The emoji is the character itself, or ``:name:`` for a custom one.
     """
 
     timestamp: datetime
@@ -193,7 +193,7 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What stood in this line was destroyed; that something was there is all that is left."""
+    """The placeholder of a line whose content was erased."""
 
     timestamp: datetime
     channel_id: str
@@ -201,12 +201,12 @@ class Erased:
 
 
 Change = Annotation | Edit | Deletion | Reaction | Erased
-"""What can happen to a message after it was recorded."""
+"""Anything that can happen to a message after it was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where a session is recorded; ``guild_id`` is ``None`` for a DM channel."""
+    """The channel of a session; ``guild_id`` is ``None`` for a DM channel."""
 
     id: str
     name: str
@@ -215,11 +215,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A recording as the database has it.
+    """A recording, as stored in the database.
 
-    ``recorded_seconds`` sums the finished intervals; ``running_since`` is the start of
-    the one that runs, so that :meth:`duration` leaves pauses out. ``head`` is the head of
-    its chain of lines, as :class:`recorder.record.chain.Head` writes it.
+    ``recorded_seconds`` is the sum of the finished intervals and ``running_since`` the start
+    of the running one, so that :meth:`duration` leaves out pauses. ``head`` is the head of the
+    hash chain, as text of :class:`recorder.record.chain.Head`.
     """
 
     id: str
@@ -239,14 +239,14 @@ class Session:
     is_auto: bool = False
 
     def duration(self, now: datetime) -> float:
-        """Seconds that were recorded up to `now`."""
+        """Return the recorded seconds up to `now`."""
         running = (now - self.running_since).total_seconds() if self.running_since else 0.0
         return self.recorded_seconds + max(running, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A marked moment of a session; `timestamp` is that of the message."""
+    """A marked message of a session; `timestamp` is that of the message."""
 
     name: str
     timestamp: datetime
@@ -255,7 +255,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class AutoRecording:
-    """A channel, or a guild with all its channels, that is recorded day by day."""
+    """A scope, that is a guild or one channel, that gets a new session each day."""
 
     place_id: str
     guild_id: str | None
@@ -264,7 +264,7 @@ class AutoRecording:
 
 @dataclass(frozen=True, slots=True)
 class RecordedMessage:
-    """A message with its place in a session (``message_index`` counts from 1)."""
+    """A message and its position in a session (``message_index`` counts from 1)."""
 
     message_index: int
     message: Message
@@ -275,18 +275,18 @@ class RecordedMessage:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What is said of it beside its text: ``edited``, ``deleted``, ``fetched later``."""
-        known = {
+        """The marks that are shown next to the text: ``edited``, ``deleted``, ``fetched later``."""
+        marks = {
             "edited": self.edited_at is not None,
             "deleted": self.deleted_at is not None,
             "fetched later": self.message.extra.get("source") == "history",
         }
-        return tuple(mark for mark, holds in known.items() if holds)
+        return tuple(mark for mark, applies in marks.items() if applies)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """When a session was really recording; `ended_at` is ``None`` while it runs."""
+    """A time in which a session was recording; `ended_at` is ``None`` while it runs."""
 
     started_at: datetime
     ended_at: datetime | None
@@ -294,20 +294,20 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """When a session was not heard though it was recording.
+    """A time in which a recording session received no events.
 
     Parameters
     ----------
     started_at
-        The last moment that was surely heard.
+        The last time at which events were certainly received.
     ended_at
-        ``None`` until the recorder is back.
+        ``None`` until events are received again.
     reason
-        In words, such as ``restart`` or ``connection lost``.
+        A phrase such as ``restart`` or ``connection lost``.
     fetched
-        How many messages were taken from the history; ``None`` until it was read.
+        The number of messages fetched from the history; ``None`` until it was read.
     problem
-        Why the history could not be read.
+        The reason why the history could not be read.
     """
 
     started_at: datetime

@@ -18,8 +18,8 @@ def test_missing_and_blank_variables_have_defaults(blank: str) -> None:
 
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
-    monkeypatch.setenv("USERPROFILE", "/home/somebody")
+    monkeypatch.setenv("HOME", "/home/user")
+    monkeypatch.setenv("USERPROFILE", "/home/user")
     settings = Settings.from_environment(
         {
             "RECORDER_DATA": "~/recordings",
@@ -31,7 +31,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         }
     )
     assert settings == Settings(
-        data=Path("/home/somebody/recordings"),
+        data=Path("/home/user/recordings"),
         timezone=ZoneInfo("Europe/Berlin"),
         token="abc.def-ghi_jkl",
         prefix="hey ",
@@ -42,7 +42,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "right"),
     [
-        ("RECORDER_DATA", "~nobody-of-this-name/data", "without ~"),
+        ("RECORDER_DATA", "~no-such-user/data", "without ~"),
         ("RECORDER_TZ", "Mars/Olympus", "Europe/Berlin"),
         ("RECORDER_TZ", "Europe", "Europe/Berlin"),
         ("RECORDER_TZ", "/etc/passwd", "Europe/Berlin"),

@@ -24,6 +24,7 @@ def test_a_wheel_records_outside_the_checkout(tmp_path: Path) -> None:
         f"{datasette}/datasette.yaml",
         f"{datasette}/plugin/static/recorder.css",
         f"{datasette}/plugin/templates/recorder_transcript.html",
+        "recorder/stats/stop_words.txt",
     } <= set(ZipFile(wheel).namelist())
     call(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"

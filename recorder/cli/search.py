@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -13,15 +12,13 @@ from recorder.cli.output import print_json, say
 from recorder.cli.parameters import (
     POSITIVE,
     SessionName,
-    as_of_option,
     json_option,
     pass_settings,
 )
-from recorder.cli.show import print_message
 from recorder.formatting import date_and_clock, plural
-from recorder.models import Json, RecordedMessage
+from recorder.models import Json
 from recorder.search.search_sql import Sort
-from recorder.search.searcher import Found, Hit, Searcher
+from recorder.search.searcher import Hit, Searcher, SearchResult
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
@@ -44,7 +41,6 @@ if TYPE_CHECKING:
     "--offset", default=0, type=click.IntRange(0, 2**31 - 1), help="How many hits to skip."
 )
 @click.option("--fts", is_flag=True, help="Read QUERY as an FTS5 query of SQLite.")
-@as_of_option
 @json_option
 @pass_settings
 @click.pass_context
@@ -57,7 +53,6 @@ def search(
     limit: int,
     offset: int,
     fts: bool,
-    as_of: datetime | None,
     as_json: bool,
 ) -> None:
     """Search messages, in all sessions or in one.
@@ -75,20 +70,16 @@ def search(
     text = query[0] if len(query) == 1 else " ".join(map(_quoted, query))
     searcher = Searcher(reader, settings.timezone)
     try:
-        found = searcher.search(
+        result = searcher.search(
             text, sessions, now=now(), sort=sort, limit=limit, offset=offset, fts=fts
         )
     finally:
         searcher.close()
-    then = None if as_of is None else _as_they_stood(reader, found, as_of)
     if as_json:
-        _print_json(found, then)
-    elif then is not None:
-        for hit, recorded in then:
-            print_message(recorded, settings, f"{hit.session.name} #{recorded.message_index} ")
+        _print_json(result)
     else:
-        _print(found, offset, settings.timezone)
-    if not found.total:
+        _print(result, offset, settings.timezone)
+    if not result.total:
         context.exit(NO_HITS)
 
 
@@ -103,7 +94,7 @@ def _quoted(word: str) -> str:
     return f'{minus}"{word.removeprefix("-")}"'
 
 
-def _print(result: Found, offset: int, timezone: ZoneInfo) -> None:
+def _print(result: SearchResult, offset: int, timezone: ZoneInfo) -> None:
     if not result.total:
         say(f"No hits. {result.hint or ''}".rstrip())
         return
@@ -122,27 +113,15 @@ def _print(result: Found, offset: int, timezone: ZoneInfo) -> None:
     say(f"\n{least}{plural(result.total, 'hit')}")
 
 
-def _as_they_stood(
-    reader: Reader, found: Found, as_of: datetime
-) -> list[tuple[Hit, RecordedMessage]]:
-    """What was found by its words of today, as it read then; without what was said later."""
-    return [
-        (hit, recorded)
-        for hit in found.hits
-        for recorded in reader.messages(
-            hit.session.id, hit.message.message_index, hit.message.message_index, as_of
-        )
-    ]
-
-
-def _print_json(found: Found, then: list[tuple[Hit, RecordedMessage]] | None) -> None:
-    hits: list[Json] = [_hit_json(hit) for hit in found.hits]
-    if then is not None:
-        hits = [
-            {**_hit_json(hit), "text": recorded.message.text, "snippet": None, "ranges": []}
-            for hit, recorded in then
-        ]
-    print_json({"total": found.total, "is_exact": found.is_exact, "hint": found.hint, "hits": hits})
+def _print_json(result: SearchResult) -> None:
+    print_json(
+        {
+            "total": result.total,
+            "is_exact": result.is_exact,
+            "hint": result.hint,
+            "hits": [_hit_json(hit) for hit in result.hits],
+        }
+    )
 
 
 def _hit_json(hit: Hit) -> dict[str, Json]:

@@ -1,1 +1,1 @@
-"""The record itself: its lines, their chain, what happens to messages, names and ids."""
+"""The record: its lines and their hash chain, changes of messages, names and ids."""

@@ -1,8 +1,8 @@
-"""The hash chain over a session's lines: what makes the record provable.
+"""The hash chain over the lines of a session, which makes the record verifiable.
 
 Each line has a random key; its digest is BLAKE2b under that key (RFC 7693), and its hash is
-BLAKE2b over the hash before and the digest. Once content and key are destroyed, the digest
-tells nothing of the content, and the chain can still be verified.
+BLAKE2b over the previous hash and the digest. Once content and key are destroyed, the digest
+reveals nothing about the content, and the chain can still be verified.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _HEAD = re.compile("([0-9]{1,18}):([0-9a-fA-F]{64})")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a chain: how many lines it has, and the hash of the last one.
+    """The head of a chain: the number of its lines and the hash of the last one.
 
-    Who has noted it can prove later that none of these lines was touched.
+    A copy of the head proves later that none of these lines was changed.
     """
 
     lines: int
@@ -35,32 +35,32 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a head as it was printed.
+        """Parse a head in its printed form.
 
         Raises
         ------
         InvalidInput
-            It is none.
+            The text is not a head.
         """
-        found = _HEAD.fullmatch(text.strip())
-        if found is None:
+        match = _HEAD.fullmatch(text.strip())
+        if match is None:
             raise InvalidInput(
                 f"{text!r:.100} is not the head of a record. One looks like 1234:9f… with 64 "
-                "digits and letters behind the colon; `recorder head NAME` prints it."
+                "digits and letters after the colon; `recorder head NAME` prints it."
             )
-        return cls(int(found[1]), bytes.fromhex(found[2]))
+        return cls(int(match[1]), bytes.fromhex(match[2]))
 
 
 def genesis(session_id: str) -> bytes:
-    """The hash before a session's first line."""
+    """Return the hash that precedes the first line of a session."""
     return hashlib.blake2b(session_id.encode(), digest_size=HASH_BYTES).digest()
 
 
 def digest(key: bytes, line: bytes) -> bytes:
-    """The keyed digest of a line, given without its newline."""
+    """Return the keyed digest of a line without its newline."""
     return hashlib.blake2b(line, key=key, digest_size=HASH_BYTES).digest()
 
 
 def link(previous: bytes, line_digest: bytes) -> bytes:
-    """The hash of the line with `line_digest` that follows the line with hash `previous`."""
+    """Return the hash of a line from the hash of the previous line and its own digest."""
     return hashlib.blake2b(previous + line_digest, digest_size=HASH_BYTES).digest()

@@ -1,4 +1,4 @@
-"""What a message is after all that happened to it."""
+"""The current state of a message, after all its changes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from datetime import datetime
 from recorder.models import Annotation, Change, Deletion, Edit, Message, Reaction
 from recorder.record.jsonl import parse_time
 
-# Parts of a message that no edit carries: where it came from, and what kind it is.
+# Keys of `extra` that an edit does not carry and does not remove.
 _KEPT = ("display_name", "webhook_id", "reply_to", "event", "source", "merged_from")
 _NOT_EDITED = ("source", "reactions")
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A message as it is now.
+    """The current state of a message.
 
-    ``uncounted`` has the reactions of before it was recorded, of people unknown; ``reactors``
-    those who reacted since, by emoji.
+    ``uncounted`` has the numbers of reactions before the recording, by unknown users, and
+    ``reactors`` the ids of the users who reacted since; both by emoji.
     """
 
     message: Message
@@ -30,7 +30,7 @@ class Current:
 
     @property
     def reactions(self) -> dict[str, int]:
-        """How many reacted, by emoji."""
+        """The number of reactions, by emoji."""
         if not self.uncounted and not self.reactors:
             return {}
         emoji = dict.fromkeys((*self.uncounted, *self.reactors))
@@ -41,25 +41,25 @@ class Current:
 
 
 def current(message: Message, changes: Iterable[Change] = ()) -> Current:
-    """`message` after `changes`, in the order in which they were recorded."""
+    """Return the state of `message` after `changes`, in the order of their recording."""
     extra = message.extra
     if extra:
-        found = extra.get("reactions")
-        counts = found.items() if isinstance(found, dict) else ()
-        now = Current(
+        reactions = extra.get("reactions")
+        counts = reactions.items() if isinstance(reactions, dict) else ()
+        state = Current(
             message,
             edited_at=_edited(extra.get("edited_timestamp")),
             uncounted={emoji: count for emoji, count in counts if isinstance(count, int)},
         )
     else:
-        now = Current(message)
+        state = Current(message)
     for change in changes:
-        now = _after(now, change)
-    return now
+        state = _after(state, change)
+    return state
 
 
 def edit_of(message: Message, timestamp: datetime) -> Edit:
-    """The edit after which a Discord message reads as `message` does."""
+    """Return the edit that brings a Discord message into the state of `message`."""
     extra = {key: value for key, value in message.extra.items() if key not in _NOT_EDITED}
     return Edit(
         timestamp=timestamp,
@@ -71,42 +71,42 @@ def edit_of(message: Message, timestamp: datetime) -> Edit:
     )
 
 
-def _after(now: Current, change: Change) -> Current:
+def _after(state: Current, change: Change) -> Current:
     if isinstance(change, Annotation):
-        return replace(now, message=replace(now.message, model=change.model))
+        return replace(state, message=replace(state.message, model=change.model))
     if isinstance(change, Edit):
-        kept = {key: value for key, value in now.message.extra.items() if key in _KEPT}
+        kept = {key: value for key, value in state.message.extra.items() if key in _KEPT}
         message = replace(
-            now.message,
+            state.message,
             content=change.content,
             attachments=change.attachments,
             extra={**kept, **change.extra},
         )
-        # A link that unfolds is an edit too, but not one of its author.
-        edited_at = _edited(change.extra.get("edited_timestamp")) or now.edited_at
-        return replace(now, message=message, edited_at=edited_at)
+        # A link that unfolds is an edit too, but not by the author.
+        edited_at = _edited(change.extra.get("edited_timestamp")) or state.edited_at
+        return replace(state, message=message, edited_at=edited_at)
     if isinstance(change, Deletion):
-        return replace(now, deleted_at=change.timestamp)
+        return replace(state, deleted_at=change.timestamp)
     if isinstance(change, Reaction):
-        return _after_reaction(now, change)
-    return now  # of something erased nothing is known
+        return _after_reaction(state, change)
+    return state  # erased: nothing is known about the message
 
 
-def _after_reaction(now: Current, change: Reaction) -> Current:
-    uncounted, reactors = dict(now.uncounted), dict(now.reactors)
+def _after_reaction(state: Current, change: Reaction) -> Current:
+    uncounted, reactors = dict(state.uncounted), dict(state.reactors)
     if change.action == "clear":
         for emoji in (change.emoji,) if change.emoji else (*uncounted, *reactors):
             uncounted.pop(emoji, None)
             reactors.pop(emoji, None)
     elif change.emoji is not None and change.user_id is not None:
-        people = reactors.get(change.emoji, frozenset())
+        users = reactors.get(change.emoji, frozenset())
         if change.action == "add":
-            reactors[change.emoji] = people | {change.user_id}
-        elif change.user_id in people:
-            reactors[change.emoji] = people - {change.user_id}
+            reactors[change.emoji] = users | {change.user_id}
+        elif change.user_id in users:
+            reactors[change.emoji] = users - {change.user_id}
         elif uncounted.get(change.emoji):
             uncounted[change.emoji] -= 1
-    return replace(now, uncounted=uncounted, reactors=reactors)
+    return replace(state, uncounted=uncounted, reactors=reactors)
 
 
 def _edited(value: object) -> datetime | None:

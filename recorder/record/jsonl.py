@@ -1,8 +1,8 @@
-"""One line of a session's JSONL file: the specification's keys first, then ours.
+"""The lines of a session's JSONL file: the specification's keys, then further keys.
 
 The order of the keys, the separators and the escapes are fixed, so that the same message
-always gives the same bytes. A line never holds a character that some reader takes for the
-end of a line.
+always yields the same bytes. A line never contains a character that some reader treats as
+the end of a line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from recorder.models import (
 )
 
 
-def _no_number(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
 
 
@@ -42,10 +42,10 @@ def _finite(text: str) -> float:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
-"""Takes what can be written again: no NaN, no number without an end."""
+decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+"""The decoder of lines; it refuses values that cannot be encoded again, such as NaN."""
 
-# str.splitlines and many editors end a line at these; JSON itself escapes only those below U+0020.
+# str.splitlines and many editors break lines at these; JSON escapes only those below U+0020.
 _LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 _OWN_KEYS = frozenset(
     "timestamp author author_id content type model attachments message_id channel_id".split()
@@ -65,19 +65,19 @@ _ACTIONS: dict[Json, Literal["add", "remove", "clear"]] = {
 }
 _INT64 = 1 << 63
 _NO_TIME = timedelta(0)
-_DEEPEST = 100  # levels of lists and objects; deeper ones are beyond what can be written again
+_DEEPEST = 100  # levels of lists and objects; deeper nesting could not be encoded again
 
 
 def encode(message: Message) -> str:
-    """The line of `message`, without the newline.
+    """Return the line of `message`, without the newline.
 
-    A lone half of a surrogate pair, which neither UTF-8 nor SQLite can hold, has to be
-    replaced before: see :func:`without_surrogates`.
+    Lone surrogates, which neither UTF-8 nor SQLite can store, must be replaced first: see
+    :func:`without_surrogates`.
 
     Raises
     ------
     InvalidInput
-        It holds what no line can hold, or what could not be read back.
+        The message has a value that cannot be encoded, or not be decoded again.
     """
     if message.type not in MESSAGE_TYPES:
         raise _wrong("type", message.type, f"one of {', '.join(MESSAGE_TYPES)}")
@@ -90,7 +90,7 @@ def encode(message: Message) -> str:
 
 
 def as_json(message: Message) -> dict[str, Json]:
-    """What the line of `message` holds, in its order."""
+    """Return the object that is encoded in the line of `message`, in the order of its keys."""
     data: dict[str, Json] = {
         "timestamp": message.timestamp.isoformat(),
         "author": message.author,
@@ -112,12 +112,12 @@ def as_json(message: Message) -> dict[str, Json]:
 
 
 def encode_change(change: Change) -> str:
-    """The line of something that happened to a message recorded before.
+    """Return the line of a change of a message, without the newline.
 
     Raises
     ------
     InvalidInput
-        It holds what no line can hold, or what could not be read back.
+        The change has a value that cannot be encoded, or not be decoded again.
     """
     _check(change)
     data: dict[str, Json] = {
@@ -143,13 +143,13 @@ def encode_change(change: Change) -> str:
 
 
 def decode(line: str) -> Message | Change:
-    """What a line says: a message, or a change of an earlier one.
+    """Decode a line: a message, or a change of an earlier one.
 
     Raises
     ------
     InvalidLine
-        It is not JSON, not an object, or lacks one of the specification's keys; the text
-        says which.
+        The line is not JSON, not an object, or lacks one of the specification's keys; the
+        text says which.
     """
     try:
         data = decoder.decode(line)
@@ -161,12 +161,12 @@ def decode(line: str) -> Message | Change:
 
 
 def checked(data: Json, text: str) -> dict[str, Json]:
-    """An object that was read from `text`, such that it can be written again.
+    """Return `data`, decoded from `text`, as an object that can be encoded again.
 
     Raises
     ------
     InvalidLine
-        It is not an object, or is nested too deep.
+        The data is not an object, or is nested too deep.
     """
     if not isinstance(data, dict):
         raise InvalidLine("is not a JSON object")
@@ -178,12 +178,12 @@ def checked(data: Json, text: str) -> dict[str, Json]:
 
 
 def from_json(data: Mapping[str, Json]) -> Message | Change:
-    """What the object of a line says; see :func:`decode`.
+    """Convert the object of a line; see :func:`decode`.
 
     Raises
     ------
     InvalidLine
-        It lacks one of the specification's keys; the text says which.
+        The object lacks one of the specification's keys; the text says which.
     """
     timestamp = _timestamp(data)
     if data.get("type") in _TYPES.values():
@@ -249,7 +249,7 @@ def _attachments(data: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def without_surrogates(message: Message) -> Message:
-    """`message` with each lone half of a surrogate pair replaced by U+FFFD."""
+    """Return `message` with each lone surrogate replaced by U+FFFD."""
     return replace(
         message,
         author=clean_text(message.author),
@@ -263,7 +263,7 @@ def without_surrogates(message: Message) -> Message:
 
 
 def change_without_surrogates(change: Change) -> Change:
-    """`change` with each lone half of a surrogate pair replaced by U+FFFD."""
+    """Return `change` with each lone surrogate replaced by U+FFFD."""
     if isinstance(change, Annotation):
         return replace(change, model=clean_text(change.model))
     if isinstance(change, Edit):
@@ -279,12 +279,12 @@ def change_without_surrogates(change: Change) -> Change:
 
 
 def parse_time(text: str) -> datetime:
-    """An ISO 8601 time as an aware one in UTC; without an offset it is taken for UTC.
+    """Parse an ISO 8601 time into an aware one in UTC; without an offset it is UTC already.
 
     Raises
     ------
     ValueError
-        It is not ISO 8601, or outside the years 1 to 9999.
+        The text is not ISO 8601, or is outside the years 1 to 9999.
     """
     time = datetime.fromisoformat(text)
     try:
@@ -294,7 +294,7 @@ def parse_time(text: str) -> datetime:
 
 
 def is_id(number: int) -> bool:
-    """Whether a number can be the id of something in Discord, and stored as one."""
+    """Return whether a number can be a Discord id and fits into a 64-bit integer."""
     return 0 <= number < _INT64
 
 
@@ -316,15 +316,17 @@ def _check(item: Message | Change) -> None:
             raise _wrong("extra", ", ".join(_OWN_KEYS & item.extra.keys()), "keys of its own")
 
 
-def _wrong(name: str, value: object, wanted: str) -> InvalidInput:
-    return InvalidInput(f"It cannot be recorded: {name} has to be {wanted}, not {value!r:.80}.")
+def _wrong(name: str, value: object, expected: str) -> InvalidInput:
+    return InvalidInput(f"It cannot be recorded: {name} has to be {expected}, not {value!r:.80}.")
 
 
 def _one_line(data: dict[str, Json]) -> str:
     try:
         line = _encode(data)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"It cannot be recorded, since it cannot be JSON: {error}.") from error
+        raise InvalidInput(
+            f"It cannot be recorded, since it cannot be encoded as JSON: {error}."
+        ) from error
     if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
         raise InvalidInput(f"It cannot be recorded: it is nested deeper than {_DEEPEST} levels.")
     return line if line.isascii() else line.translate(_LINE_ENDS)
@@ -343,7 +345,7 @@ def _clean_object(data: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def clean_text(text: str) -> str:
-    """`text` with each lone half of a surrogate pair replaced by U+FFFD."""
+    """Return `text` with each lone surrogate replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -1,6 +1,6 @@
-"""Discord's ids and the times in them.
+"""Snowflakes, the ids of Discord, and the times in them.
 
-A snowflake is the milliseconds since the first second of 2015, followed by 22 further bits:
+A snowflake is the number of milliseconds since the beginning of 2015, followed by 22 bits:
 https://docs.discord.com/developers/reference#snowflakes
 """
 
@@ -28,7 +28,7 @@ def snowflake_time(snowflake: int) -> datetime:
     Raises
     ------
     OverflowError
-        The time is beyond the calendar.
+        The time is after the year 9999.
     """
     return _EPOCH + snowflake // IDS_A_MILLISECOND * _MILLISECOND
 
@@ -39,7 +39,7 @@ def snowflake_before(snowflake: int, span: timedelta) -> int:
 
 
 def parse_snowflake(text: str) -> int | None:
-    """Return the id that `text` consists of, ``None`` when it is no id of Discord's."""
+    """Return the Discord id that `text` consists of; ``None`` if it is not one."""
     if not _SNOWFLAKE.fullmatch(text) or int(text) > _LARGEST:
         return None
     return int(text)

@@ -1,4 +1,4 @@
-"""Dates in a search, as people write them: ``2025-11-08``, ``yesterday``, ``last week``, ``3d``."""
+"""Dates and time spans as users type them: ``2025-11-08``, ``last week``, ``1d 12h``."""
 
 from __future__ import annotations
 
@@ -12,50 +12,65 @@ from zoneinfo import ZoneInfo
 from recorder.record.snowflake import snowflake_time
 
 _MESSAGE_ID = re.compile(r"[0-9]{17,19}")
-_AGO = re.compile(r"([0-9]{1,5})\s*([a-z]+?)s?(?:\s+ago)?")
+_SPAN = re.compile(r"(?:[0-9]{1,5}\s*[a-z]+\s*)+")
+_SPAN_PART = re.compile(r"([0-9]{1,5})\s*([a-z]+?)s?(?![a-z])")
 _DATE = re.compile(r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9]{2}:.+")
 _UNITS = {
-    "seconds": ("sec", "second"),
-    "minutes": ("m", "min", "minute"),
-    "hours": ("h", "hr", "hour"),
-    "days": ("d", "day"),
-    "weeks": ("w", "week"),
+    **dict.fromkeys(("sec", "second"), timedelta(seconds=1)),
+    **dict.fromkeys(("m", "min", "minute"), timedelta(minutes=1)),
+    **dict.fromkeys(("h", "hr", "hour"), timedelta(hours=1)),
+    **dict.fromkeys(("d", "day"), timedelta(days=1)),
+    **dict.fromkeys(("w", "week"), timedelta(weeks=1)),
 }
 _WEEKDAYS = [name.lower() for name in calendar.day_name]
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` to before `end`, both aware and in UTC; the same time twice is a moment."""
+    """The time from `start` to before `end`, in UTC; a moment if both are the same."""
 
     start: datetime
     end: datetime
 
 
 def parse_period(text: str, now: datetime, timezone: ZoneInfo) -> Period | None:
-    """The day, week, month, year or moment that `text` names; ``None`` if it names none.
+    """Parse the day, week, month, year or moment that `text` names; ``None`` if there is none.
 
     Parameters
     ----------
     text
-        An ISO date or time, a year or month, ``today``, ``yesterday``, a weekday (the latest,
-        today included; with ``last`` one before today), ``this``/``last`` ``week``, ``month``
-        or ``year``, a time ago (``2h``, ``3 days ago``), or a Discord message's id.
+        An ISO date or time, a year or month, ``today``, ``yesterday``, a weekday (the latest
+        one, which may be today; with ``last``, the latest one before today), ``this`` or
+        ``last`` ``week``, ``month`` or ``year``, a span before `now` (``2h``, ``3 days ago``),
+        or a Discord message id.
     timezone
-        In which days begin and end.
+        The time zone of day boundaries.
     """
     text = " ".join(text.lower().split())
-    readers: tuple[Callable[[str, datetime, ZoneInfo], Period | None], ...] = (
+    parsers: tuple[Callable[[str, datetime, ZoneInfo], Period | None], ...] = (
         _message_id, _ago, _iso, _named,
     )  # fmt: skip
     try:
-        for read in readers:
-            if (period := read(text, now, timezone)) is not None:
+        for parse in parsers:
+            if (period := parse(text, now, timezone)) is not None:
                 return period
-    except (ValueError, OverflowError):  # the 31st of June, or beyond the calendar
+    except (ValueError, OverflowError):  # such as the 31st of June, or the year 10000
         return None
     return None
+
+
+def parse_span(text: str) -> timedelta | None:
+    """Parse a time span such as ``2h``, ``3 days`` or ``1d 12h``; ``None`` if it is not one."""
+    text = text.strip().lower()
+    if not _SPAN.fullmatch(text):
+        return None
+    span = timedelta()
+    for count, unit in _SPAN_PART.findall(text):
+        if unit not in _UNITS:
+            return None
+        span += int(count) * _UNITS[unit]
+    return span
 
 
 def _message_id(text: str, _now: datetime, _timezone: ZoneInfo) -> Period | None:
@@ -66,11 +81,9 @@ def _message_id(text: str, _now: datetime, _timezone: ZoneInfo) -> Period | None
 
 
 def _ago(text: str, now: datetime, _timezone: ZoneInfo) -> Period | None:
-    match = _AGO.fullmatch(text)
-    unit = next((u for u, names in _UNITS.items() if match and match[2] in names), None)
-    if match is None or unit is None:
+    if (span := parse_span(text.removesuffix(" ago"))) is None:
         return None
-    moment = (now - timedelta(**{unit: int(match[1])})).astimezone(UTC)
+    moment = (now - span).astimezone(UTC)
     return Period(moment, moment)
 
 
@@ -93,7 +106,7 @@ def _iso(text: str, _now: datetime, timezone: ZoneInfo) -> Period | None:
 def _named(text: str, now: datetime, timezone: ZoneInfo) -> Period | None:
     today = now.astimezone(timezone).date()
     monday = today - timedelta(days=today.weekday())
-    before = today.replace(day=1) - timedelta(days=1)
+    last_month = today.replace(day=1) - timedelta(days=1)
     last, _, weekday = text.rpartition(" ")
     if weekday in _WEEKDAYS and last in ("", "last"):
         back = (today.weekday() - _WEEKDAYS.index(weekday)) % 7 or (7 if last else 0)
@@ -105,7 +118,7 @@ def _named(text: str, now: datetime, timezone: ZoneInfo) -> Period | None:
         "this week": lambda: _days(monday, monday + week, timezone),
         "last week": lambda: _days(monday - week, monday, timezone),
         "this month": lambda: _month(today.year, today.month, timezone),
-        "last month": lambda: _month(before.year, before.month, timezone),
+        "last month": lambda: _month(last_month.year, last_month.month, timezone),
         "this year": lambda: _year(year, timezone),
         "last year": lambda: _year(year.replace(year=year.year - 1), timezone),
     }

@@ -1,6 +1,7 @@
-"""A search as SQL: the full-text index for words, conditions on rows for the rest.
+"""The SQL of a search: the full-text index for words, conditions on rows for the rest.
 
-A session's id is a word of the index, so a search inside a session costs what the session does.
+The session id is a word of the index, so the cost of a search within a session depends on the
+size of that session only.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ Parameter: TypeAlias = str | int
 Scope: TypeAlias = "Sequence[str] | None"
 
 SCOPE_WORDS = 50
-"""Up to so many sessions are named to the index; of more, each hit's row is looked at."""
+"""The largest scope that is part of the index query; a larger one is a condition on rows."""
 RANKED = 3_000
-"""Hits that compete for being the best, across sessions: the newest ones."""
+"""The number of newest hits that are ranked in a search across sessions."""
 MARKS = ("\ue000", "\ue001")
-"""Around a hit in what :func:`highlighted` gives."""
+"""The marks around a match in the text from :func:`highlighted`."""
 
 NOT_DELETED = "m.deleted_at IS NULL"
-"""A condition of a :class:`Plan` that leaves out what was deleted in Discord."""
+"""The condition of a :class:`SearchSql` that excludes messages deleted in Discord."""
 
 _ID = re.compile(r"(?:<[@#][!&]?)?([0-9]{15,20})>?")
 _IMAGES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "heic", "bmp", "svg")
@@ -51,8 +52,8 @@ _IS = {
 
 
 @dataclass(slots=True)
-class Plan:
-    """What a search asks of the index, and of the rows that it gives."""
+class SearchSql:
+    """The SQL of a search: an FTS5 query and conditions on the rows ``m`` of ``messages``."""
 
     match: str | None = None
     conditions: list[str] = field(default_factory=list)
@@ -61,7 +62,7 @@ class Plan:
     raw: bool = False
 
     def ids(self, sort: Sort, limit: int | None) -> tuple[str, list[Parameter]]:
-        """SQL for the ids of the hits, and its parameters."""
+        """Return the SQL for the ids of the hits, and its parameters."""
         where = " AND ".join(self.conditions) or "1"
         order = "ASC" if sort == "oldest" else "DESC"
         last: list[Parameter] = [-1 if limit is None else limit]
@@ -72,22 +73,22 @@ class Plan:
         table = "messages_fts" + (
             " CROSS JOIN messages m ON m.id = messages_fts.rowid" if self.conditions else ""
         )
-        found = f"FROM {table} WHERE messages_fts MATCH ? AND {where}"
-        given = [self.match, *self.parameters]
+        hits = f"FROM {table} WHERE messages_fts MATCH ? AND {where}"
+        parameters = [self.match, *self.parameters, *last]
         if sort != "best":
             column = "messages_fts.rowid"
-            return f"SELECT {column} {found} ORDER BY {column} {order} LIMIT ?", given + last
+            return f"SELECT {column} {hits} ORDER BY {column} {order} LIMIT ?", parameters
         if self.one_session:
-            return f"SELECT messages_fts.rowid {found} ORDER BY rank LIMIT ?", given + last
+            return f"SELECT messages_fts.rowid {hits} ORDER BY rank LIMIT ?", parameters
         newest = (
-            f"SELECT messages_fts.rowid AS id, bm25(messages_fts) AS score {found} "
+            f"SELECT messages_fts.rowid AS id, bm25(messages_fts) AS score {hits} "
             f"ORDER BY messages_fts.rowid DESC LIMIT {RANKED}"
         )
-        return f"SELECT id FROM ({newest}) ORDER BY score, id DESC LIMIT ?", given + last
+        return f"SELECT id FROM ({newest}) ORDER BY score, id DESC LIMIT ?", parameters
 
 
-class FoundMessage(NamedTuple):
-    """A message that was found; `speaker` is the name that people saw, `text` what they read."""
+class MatchingMessage(NamedTuple):
+    """A message that matches; `speaker` is its display name, `text` its displayed text."""
 
     id: int
     session_id: str
@@ -105,81 +106,83 @@ class FoundMessage(NamedTuple):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What is said of it beside its text."""
-        known = {"edited": self.is_edited, "deleted": self.is_deleted}
-        return tuple(mark for mark, holds in known.items() if holds)
+        """The marks that are shown next to the text: ``edited``, ``deleted``."""
+        marks = {"edited": self.is_edited, "deleted": self.is_deleted}
+        return tuple(mark for mark, applies in marks.items() if applies)
 
 
-def plan(parts: Sequence[Part], scope: Scope) -> Plan:
-    """How to find what has all of `parts`, in the sessions of `scope` or in all."""
-    wanted: list[str] = []
-    unwanted: list[str] = []
-    # Without words every row is looked at: one pass over the lines is quicker than many looks.
+def compile_query(parts: Sequence[Part], scope: Scope) -> SearchSql:
+    """Return the SQL for messages with all of `parts`, in the sessions of `scope` or in all."""
+    required: list[str] = []
+    excluded: list[str] = []
+    # Without words every row is read: one pass over the lines is faster than many look-ups.
     every_row = scope is None or len(scope) > 1
     every_row = every_row and all(isinstance(part, Filter) for part in parts)
-    made = Plan(one_session=scope is not None and len(scope) == 1)
+    sql = SearchSql(one_session=scope is not None and len(scope) == 1)
     for part in parts:
         terms = part.parts if isinstance(part, AnyOf) else (part,)
         matches = [_match(term) for term in terms if isinstance(term, Term)]
         if len(matches) == len(terms) and all(matches):
-            wanted.append(f"({' OR '.join(matches)})")
+            required.append(f"({' OR '.join(matches)})")
             exact = all(isinstance(term, Term) and term.literal is None for term in terms)
             if isinstance(part, Term) and part.literal is not None:
-                _add(made, _like("m.text", f"%{_escaped(part.literal)}%"))
+                _add(sql, _like("m.text", f"%{_escaped(part.literal)}%"))
             elif not exact:
-                _add(made, _condition(part, scope))
+                _add(sql, _condition(part, scope))
         elif isinstance(part, Not) and isinstance(part.part, Term) and part.part.literal is None:
-            unwanted.append(_match(part.part))
+            excluded.append(_match(part.part))
         elif isinstance(part, Filter):
-            _add(made, _filter(part, every_row=every_row))
+            _add(sql, _filter(part, every_row=every_row))
         else:
-            _add(made, _condition(part, scope))
-    if wanted:
-        made.match = _in_scope(" AND ".join(wanted), scope)
-        if unwanted:
-            made.match = f"({made.match}) NOT ({' OR '.join(unwanted)})"
-    elif unwanted:
-        inside = _in_scope(f"({' OR '.join(unwanted)})", scope)
-        _add(made, (f"NOT {_IN_INDEX}", [inside]))
-    if scope is not None and (made.match is None or len(scope) > SCOPE_WORDS):
-        _add(made, _row_scope(scope))
-    return made
+            _add(sql, _condition(part, scope))
+    if required:
+        sql.match = _in_scope(" AND ".join(required), scope)
+        if excluded:
+            sql.match = f"({sql.match}) NOT ({' OR '.join(excluded)})"
+    elif excluded:
+        match = _in_scope(f"({' OR '.join(excluded)})", scope)
+        _add(sql, (f"NOT {_IN_INDEX}", [match]))
+    if scope is not None and (sql.match is None or len(scope) > SCOPE_WORDS):
+        _add(sql, _row_scope(scope))
+    return sql
 
 
-def plan_raw(expression: str, scope: Scope) -> Plan:
-    """How to find what an expression in FTS5's own syntax says."""
-    made = Plan(expression, one_session=scope is not None and len(scope) == 1, raw=True)
-    if scope is not None:  # the expression may close a bracket around it: the rows decide
-        made.match = _in_scope(f"({expression})", scope)
-        _add(made, _row_scope(scope))
-    return made
+def compile_fts(expression: str, scope: Scope) -> SearchSql:
+    """Return the SQL for an expression in the syntax of FTS5."""
+    sql = SearchSql(expression, one_session=scope is not None and len(scope) == 1, raw=True)
+    if scope is not None:
+        sql.match = _in_scope(f"({expression})", scope)
+        _add(sql, _row_scope(scope))  # the expression can close the bracket around it
+    return sql
 
 
-def find(connection: Connection, made: Plan, sort: Sort, limit: int | None = None) -> list[int]:
-    """The ids of the hits in their order, at most `limit`.
+def find(
+    connection: Connection, search: SearchSql, sort: Sort, limit: int | None = None
+) -> list[int]:
+    """Return the ids of the hits in the order of `sort`, at most `limit`.
 
     Raises
     ------
     InvalidInput
-        An expression in FTS5's own syntax is wrong.
+        An expression in the syntax of FTS5 is malformed.
     """
-    sql, parameters = made.ids(sort, limit)
+    sql, parameters = search.ids(sort, limit)
     try:
         return [row[0] for row in connection.execute(sql, parameters)]
     except OperationalError as error:
-        raise (_explained(error) if made.raw else error) from error
+        raise (_explained(error) if search.raw else error) from error
 
 
-def count(connection: Connection, made: Plan, limit: int | None) -> int:
-    """How many hits there are; counting ends at `limit`."""
-    sql, parameters = made.ids("oldest", limit)
+def count(connection: Connection, search: SearchSql, limit: int | None) -> int:
+    """Return the number of hits, counted up to `limit`."""
+    sql, parameters = search.ids("oldest", limit)
     return int(connection.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()[0])
 
 
-def rows(connection: Connection, ids: Sequence[int]) -> list[FoundMessage]:
-    """The messages with these ids, in the same order."""
-    found = {
-        row[0]: FoundMessage._make(
+def messages(connection: Connection, ids: Sequence[int]) -> list[MatchingMessage]:
+    """Return the messages with these ids, in the same order."""
+    by_id = {
+        row[0]: MatchingMessage._make(
             (*row[:5], stored_time(row[5]), *row[6:11], row[11] is not None, row[12] is not None)
         )
         for row in connection.execute(
@@ -192,13 +195,13 @@ def rows(connection: Connection, ids: Sequence[int]) -> list[FoundMessage]:
         )
     }
     for id in ids:
-        if id not in found:
+        if id not in by_id:
             raise DamagedRow(f"the message {id} has no line")
-    return [found[id] for id in ids]
+    return [by_id[id] for id in ids]
 
 
 def highlighted(connection: Connection, match: str, id: int) -> str:
-    """A message's text with :data:`MARKS` around what an expression found in it."""
+    """Return the text of a message with :data:`MARKS` around each match of an expression."""
     row = connection.execute(
         "SELECT highlight(messages_fts, 0, ?, ?) FROM messages_fts "
         "WHERE messages_fts MATCH ? AND rowid = ?",
@@ -208,30 +211,33 @@ def highlighted(connection: Connection, match: str, id: int) -> str:
 
 
 def authors(connection: Connection, scope: Scope) -> list[str]:
-    """The user names that wrote in these sessions."""
+    """Return the user names of the authors in these sessions."""
     condition, parameters = _row_scope(scope) if scope is not None else ("1", [])
     sql = f"SELECT DISTINCT m.author FROM messages m WHERE {condition}"
     return [name for (name,) in connection.execute(sql, parameters)]
 
 
 def indexed_words(connection: Connection, word: str, most: int) -> list[str]:
-    """Words of the index that begin as `word` does and are about as long, the commonest first."""
-    # The file is open read-only; the table of words is made beside it, in memory.
+    """Return words of the index that resemble `word`, the most frequent first.
+
+    They have the same first character, and a length that differs by at most two.
+    """
+    # The file is open read-only; the table of words is created in memory.
     connection.execute("PRAGMA query_only = OFF")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(
         "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab(main, messages_fts, row)"
     )
     connection.execute("PRAGMA query_only = ON")
-    found = connection.execute(
+    terms = connection.execute(
         "SELECT term FROM temp.words WHERE term >= ? AND term < ? "
         "AND length(term) BETWEEN ? AND ? ORDER BY doc DESC LIMIT ?",
         (word[0], chr(ord(word[0]) + 1), len(word) - 2, len(word) + 2, most),
     )
-    return [term for (term,) in found]
+    return [term for (term,) in terms]
 
 
-_IN_PLACE = (
+_IN_SCOPE = (
     "(m.channel_id = ? OR m.session_id IN "
     "(SELECT id FROM recording_sessions WHERE name_key = ? OR id = ?))"
 )
@@ -239,9 +245,9 @@ _IN_INDEX = "m.id IN (SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?)
 Condition: TypeAlias = tuple[str, list[Parameter]]
 
 
-def _add(made: Plan, condition: Condition) -> None:
-    made.conditions.append(condition[0])
-    made.parameters += condition[1]
+def _add(sql: SearchSql, condition: Condition) -> None:
+    sql.conditions.append(condition[0])
+    sql.parameters += condition[1]
 
 
 def _quoted(text: str) -> str:
@@ -249,9 +255,9 @@ def _quoted(text: str) -> str:
 
 
 def _match(term: Term) -> str:
-    """The term in FTS5's syntax; empty if the index has nothing of it."""
+    """Return the term in the syntax of FTS5; empty if it has nothing that is indexed."""
     words = f"{{text spaced_text}} : {_quoted(term.words)}{'*' * term.prefix}"
-    runs = [f"spaced_text : {_quoted(' '.join(run))}" for run in term.spaced]
+    runs = [f"spaced_text : {_quoted(' '.join(run))}" for run in term.runs]
     all_of = " AND ".join([words] * bool(term.words) + runs)
     return f"({all_of})" if len(runs) > 1 or (runs and term.words) else all_of
 
@@ -265,22 +271,23 @@ def _in_scope(match: str, scope: Scope) -> str:
 def _row_scope(scope: Sequence[str]) -> Condition:
     if len(scope) == 1:
         return "m.session_id = ?", [scope[0]]
-    # Not by the sessions' index when there are many: the order of ids needs no sorting.
+    # "+" keeps SQLite from the index on sessions: rows in the order of ids need no sorting.
     column = "+m.session_id" if len(scope) > SCOPE_WORDS else "m.session_id"
     return f"{column} IN (SELECT value FROM json_each(?))", [json.dumps(list(scope))]
 
 
 def _condition(part: Part, scope: Scope) -> Condition:
-    """`part` as a condition on a row ``m`` of ``messages``."""
+    """Return `part` as a condition on a row ``m`` of ``messages``."""
     if isinstance(part, AnyOf):
-        some = [_condition(one, scope) for one in part.parts]
-        return f"({' OR '.join(sql for sql, _ in some)})", [p for _, given in some for p in given]
+        conditions = [_condition(item, scope) for item in part.parts]
+        parameters = [parameter for _, some in conditions for parameter in some]
+        return f"({' OR '.join(sql for sql, _ in conditions)})", parameters
     if isinstance(part, Not):
         inner = part.part
         if isinstance(inner, Term) and inner.literal is not None:
             inner = Term(inner.text, "", literal=inner.literal)
-        sql, given = _condition(inner, scope)
-        return f"NOT coalesce({sql}, 0)", given
+        sql, parameters = _condition(inner, scope)
+        return f"NOT coalesce({sql}, 0)", parameters
     if isinstance(part, Filter):
         return _filter(part)
     literal = _like("m.text", f"%{_escaped(part.literal)}%") if part.literal is not None else None
@@ -303,7 +310,7 @@ def _filter(part: Filter, *, every_row: bool = False) -> Condition:
         "is": lambda: (_IS[value], []),
         "type": lambda: ("m.type = ?", [value]),
         "tag": lambda: _tag(value),
-        "in": lambda: (_IN_PLACE, [id or value, name_key(value), value]),
+        "in": lambda: (_IN_SCOPE, [id or value, name_key(value), value]),
         "mentions": lambda: _mentions(id, value.removeprefix("@")),
         "from": lambda: _author(id, value.removeprefix("@"), at_once=every_row),
     }
@@ -311,7 +318,7 @@ def _filter(part: Filter, *, every_row: bool = False) -> Condition:
 
 
 def _tag(name: str) -> Condition:
-    """The messages with a tag of this name, or of one that was numbered: ``name-2``."""
+    """Return the condition for a tag with this name, or with a number after it: ``name-2``."""
     numbered = re.sub(r"([*?\[])", r"[\1]", name)
     return (
         "m.id IN (SELECT x.id FROM session_tags t JOIN messages x ON x.session_id = t.session_id "
@@ -336,7 +343,7 @@ def _time(part: Filter) -> Condition:
 
 
 def _author(id: str | None, name: str, *, at_once: bool = False) -> Condition:
-    """Who wrote it; the names that people saw are looked up by row, or all `at_once`."""
+    """Return the condition for an author; display names are looked up by row or `at_once`."""
     if id is not None:
         return "m.author_id = ?", [id]
     author = _like("m.author", _escaped(name))
@@ -354,20 +361,20 @@ def _mentions(id: str | None, name: str) -> Condition:
         tokens: list[Parameter] = [f"%<@{sign}{id}>%" for sign in ("", "!", "&")]
         return f"({' OR '.join(['m.content LIKE ?'] * len(tokens))})", tokens
     text = _like("m.text", f"%@{_escaped(name)}%")
-    given = _like("ltrim(value, '@')", _escaped(name))
+    name_like = _like("ltrim(value, '@')", _escaped(name))
     line: Condition = (
         "EXISTS (SELECT 1 FROM lines l, json_each(l.line, '$.mentions') "
-        f"WHERE l.id = m.id AND {given[0]})",
-        given[1],
+        f"WHERE l.id = m.id AND {name_like[0]})",
+        name_like[1],
     )
     return _both(("m.content LIKE '%<@%'", []), _both(text, line))
 
 
 def _like(column: str, pattern: str) -> Condition:
-    """``LIKE``, which knows the cases of ASCII alone, in the cases that people write."""
-    some = {pattern, *(() if pattern.isascii() else (pattern.lower(), pattern.upper()))}
-    sql = " OR ".join([f"{column} LIKE ? ESCAPE '\\'"] * len(some))
-    return f"({sql})", sorted(some)
+    """Return a ``LIKE`` condition; it ignores case in ASCII only, so others are added."""
+    patterns = {pattern, *(() if pattern.isascii() else (pattern.lower(), pattern.upper()))}
+    sql = " OR ".join([f"{column} LIKE ? ESCAPE '\\'"] * len(patterns))
+    return f"({sql})", sorted(patterns)
 
 
 def _escaped(text: str) -> str:
@@ -375,7 +382,7 @@ def _escaped(text: str) -> str:
 
 
 def _explained(error: OperationalError) -> Exception:
-    """What is wrong with an expression of FTS5, or the error itself if it is not about one."""
+    """Return an error that explains what is wrong with the expression, else `error` itself."""
     text = str(error)
     if column := re.fullmatch(r"no such column: (.*)", text, re.DOTALL):
         hint = f'There is no column "{column[1]}". Put words with : or - into double quotes.'

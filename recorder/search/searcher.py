@@ -1,4 +1,4 @@
-"""Finding messages: the language of :mod:`recorder.search.query` over all that was recorded."""
+"""``Searcher``: search over all recorded messages, with snippets and hints."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from recorder.record.jsonl import clean_text
 from recorder.record.names import name_key
 from recorder.search import search_sql
 from recorder.search.query import Filter, Part, Query, Term, parse
-from recorder.search.search_sql import FoundMessage, Sort
+from recorder.search.search_sql import MatchingMessage, SearchSql, Sort
 from recorder.store.database import DATABASE_NAME, Connection, open_for_reading, sqlite_errors
 from recorder.store.reading import Reader, sessions_with
 
 COUNTED = 100
-"""Hits that are counted across sessions; a session's are always counted."""
+"""The number up to which hits are counted across sessions; within one, all are counted."""
 _SMALL_SESSION = 20_000
 SNIPPET = 160
-"""Characters of a message that a hit shows, about."""
+"""The approximate number of characters in a snippet."""
 _BEFORE_HIT = 50
 _ONE_LINE = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _NEAR_WORDS = 2_000
@@ -36,13 +36,13 @@ _QUOTES = '"*'
 
 
 class Snippet(NamedTuple):
-    """A piece of a message, on one line, and where in it the hits are."""
+    """A part of a message, on one line, and the ranges of the matches in it."""
 
     text: str
     ranges: tuple[tuple[int, int], ...]
 
     def pieces(self) -> Iterator[tuple[str, bool]]:
-        """The text in pieces, each with whether it is a hit."""
+        """Yield the text in pieces, each with whether it is a match."""
         end = 0
         for start, stop in self.ranges:
             if start > end:
@@ -54,23 +54,23 @@ class Snippet(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A message that was found, the session it is in, and the piece of it to show."""
+    """A message that matches, its session, and its snippet."""
 
     session: Session
-    message: FoundMessage
+    message: MatchingMessage
     snippet: Snippet
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """A page of hits.
 
     Parameters
     ----------
     total
-        How many hits there are in all, or at least if not `is_exact`.
+        The number of all hits, or the least number if not `is_exact`.
     hint
-        Without any hit: a sentence that says why, where that is known.
+        A sentence that says why there are no hits, if the reason is known.
     """
 
     hits: tuple[Hit, ...]
@@ -80,12 +80,12 @@ class Found:
 
 
 class Searcher:
-    """Searches what has been recorded.
+    """A search over all recorded messages; it keeps connections open for the next search.
 
     Parameters
     ----------
     timezone
-        In which ``during:yesterday`` and the like are days.
+        The time zone of dates such as ``during:yesterday``.
     """
 
     def __init__(self, reader: Reader, timezone: ZoneInfo) -> None:
@@ -94,15 +94,15 @@ class Searcher:
         self._idle: list[Connection] = []
 
     def close(self) -> None:
-        """Close the connections that were kept for the next search."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
-        """A connection of an earlier search, whose caches are warm, or a new one.
+        """Borrow the connection of an earlier search, whose caches are warm, or open one.
 
-        Idle ones have no transaction, so they are not in the writer's way.
+        Idle connections have no transaction and so do not block the writer.
         """
         connection = self._idle.pop() if self._idle else open_for_reading(self.reader.folder)
         try:
@@ -123,99 +123,102 @@ class Searcher:
         limit: int = 20,
         offset: int = 0,
         fts: bool = False,
-        deleted_too: bool = True,
-    ) -> Found:
-        """Find messages.
+        include_deleted: bool = True,
+    ) -> SearchResult:
+        """Return the messages that match a query.
 
         Parameters
         ----------
         query
-            In the language of :mod:`recorder.search.query`, or in FTS5's own with `fts`.
+            A query in the language of :mod:`recorder.search.query`, or in that of FTS5 with `fts`.
         sessions
-            Those that may be read, or ``None`` for all. Nothing of others is found or hinted at.
+            The sessions to search, or ``None`` for all. The result reveals nothing of others.
         sort
-            ``newest`` (recorded last) first by default, inside one session ``best`` first;
-            across sessions the best are of the newest
-            :data:`~recorder.search.search_sql.RANKED` hits.
+            ``newest`` (recorded last) first by default, within one session ``best`` first;
+            across sessions only the newest :data:`~recorder.search.search_sql.RANKED` hits
+            are ranked.
         limit, offset
-            So many hits, after so many.
-        deleted_too
-            Also what was deleted in Discord; else it is neither found nor counted nor hinted at.
+            The size of the page, and the number of hits before it.
+        include_deleted
+            Include messages deleted in Discord; else the result reveals nothing of them.
 
         Raises
         ------
         InvalidInput
-            An expression in FTS5's own syntax is wrong.
+            An expression in the syntax of FTS5 is malformed.
         """
         if fts:
             expression = clean_text(query).replace("\0", " ")
             if not expression.strip():
                 raise InvalidInput("Write what to search for.")
-            search = _Search(Query(query, ()), sessions, deleted_too, expression)
+            search = _Search(Query(query, ()), sessions, include_deleted, expression)
         else:
-            search = _Search(parse(query, now, self.timezone), sessions, deleted_too)
+            search = _Search(parse(query, now, self.timezone), sessions, include_deleted)
             if not search.query.parts:
-                return Found((), 0, hint="Write a word or a filter to search for.")
+                return SearchResult((), 0, hint="Write a word or a filter to search for.")
         if sessions is not None and not sessions:
-            return Found((), 0, hint="There is no session to search in.")
+            return SearchResult((), 0, hint="There is no session to search in.")
         with self._connect() as connection:
             return search.run(connection, sort, limit, offset)
 
 
 class _Search:
-    """One search over the sessions that it may read."""
+    """A single search over the given sessions."""
 
     def __init__(
         self,
         query: Query,
         sessions: Sequence[Session] | None,
-        deleted_too: bool,
+        include_deleted: bool,
         expression: str | None = None,
     ) -> None:
         self.query = query
         self.sessions = sessions
-        self.deleted_too = deleted_too
+        self.include_deleted = include_deleted
         self.expression = expression
 
-    def run(self, connection: Connection, sort: Sort | None, limit: int, offset: int) -> Found:
-        plan = self.plan(self.query.parts)
-        chosen: Sort = sort or ("best" if plan.one_session else "newest")
-        page, total, exact = self.page(connection, plan, chosen, limit, offset)
+    def run(
+        self, connection: Connection, sort: Sort | None, limit: int, offset: int
+    ) -> SearchResult:
+        sql = self.compile(self.query.parts)
+        chosen: Sort = sort or ("best" if sql.one_session else "newest")
+        page, total, exact = self.page(connection, sql, chosen, limit, offset)
         if not total:
-            return Found((), 0, hint=None if self.expression else self.hint(connection))
-        rows = search_sql.rows(connection, page)
-        sessions = self.sessions_of(connection, rows)
+            return SearchResult((), 0, hint=None if self.expression else self.hint(connection))
+        messages = search_sql.messages(connection, page)
+        sessions = self.sessions_of(connection, messages)
         pattern = highlight_pattern(self.query)
         hits = []
-        for row in rows:
-            if self.expression is not None and plan.match is not None:
-                shown = _snippet_of_marked(search_sql.highlighted(connection, plan.match, row.id))
+        for message in messages:
+            if self.expression is not None and sql.match is not None:
+                marked = search_sql.highlighted(connection, sql.match, message.id)
+                shown = _snippet_of_marked(marked)
             else:
-                shown = snippet(row.text, pattern)
-            hits.append(Hit(sessions[row.session_id], row, shown))
-        return Found(tuple(hits), total, exact)
+                shown = snippet(message.text, pattern)
+            hits.append(Hit(sessions[message.session_id], message, shown))
+        return SearchResult(tuple(hits), total, exact)
 
     def page(
-        self, connection: Connection, plan: search_sql.Plan, sort: Sort, limit: int, offset: int
+        self, connection: Connection, sql: SearchSql, sort: Sort, limit: int, offset: int
     ) -> tuple[list[int], int, bool]:
-        """The ids of a page, how many hits there are, and whether they are no more."""
+        """Return the ids of a page, the number of all hits, and whether that is exact."""
         end = offset + limit
-        if not plan.one_session:
+        if not sql.one_session:
             most = max(COUNTED, end)
-            ids = search_sql.find(connection, plan, sort, most + 1)
+            ids = search_sql.find(connection, sql, sort, most + 1)
             return ids[offset:end], min(len(ids), most), len(ids) <= most
         small = self.sessions is not None and self.sessions[0].message_count <= _SMALL_SESSION
-        if sort == "newest" and plan.match is not None and small:
-            # The index is quicker forwards, and then all are counted.
-            ids = search_sql.find(connection, plan, "oldest")
+        if sort == "newest" and sql.match is not None and small:
+            # The index is faster forwards, and so all hits are counted as well.
+            ids = search_sql.find(connection, sql, "oldest")
             return ids[::-1][offset:end], len(ids), True
-        ids = search_sql.find(connection, plan, sort, end + 1)
+        ids = search_sql.find(connection, sql, sort, end + 1)
         more = len(ids) > end or not ids
-        total = search_sql.count(connection, plan, None) if more else len(ids)
+        total = search_sql.count(connection, sql, None) if more else len(ids)
         return ids[offset:end], total, True
 
-    def plan(self, parts: Sequence[Part]) -> search_sql.Plan:
-        """How to find `parts`; a session that they name is searched as if it were given."""
+    def compile(self, parts: Sequence[Part]) -> SearchSql:
+        """Return the SQL for `parts`; ``in:`` with a session narrows the scope to it."""
         sessions = self.sessions
         kept = []
         for part in parts:
@@ -228,28 +231,28 @@ class _Search:
             kept.append(part)
         scope = None if sessions is None else [session.id for session in sessions]
         if self.expression is not None:
-            made = search_sql.plan_raw(self.expression, scope)
+            sql = search_sql.compile_fts(self.expression, scope)
         else:
-            made = search_sql.plan(kept, scope)
-        if not self.deleted_too:
-            made.conditions.append(search_sql.NOT_DELETED)
-        return made
+            sql = search_sql.compile_query(kept, scope)
+        if not self.include_deleted:
+            sql.conditions.append(search_sql.NOT_DELETED)
+        return sql
 
     def sessions_of(
-        self, connection: Connection, rows: Sequence[FoundMessage]
+        self, connection: Connection, messages: Sequence[MatchingMessage]
     ) -> dict[str, Session]:
-        """The sessions that the rows are of, by id."""
-        ids = tuple({row.session_id for row in rows})
+        """Return the sessions of the messages, by id."""
+        ids = tuple({message.session_id for message in messages})
         if self.sessions is not None:
             return {session.id: session for session in self.sessions if session.id in ids}
         return {session.id: session for session in sessions_with(connection, ids)}
 
     def has_hits(self, connection: Connection, parts: Sequence[Part]) -> bool:
-        """Whether there is any message with these parts."""
-        return bool(search_sql.find(connection, self.plan(parts), "newest", 1))
+        """Return whether any message has these parts."""
+        return bool(search_sql.find(connection, self.compile(parts), "newest", 1))
 
     def hint(self, connection: Connection) -> str | None:
-        """Why there is no hit: a filter, a misspelt word, or one word too many."""
+        """Return why there is no hit: a filter, a misspelt word, or one word too many."""
         parts = self.query.parts
         for part in parts:
             sentence = self.unknown_author(connection, part) if isinstance(part, Filter) else None
@@ -273,39 +276,39 @@ class _Search:
         return None
 
     def cause(self, connection: Connection, part: Part) -> str | None:
-        """What there would be without `part`; ``None`` if nothing, too."""
+        """Return how many hits there are without `part`; ``None`` if there is none either."""
         others = [other for other in self.query.parts if other is not part]
         if not others:
             return None
-        number = search_sql.count(connection, self.plan(others), COUNTED)
+        number = search_sql.count(connection, self.compile(others), COUNTED)
         if not number:
             return None
-        many = f"at least {plural(number, 'hit')}" if number == COUNTED else plural(number, "hit")
-        return f"Without {part.text} there would be {many}."
+        least = "at least " if number == COUNTED else ""
+        return f"Without {part.text} there would be {least}{plural(number, 'hit')}."
 
     def unknown_author(self, connection: Connection, part: Filter) -> str | None:
-        """That nobody of a name in ``from:`` wrote, and who may be meant."""
-        alone = len(self.query.parts) == 1  # then it is known already
+        """Return that the author in ``from:`` is unknown, and who may be meant."""
+        alone = len(self.query.parts) == 1  # then there is no hit
         if part.name != "from" or (not alone and self.has_hits(connection, [part])):
             return None
         scope = None if self.sessions is None else [session.id for session in self.sessions]
-        known = {name.casefold(): name for name in search_sql.authors(connection, scope)}
-        near = difflib.get_close_matches(part.value.casefold().lstrip("@"), known, 1, 0.7)
-        meant = f" Did you mean from:{_value(known[near[0]])}?" if near else ""
+        names = {name.casefold(): name for name in search_sql.authors(connection, scope)}
+        near = difflib.get_close_matches(part.value.casefold().lstrip("@"), names, 1, 0.7)
+        meant = f" Did you mean from:{_value(names[near[0]])}?" if near else ""
         return f"Nobody called {part.value} has written here.{meant}"
 
     def near_spelling(self, connection: Connection, term: Term) -> str | None:
-        """The term with a misspelt word put right, if the index has one like it."""
+        """Return the term with a misspelt word corrected, if the index has a similar one."""
         words = re.findall(r"[^\W_]+", fold(term.words))
-        if term.literal is not None or term.spaced or self.has_hits(connection, [term]):
+        if term.literal is not None or term.runs or self.has_hits(connection, [term]):
             return None
         for word in words:
             if len(word) < 3 or self.has_hits(connection, [Term(word, word)]):
                 continue
-            known = search_sql.indexed_words(connection, word, _NEAR_WORDS)
-            for near in difflib.get_close_matches(word, known, 5, 0.7):
+            similar = search_sql.indexed_words(connection, word, _NEAR_WORDS)
+            for near in difflib.get_close_matches(word, similar, 5, 0.7):
                 fixed = " ".join(near if other == word else other for other in words)
-                # Only what this reader would find: the index has the words of all sessions.
+                # The index has words of all sessions: suggest only what this search finds.
                 if self.has_hits(connection, [Term(fixed, fixed)]):
                     return f'"{fixed}"' if len(words) > 1 else fixed
         return None
@@ -323,30 +326,30 @@ def _fold_character(character: str) -> str:
 
 
 def fold(text: str) -> str:
-    """`text` as the index compares it, character by character: without case and accents."""
+    """Return `text` without case and accents, as the index compares it, with the same length."""
     return text.lower() if text.isascii() else "".join(map(_fold_character, text))
 
 
 def highlight_pattern(query: Query) -> re.Pattern[str] | None:
-    """What to mark in a folded text; ``None`` when a query has filters alone."""
-    some: list[str] = []
+    """Return the pattern of matches in a folded text; ``None`` for a query of filters only."""
+    patterns: list[str] = []
     for term in query.terms():
         if term.literal is not None:
-            some.append(re.escape(fold(term.literal)))
+            patterns.append(re.escape(fold(term.literal)))
         elif words := re.findall(r"[^\W_]+", fold(term.words)):
             first, *others = map(re.escape, words)
-            # Looking back from behind the first word lets `re` search for that word itself.
+            # With the lookbehind after the first word, `re` can search for the literal word.
             phrase = r"[\W_]+".join([rf"{first}(?<![^\W_]{first})", *others])
             end = r"[^\W_]*" if term.prefix else r"(?![^\W_])"
-            some.append(rf"{phrase}{end}[\u0300-\u036f]*")
-        some += map(re.escape, term.spaced if term.literal is None else ())
-    return re.compile("|".join(sorted(some, key=len, reverse=True))) if some else None
+            patterns.append(rf"{phrase}{end}[\u0300-\u036f]*")
+        patterns += map(re.escape, term.runs if term.literal is None else ())
+    return re.compile("|".join(sorted(patterns, key=len, reverse=True))) if patterns else None
 
 
 def snippet(text: str, pattern: re.Pattern[str] | None) -> Snippet:
-    """The piece of `text` around its first hit."""
-    found = [m.span() for m in pattern.finditer(fold(text)) if m[0]] if pattern else []
-    return _cut(text, found)
+    """Return the part of `text` around its first match."""
+    matches = pattern.finditer(fold(text)) if pattern else ()
+    return _cut(text, [match.span() for match in matches if match[0]])
 
 
 def _snippet_of_marked(marked: str) -> Snippet:
@@ -354,20 +357,20 @@ def _snippet_of_marked(marked: str) -> Snippet:
     text, *pieces = marked.split(opening)
     ranges = []
     for piece in pieces:
-        hit, _, rest = piece.partition(closing)
-        ranges.append((len(text), len(text) + len(hit)))
-        text += hit + rest
+        match, _, rest = piece.partition(closing)
+        ranges.append((len(text), len(text) + len(match)))
+        text += match + rest
     return _cut(text, ranges)
 
 
 def _cut(text: str, ranges: Sequence[tuple[int, int]]) -> Snippet:
-    """About :data:`SNIPPET` characters on one line, from a little before the first hit."""
+    """Return about :data:`SNIPPET` characters on one line, from shortly before the first range."""
     if len(text) <= SNIPPET:
         return Snippet(_one_line(text), tuple(ranges))
     first = ranges[0][0] if ranges else 0
     start = max(0, min(first - _BEFORE_HIT, len(text) - SNIPPET))
     end = min(len(text), start + SNIPPET)
-    if 0 < start < first:  # at a word's beginning, if one is near
+    if 0 < start < first:  # at the beginning of a word, if one is near
         space = re.search(r"\s", text[start:first])
         start += space.end() if space else 0
     if end < len(text):

@@ -1,1 +1,1 @@
-"""Statistics of sessions, and pictures of them."""
+"""Statistics of sessions, and diagrams of them."""

@@ -1,9 +1,8 @@
-"""When who said how much: what pictures and bars of sessions are drawn from."""
+"""The number of messages by time and author, for diagrams of sessions."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -12,44 +11,43 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recorder.models import Session, Tag
-from recorder.stats.session_analyzer import Count, Span
-from recorder.stats.timescale import Scale, scale
+from recorder.stats.session_analyzer import IN_SESSIONS, Count, Parameters, Span, session_parameters
+from recorder.stats.timescale import QUARTER_HOUR, WINDOW, Scale, scale
 from recorder.store.database import Connection, stored_time
 from recorder.store.reading import Reader
 
-_QUARTER = 900  # every time zone's hours begin with one
 _SHORTEST = timedelta(minutes=1)
 _FEWEST_BARS = 12
 
-# Whose a message is, by their latest name; what Discord itself says is told apart by nobody.
+# All system messages count as one author.
 _AUTHOR = "CASE type WHEN 'system_message' THEN '' ELSE author_id END"
-_THESE = "session_id IN (SELECT value FROM json_each(:sessions))"
 
 _EXTENT = f"""
 SELECT min(begun), max(ended) FROM (
-    SELECT min(timestamp) AS begun, max(timestamp) AS ended FROM messages WHERE {_THESE}
+    SELECT min(timestamp) AS begun, max(timestamp) AS ended FROM messages WHERE {IN_SESSIONS}
     UNION ALL SELECT min(started_at), max(coalesce(ended_at, :now))
-    FROM session_intervals WHERE {_THESE}
+    FROM session_intervals WHERE {IN_SESSIONS}
 )
 """
+# The row with max(id) has the latest name of an author.
 _AUTHORS = f"""
-SELECT {_AUTHOR} AS who, iif(type = 'system_message', 'Discord', author), count(*), max(id)
-FROM messages WHERE {_THESE} GROUP BY who ORDER BY count(*) DESC, author, who
+SELECT {_AUTHOR} AS author_key, iif(type = 'system_message', 'Discord', author), count(*), max(id)
+FROM messages WHERE {IN_SESSIONS} GROUP BY author_key ORDER BY count(*) DESC, author, author_key
 """
 _COUNTS = f"""
-SELECT CAST(strftime('%s', timestamp) AS INTEGER) / :unit * :unit AS second, {_AUTHOR} AS who,
-    count(*)
-FROM messages WHERE {_THESE} GROUP BY second, who
+SELECT {WINDOW} AS start, {_AUTHOR} AS author_key, count(*)
+FROM messages WHERE {IN_SESSIONS} GROUP BY start, author_key
 """
 _INTERVALS = f"""
-SELECT started_at, coalesce(ended_at, :now) FROM session_intervals WHERE {_THESE}
+SELECT started_at, coalesce(ended_at, :now) FROM session_intervals WHERE {IN_SESSIONS}
 ORDER BY started_at
 """
 _GAPS = f"""
-SELECT started_at, coalesce(ended_at, :now) FROM session_gaps WHERE {_THESE} ORDER BY started_at
+SELECT started_at, coalesce(ended_at, :now) FROM session_gaps WHERE {IN_SESSIONS}
+ORDER BY started_at
 """
 _TAGS = f"""
-SELECT tag, timestamp, message_index FROM session_tags WHERE {_THESE} ORDER BY timestamp, tag
+SELECT tag, timestamp, message_index FROM session_tags WHERE {IN_SESSIONS} ORDER BY timestamp, tag
 """
 
 
@@ -60,17 +58,17 @@ class Activity:
     Parameters
     ----------
     begin, end
-        What is covered: all messages, and all times of recording.
+        The covered time: all messages, and all intervals of recording.
     scale
-        The stretches of time that are counted; the bars of a diagram.
+        The time steps, which are the bars of a diagram.
     authors
-        Who spoke, the busiest first.
+        The authors by their number of messages, in descending order.
     counts
-        For each stretch, how many messages of each author: ``counts[stretch][author]``.
+        The number of messages in each step by each author: ``counts[step][author]``.
     pauses
-        When nothing was recorded.
+        The times in which the sessions were paused.
     gaps
-        When something was, but the bot heard nothing.
+        The times in which the bot received no events.
     """
 
     begin: datetime
@@ -84,7 +82,7 @@ class Activity:
 
     @property
     def totals(self) -> list[int]:
-        """For each stretch of time, how many messages."""
+        """The number of messages in each step."""
         return [sum(counts) for counts in self.counts]
 
 
@@ -97,46 +95,43 @@ def activity(
     most_bars: int,
     most_authors: int = 8,
 ) -> Activity | None:
-    """The activity of all `sessions` together; ``None`` when there was no time for any.
+    """Return the activity of all `sessions` together; ``None`` if nothing was recorded.
 
     Parameters
     ----------
     now
-        Up to when a session that still runs is shown.
+        The end of sessions that are still running.
     timezone
-        Whose hours and days are counted.
+        The time zone of hours and days.
     most_bars
-        How many stretches of time at most, save one; few messages get fewer.
+        The largest number of steps, plus one; for few messages it is lower.
     most_authors
-        Those behind are summed up as ``3 others``.
+        The number of authors; all others are summed up, for example as ``3 others``.
     """
-    these = {
-        "sessions": json.dumps([session.id for session in sessions]),
-        "now": now.astimezone(UTC).isoformat(),
-    }
+    parameters = session_parameters(sessions) | {"now": now.astimezone(UTC).isoformat()}
     with reader.connect() as connection:
-        connection.execute("BEGIN")  # all of the same moment
-        first, last = connection.execute(_EXTENT, these).fetchone()
+        connection.execute("BEGIN")  # one snapshot for all queries
+        first, last = connection.execute(_EXTENT, parameters).fetchone()
         if first is None:
             return None
         begin = stored_time(first)
         end = max(stored_time(last), _later(begin))
-        speakers = connection.execute(_AUTHORS, these).fetchall()
-        messages = sum(count for _, _, count, _ in speakers)
+        rows = connection.execute(_AUTHORS, parameters).fetchall()
+        messages = sum(count for _, _, count, _ in rows)
         bars = min(most_bars, max(_FEWEST_BARS, 4 * math.isqrt(messages)))
         steps = scale(begin, end, bars, timezone)
-        places, authors = _ranked(speakers, most_authors)
+        ranks, authors = _ranked(rows, most_authors)
         return Activity(
             begin,
             end,
             steps,
             authors,
-            _counts(connection, these, steps, places, len(authors)),
-            _pauses(connection, these),
-            _spans(connection, _GAPS, these),
+            _counts(connection, parameters, steps, ranks, len(authors)),
+            _pauses(connection, parameters),
+            _spans(connection, _GAPS, parameters),
             tuple(
                 Tag(name, stored_time(time), index)
-                for name, time, index in connection.execute(_TAGS, these)
+                for name, time, index in connection.execute(_TAGS, parameters)
             ),
         )
 
@@ -146,45 +141,46 @@ def _later(begin: datetime) -> datetime:
 
 
 def _ranked(
-    speakers: Sequence[tuple[str, str, int, int]], most: int
+    rows: Sequence[tuple[str, str, int, int]], most: int
 ) -> tuple[dict[str, int], tuple[Count, ...]]:
-    """The place of each author by id, and the authors in their places."""
-    places = {who: min(place, most) for place, (who, *_) in enumerate(speakers)}
-    authors = [Count(name, count) for _, name, count, _ in speakers[:most]]
-    if others := speakers[most:]:
+    """Return the rank of each author by key, and the authors by rank."""
+    ranks = {key: min(rank, most) for rank, (key, *_) in enumerate(rows)}
+    authors = [Count(name, count) for _, name, count, _ in rows[:most]]
+    if others := rows[most:]:
         name = "1 other" if len(others) == 1 else f"{len(others)} others"
         authors.append(Count(name, sum(count for _, _, count, _ in others)))
-    return places, tuple(authors)
+    return ranks, tuple(authors)
 
 
 def _counts(
     connection: Connection,
-    these: dict[str, str],
+    parameters: Parameters,
     steps: Scale,
-    places: dict[str, int],
+    ranks: dict[str, int],
     authors: int,
 ) -> tuple[tuple[int, ...], ...]:
     counts = [[0] * authors for _ in itertools.pairwise(steps.edges)]
     edges = [edge.timestamp() for edge in steps.edges]
-    unit = math.gcd(steps.step, _QUARTER)
-    for second, who, count in connection.execute(_COUNTS, {**these, "unit": unit}):
-        bar = bisect_right(edges, second) - 1
-        counts[min(max(bar, 0), len(counts) - 1)][places[who]] += count
+    window = math.gcd(steps.step, QUARTER_HOUR)
+    for start, key, count in connection.execute(_COUNTS, {**parameters, "window": window}):
+        bar = bisect_right(edges, start) - 1
+        counts[min(max(bar, 0), len(counts) - 1)][ranks[key]] += count
     return tuple(tuple(bar) for bar in counts)
 
 
-def _pauses(connection: Connection, these: dict[str, str]) -> tuple[Span, ...]:
-    """What the intervals of recording leave over between the first and the last."""
+def _pauses(connection: Connection, parameters: Parameters) -> tuple[Span, ...]:
+    """Return the times between the intervals of recording."""
     pauses: list[Span] = []
     recorded_to: datetime | None = None
-    for recorded in _spans(connection, _INTERVALS, these):
+    for recorded in _spans(connection, _INTERVALS, parameters):
         if recorded_to is not None and recorded.begin > recorded_to:
             pauses.append(Span(recorded_to, recorded.begin))
         recorded_to = max(recorded_to or recorded.end, recorded.end)
     return tuple(pauses)
 
 
-def _spans(connection: Connection, sql: str, these: dict[str, str]) -> tuple[Span, ...]:
+def _spans(connection: Connection, sql: str, parameters: Parameters) -> tuple[Span, ...]:
     return tuple(
-        Span(stored_time(begin), stored_time(end)) for begin, end in connection.execute(sql, these)
+        Span(stored_time(begin), stored_time(end))
+        for begin, end in connection.execute(sql, parameters)
     )

@@ -1,4 +1,4 @@
-"""``SessionAnalyzer``: who said how much and when, by SQL over what was recorded."""
+"""``SessionAnalyzer``: statistics of sessions, computed in SQL."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 from recorder.formatting import sparkline
 from recorder.models import Session
+from recorder.stats.timescale import QUARTER_HOUR, WINDOW
 from recorder.stats.topics import Topic, topics
 from recorder.store.database import Connection, stored_time
 from recorder.store.reading import Reader
 
 Parameters = dict[str, str | int | float]
 
-_QUARTER = 900
 _ACTIVITY_WIDTH = 24
 _MOST_TEXTS = 20_000
 
-# The sessions that are asked about, given as a JSON list.
-_THESE = "session_id IN (SELECT value FROM json_each(:sessions))"
+IN_SESSIONS = "session_id IN (SELECT value FROM json_each(:sessions))"
+"""SQL for the condition on a row; ``:sessions`` is from :func:`session_parameters`."""
 _SECONDS = "(julianday({0}) - julianday({1})) * 86400.0"
 
 _OVERVIEW = f"""
@@ -29,71 +29,72 @@ SELECT count(*), coalesce(sum(type = 'user_message'), 0), coalesce(sum(type = 'b
     coalesce(sum(length(trim(content)) - length(replace(trim(content), ' ', ''))
         + (trim(content) <> '')), 0),
     coalesce(sum(json_array_length(attachments)), 0), min(timestamp), max(timestamp)
-FROM messages WHERE {_THESE}
+FROM messages WHERE {IN_SESSIONS}
 """
-# A command is a sign, a letter, and a word of letters, digits, - and _ up to the first space.
+# A command is a sign, a letter, then letters, digits, - and _ up to the first space.
 _COMMANDS = f"""
 WITH words AS (
     SELECT substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS word
     FROM messages
-    WHERE {_THESE} AND type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+    WHERE {IN_SESSIONS} AND type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
 )
 SELECT word, count(*) FROM words
 WHERE substr(word, 2) NOT GLOB '*[^A-Za-z0-9_-]*' GROUP BY word ORDER BY count(*) DESC, word
 """
 _BUSIEST = f"""
-SELECT CAST(strftime('%s', timestamp) AS INTEGER) / {_QUARTER} AS quarter, count(*)
-FROM messages WHERE {_THESE} GROUP BY quarter ORDER BY count(*) DESC, quarter LIMIT 1
+SELECT {WINDOW} AS start, count(*)
+FROM messages WHERE {IN_SESSIONS} GROUP BY start ORDER BY count(*) DESC, start LIMIT 1
 """
-# A resume between two messages means that nobody listened in between.
+# Two messages with the start of an interval between them were separated by a pause.
 _LONGEST_GAP = f"""
 WITH pairs AS (
     SELECT session_id, timestamp AS later,
         lag(timestamp) OVER (PARTITION BY session_id ORDER BY message_index) AS earlier
-    FROM messages WHERE {_THESE}
+    FROM messages WHERE {IN_SESSIONS}
 )
 SELECT earlier, later FROM pairs WHERE earlier < later AND NOT EXISTS (
     SELECT 1 FROM session_intervals i WHERE i.session_id = pairs.session_id
     AND i.started_at > earlier AND i.started_at <= later
 ) ORDER BY julianday(later) - julianday(earlier) DESC, earlier LIMIT 1
 """
-_MISSED = f"SELECT count(*), coalesce(sum(fetched), 0) FROM session_gaps WHERE {_THESE}"
+_GAPS = f"SELECT count(*), coalesce(sum(fetched), 0) FROM session_gaps WHERE {IN_SESSIONS}"
 _AUTHORS = f"""
-SELECT author, count(*) FROM messages WHERE {_THESE} AND type <> 'system_message'
+SELECT author, count(*) FROM messages WHERE {IN_SESSIONS} AND type <> 'system_message'
 GROUP BY author_id ORDER BY count(*) DESC, author LIMIT :limit
 """
-_NAMES = f"SELECT DISTINCT author FROM messages WHERE {_THESE}"
+_NAMES = f"SELECT DISTINCT author FROM messages WHERE {IN_SESSIONS}"
 _MODELS = f"""
-SELECT model, count(*) FROM messages WHERE {_THESE} AND model IS NOT NULL
+SELECT model, count(*) FROM messages WHERE {IN_SESSIONS} AND model IS NOT NULL
 GROUP BY model ORDER BY count(*) DESC, model LIMIT :limit
 """
 _ANSWERS = f"""
 WITH answers AS (
-    SELECT type, lag(type) OVER said AS before,
-        {_SECONDS.format("timestamp", "lag(timestamp) OVER said")} AS seconds
-    FROM messages WHERE {_THESE}
-    WINDOW said AS (PARTITION BY session_id, channel_id ORDER BY message_index)
+    SELECT type, lag(type) OVER channel AS before,
+        {_SECONDS.format("timestamp", "lag(timestamp) OVER channel")} AS seconds
+    FROM messages WHERE {IN_SESSIONS}
+    WINDOW channel AS (PARTITION BY session_id, channel_id ORDER BY message_index)
 ), waited AS (
-    SELECT seconds, row_number() OVER (ORDER BY seconds) AS place, count(*) OVER () AS total
+    SELECT seconds, row_number() OVER (ORDER BY seconds) AS rank, count(*) OVER () AS total
     FROM answers WHERE type = 'bot_response' AND before = 'user_message' AND seconds >= 0
 )
-SELECT max(total), avg(seconds) FILTER (WHERE place IN ((total + 1) / 2, (total + 2) / 2)),
+SELECT max(total), avg(seconds) FILTER (WHERE rank IN ((total + 1) / 2, (total + 2) / 2)),
     max(seconds)
 FROM waited
 """
 _ACTIVITY = f"""
 SELECT min(:width - 1, CAST({_SECONDS.format("timestamp", ":first")} / :step AS INTEGER)) AS slot,
-    count(*) FROM messages WHERE {_THESE} GROUP BY slot
+    count(*) FROM messages WHERE {IN_SESSIONS} GROUP BY slot
 """
 _TEXTS = f"""
 SELECT author_id, text FROM messages
-WHERE {_THESE} AND type <> 'system_message' AND deleted_at IS NULL ORDER BY id DESC LIMIT :limit
+WHERE {IN_SESSIONS} AND type <> 'system_message' AND deleted_at IS NULL
+ORDER BY id DESC LIMIT :limit
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Something with a name, and how often it was."""
+    """A name and the number of its occurrences."""
 
     name: str
     count: int
@@ -101,7 +102,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time; `messages` were said in it."""
+    """A time span, and the number of messages in it."""
 
     begin: datetime
     end: datetime
@@ -110,7 +111,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How long people waited for bots, in seconds."""
+    """The time that bots took to answer, in seconds."""
 
     count: int
     median: float
@@ -119,7 +120,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What sessions are made of; ``duration`` in seconds, without pauses."""
+    """The statistics of sessions; ``duration`` is in seconds, without pauses."""
 
     sessions: int
     duration: float
@@ -138,37 +139,34 @@ class Statistics:
     activity: str
     topics: tuple[Topic, ...]
     gaps: int = 0
-    """How often nobody listened though it was being recorded."""
+    """The number of times in which a recording session received no events."""
     fetched_later: int = 0
-    """Messages that were taken from the history for these gaps."""
+    """The number of messages that were fetched from the history for these gaps."""
 
 
 class SessionAnalyzer:
-    """Computes statistics of one session or of several."""
+    """The analysis of one session or of several."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def analyze(self, sessions: Sequence[Session], now: datetime, *, limit: int = 5) -> Statistics:
-        """The statistics of all `sessions` together.
+        """Return the statistics of all `sessions` together.
 
         Parameters
         ----------
         now
-            Up to when the duration of a session that still runs is counted.
+            The end of sessions that are still running, for their duration.
         limit
-            How many authors, models and topics at most.
+            The largest number of authors, models and topics.
         """
-        these: Parameters = {
-            "sessions": json.dumps([session.id for session in sessions]),
-            "limit": limit,
-        }
+        parameters = session_parameters(sessions) | {"limit": limit}
         with self._reader.connect() as connection:
-            connection.execute("BEGIN")  # all figures of the same moment
-            overview = connection.execute(_OVERVIEW, these).fetchone()
-            texts = connection.execute(_TEXTS, {**these, "limit": _MOST_TEXTS}).fetchall()
-            missed = connection.execute(_MISSED, these).fetchone()
-            names = [name for (name,) in connection.execute(_NAMES, these)]
+            connection.execute("BEGIN")  # one snapshot for all queries
+            overview = connection.execute(_OVERVIEW, parameters).fetchone()
+            texts = connection.execute(_TEXTS, {**parameters, "limit": _MOST_TEXTS}).fetchall()
+            gaps, fetched = connection.execute(_GAPS, parameters).fetchone()
+            names = [name for (name,) in connection.execute(_NAMES, parameters)]
             return Statistics(
                 sessions=len(sessions),
                 duration=sum(session.duration(now) for session in sessions),
@@ -178,52 +176,57 @@ class SessionAnalyzer:
                 system_messages=overview[3],
                 words=overview[4],
                 attachments=overview[5],
-                commands=_counts(connection, _COMMANDS, these),
-                most_active=_most_active(connection, these),
-                longest_gap=_longest_gap(connection, these),
-                authors=_counts(connection, _AUTHORS, these),
-                models=_counts(connection, _MODELS, these),
-                answers=_answers(connection, these),
-                activity=_activity(connection, these, overview[6], overview[7]),
+                commands=_counts(connection, _COMMANDS, parameters),
+                most_active=_most_active(connection, parameters),
+                longest_gap=_longest_gap(connection, parameters),
+                authors=_counts(connection, _AUTHORS, parameters),
+                models=_counts(connection, _MODELS, parameters),
+                answers=_answers(connection, parameters),
+                activity=_activity(connection, parameters, overview[6], overview[7]),
                 topics=tuple(topics(texts, limit, names=names)),
-                gaps=missed[0],
-                fetched_later=missed[1],
+                gaps=gaps,
+                fetched_later=fetched,
             )
 
 
-def _counts(connection: Connection, sql: str, these: Parameters) -> tuple[Count, ...]:
-    return tuple(Count(name, count) for name, count in connection.execute(sql, these))
+def session_parameters(sessions: Sequence[Session]) -> Parameters:
+    """Return the parameters of SQL with :data:`IN_SESSIONS`."""
+    return {"sessions": json.dumps([session.id for session in sessions])}
 
 
-def _most_active(connection: Connection, these: Parameters) -> Span | None:
-    row = connection.execute(_BUSIEST, these).fetchone()
+def _counts(connection: Connection, sql: str, parameters: Parameters) -> tuple[Count, ...]:
+    return tuple(Count(name, count) for name, count in connection.execute(sql, parameters))
+
+
+def _most_active(connection: Connection, parameters: Parameters) -> Span | None:
+    row = connection.execute(_BUSIEST, {**parameters, "window": QUARTER_HOUR}).fetchone()
     if row is None:
         return None
-    begin = datetime.fromtimestamp(row[0] * _QUARTER, UTC)
-    return Span(begin, begin + timedelta(seconds=_QUARTER), row[1])
+    begin = datetime.fromtimestamp(row[0], UTC)
+    return Span(begin, begin + timedelta(seconds=QUARTER_HOUR), row[1])
 
 
-def _longest_gap(connection: Connection, these: Parameters) -> Span | None:
-    row = connection.execute(_LONGEST_GAP, these).fetchone()
+def _longest_gap(connection: Connection, parameters: Parameters) -> Span | None:
+    row = connection.execute(_LONGEST_GAP, parameters).fetchone()
     return Span(stored_time(row[0]), stored_time(row[1])) if row else None
 
 
-def _answers(connection: Connection, these: Parameters) -> Answers | None:
-    count, median, slowest = connection.execute(_ANSWERS, these).fetchone()
+def _answers(connection: Connection, parameters: Parameters) -> Answers | None:
+    count, median, slowest = connection.execute(_ANSWERS, parameters).fetchone()
     return Answers(count, round(median, 3), round(slowest, 3)) if count else None
 
 
 def _activity(
-    connection: Connection, these: Parameters, first: str | None, last: str | None
+    connection: Connection, parameters: Parameters, first: str | None, last: str | None
 ) -> str:
-    """The messages over the time of the sessions as a line of bars."""
+    """Return the number of messages over time as a sparkline."""
     if first is None or last is None:
         return ""
     span = (stored_time(last) - stored_time(first)).total_seconds()
     step = max(span, 1.0) / _ACTIVITY_WIDTH
     slots = dict(
         connection.execute(
-            _ACTIVITY, {**these, "first": first, "step": step, "width": _ACTIVITY_WIDTH}
+            _ACTIVITY, {**parameters, "first": first, "step": step, "width": _ACTIVITY_WIDTH}
         ).fetchall()
     )
     return sparkline([slots.get(slot, 0) for slot in range(_ACTIVITY_WIDTH)])

@@ -11,7 +11,7 @@ from recorder.errors import DamagedRow, InvalidLine
 from recorder.models import Change, Json, Message
 from recorder.record import jsonl
 from recorder.record.changes import Current
-from recorder.record.spaced_words import spaced
+from recorder.record.unspaced_scripts import split_characters
 from recorder.store.database import Connection
 
 MESSAGE_COLUMNS = (
@@ -112,7 +112,7 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
         now.edited_at.isoformat() if now.edited_at else None,
         now.deleted_at.isoformat() if now.deleted_at else None,
         1 if extra and extra.get("pinned") is True else 0,
-        spaced(text),
+        split_characters(text),
         json.dumps(now.reactions, ensure_ascii=False) if now.reactions else None,
     )
 

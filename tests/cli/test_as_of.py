@@ -68,13 +68,6 @@ def test_messages_are_shown_as_they_stood(
     assert "As it stood: " in exported
 
 
-def test_search_shows_what_it_found_as_it_stood(data: Path, run: Run) -> None:
-    found = run("search", "plan", "--as-of", "2025-11-08T15:50")
-    assert found.stdout.endswith("STRYK: the first plan\n") and "next" not in found.stdout
-    hits = json.loads(run("search", "plan", "--as-of", "2025-11-08T15:50", "--json").stdout)
-    assert [hit["text"] for hit in hits["hits"]] == ["the first plan"]
-
-
 def test_search_says_what_was_edited_and_deleted(data: Path, run: Run) -> None:
     assert "the second plan (edited)\n" in run("search", "second").stdout
     assert "a rumour (deleted)\n" in run("search", "rumour").stdout

@@ -72,7 +72,7 @@ async def test_who_brought_it_reads_what_is_wrong(
 ) -> None:
     await manager.start("session", CHANNEL, user_id="5", now=NOW)
     for changes, says in (
-        ({"extra": {"score": math.nan}}, "cannot be JSON: Out of range float"),
+        ({"extra": {"score": math.nan}}, "cannot be encoded as JSON: Out of range float"),
         ({"message_id": 1 << 63}, "message_id has to be a Discord id, not 9223372036854775808"),
         ({"timestamp": NOW.replace(tzinfo=None)}, "timestamp has to be an aware time in UTC"),
     ):

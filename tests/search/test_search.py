@@ -1,4 +1,4 @@
-"""What a search finds and what it does not, over a small recorded world."""
+"""Search results over a small recorded world."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recorder.cli import main
 from recorder.errors import InvalidInput
 from recorder.models import Session
 from recorder.search import search_sql
-from recorder.search.searcher import Found, Searcher, Snippet
+from recorder.search.searcher import Searcher, SearchResult, Snippet
 from recorder.store.reading import Reader
 
 ALICE = world.PEOPLE["alice"]
@@ -300,20 +300,22 @@ def readable(sessions: dict[str, Session]) -> list[Session]:
     return [sessions["world"], sessions["east"]]
 
 
-def labels(found: Found) -> set[str]:
+def labels(result: SearchResult) -> set[str]:
     ids = {world.FIRST_ID + number: label for number, label in enumerate(world.WORLD)}
-    return {ids[hit.message.message_id or 0] for hit in found.hits}
+    return {ids[hit.message.message_id or 0] for hit in result.hits}
 
 
 @pytest.mark.parametrize(("query", "expected"), QUERIES)
 def test_query(searcher: Searcher, readable: list[Session], query: str, expected: str) -> None:
     wanted = set(expected.split())
-    found = searcher.search(query, readable, now=world.NOW, limit=100)
-    assert labels(found) == wanted
-    assert found.total == len(wanted)
+    result = searcher.search(query, readable, now=world.NOW, limit=100)
+    assert labels(result) == wanted
+    assert result.total == len(wanted)
 
 
-def search(searcher: Searcher, query: str, sessions: list[Session] | None, **options: Any) -> Found:
+def search(
+    searcher: Searcher, query: str, sessions: list[Session] | None, **options: Any
+) -> SearchResult:
     return searcher.search(query, sessions, now=world.NOW, **options)
 
 
@@ -382,8 +384,8 @@ def test_many_hits_are_counted_up_to_a_bound(
     searcher: Searcher, sessions: dict[str, Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recorder.search.searcher.COUNTED", 2)
-    found = search(searcher, "token", None, limit=1)
-    assert (found.total, found.is_exact) == (2, False)
+    result = search(searcher, "token", None, limit=1)
+    assert (result.total, result.is_exact) == (2, False)
     assert search(searcher, "token", [sessions["world"]], limit=1).total == 3
 
 
@@ -401,8 +403,8 @@ def test_only_given_sessions_are_searched(
     assert search(searcher, "refresh", readable).total == 4
     assert search(searcher, "token) OR (zebra", readable).total == 3
     for expression in ("zebra", "token) OR (zebra", "session_id : (token OR zebra)"):
-        found = search(searcher, expression, readable, fts=True)
-        assert "zebra" not in "".join(hit.message.text for hit in found.hits)
+        result = search(searcher, expression, readable, fts=True)
+        assert "zebra" not in "".join(hit.message.text for hit in result.hits)
     assert search(searcher, "zebra", [], fts=True).total == 0
     assert search(searcher, "token", []).hint == "There is no session to search in."
 
@@ -427,8 +429,8 @@ def test_only_given_sessions_are_searched(
 def test_no_hit_says_why(
     searcher: Searcher, readable: list[Session], query: str, hint: str | None
 ) -> None:
-    found = search(searcher, query, readable)
-    assert (found.total, found.hint) == (0, hint)
+    result = search(searcher, query, readable)
+    assert (result.total, result.hint) == (0, hint)
 
 
 def test_hints_know_all_for_who_may_read_all(searcher: Searcher) -> None:
@@ -436,9 +438,9 @@ def test_hints_know_all_for_who_may_read_all(searcher: Searcher) -> None:
 
 
 def test_the_syntax_of_fts5(searcher: Searcher, readable: list[Session]) -> None:
-    found = search(searcher, 'NEAR(token code, 2) NOT "job failed"', readable, fts=True)
-    assert labels(found) == {"refresh"}
-    assert found.hits[0].snippet == Snippet("Show me the token refresh code", ((12, 17), (26, 30)))
+    result = search(searcher, 'NEAR(token code, 2) NOT "job failed"', readable, fts=True)
+    assert labels(result) == {"refresh"}
+    assert result.hits[0].snippet == Snippet("Show me the token refresh code", ((12, 17), (26, 30)))
     assert search(searcher, "qqqq", readable, fts=True).hint is None
 
 
@@ -484,10 +486,10 @@ def test_no_text_is_an_error(searcher: Searcher, readable: list[Session]) -> Non
             for _ in range(chance.randint(1, 12))
         )
         try:
-            found = search(searcher, query, few[number % 3], limit=3)
+            result = search(searcher, query, few[number % 3], limit=3)
         except Exception as error:
             raise AssertionError(f"{query!r}: {error}") from error
-        for hit in found.hits:
+        for hit in result.hits:
             assert "".join(text for text, _ in hit.snippet.pieces()) == hit.snippet.text
 
 

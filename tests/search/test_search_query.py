@@ -1,13 +1,13 @@
-"""How a search is read."""
+"""Parsing of queries, dates and time spans."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from recorder.search.dates import parse_period
+from recorder.search.dates import parse_period, parse_span
 from recorder.search.query import AnyOf, Filter, Not, Part, Query, Term, parse
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -18,7 +18,7 @@ def short(part: Part) -> str:
     match part:
         case Term():
             star, sign = "*" * part.prefix, f" ={part.literal}" if part.literal else ""
-            return "<" + " ".join((part.words + star, *part.spaced)).strip() + sign + ">"
+            return "<" + " ".join((part.words + star, *part.runs)).strip() + sign + ">"
         case Filter():
             return f"{part.name}={part.value}"
         case Not():
@@ -124,3 +124,21 @@ def test_a_date_is_read(text: str, start: str, end: str) -> None:
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
     assert parse_period(text, NOW, BERLIN) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("90m", timedelta(minutes=90)),
+        (" 2 Hours ", timedelta(hours=2)),
+        ("1d 12h", timedelta(hours=36)),
+        ("1w2days30 mins", timedelta(days=9, minutes=30)),
+        ("45 sec", timedelta(seconds=45)),
+        ("99999w 99999w", timedelta(weeks=199_998)),
+        *((text, None) for text in ("", "2", "h", "2 lunches", "1d ago", "-1d", "1d,2h")),
+        ("123456h", None),
+        ("٢h", None),
+    ],
+)
+def test_a_span_is_read(text: str, span: timedelta | None) -> None:
+    assert parse_span(text) == span

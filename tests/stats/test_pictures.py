@@ -49,8 +49,8 @@ def activity(
     return Activity(BEGIN, end, hours, authors, tuple(counts), pauses, gaps, tags)
 
 
-def picture(found: Activity, title: str = "title") -> Image.Image:
-    image = Image.open(io.BytesIO(draw(found, title, "summary", UTC_ZONE)))
+def picture(shown: Activity, title: str = "title") -> Image.Image:
+    image = Image.open(io.BytesIO(draw(shown, title, "summary", UTC_ZONE)))
     assert image.format == "PNG" and image.width == 1000
     return image.convert("RGBA")
 
@@ -124,10 +124,10 @@ def test_it_stands_on_a_card_of_its_own() -> None:
 
 
 def test_the_same_activity_gives_the_same_bytes() -> None:
-    found = activity([(1, 2), (3, 4)], ("刷新", "mira"), tags=(Tag("t", BEGIN, 1),))
-    assert draw(found, "a", "b", UTC_ZONE) == draw(found, "a", "b", UTC_ZONE)
-    assert draw(found, "a", "b", UTC_ZONE) != draw(found, "a", "c", UTC_ZONE)
-    assert draw(found, "a", "b", UTC_ZONE) != draw(found, "a", "b", ZoneInfo("Asia/Tokyo"))
+    shown = activity([(1, 2), (3, 4)], ("刷新", "mira"), tags=(Tag("t", BEGIN, 1),))
+    assert draw(shown, "a", "b", UTC_ZONE) == draw(shown, "a", "b", UTC_ZONE)
+    assert draw(shown, "a", "b", UTC_ZONE) != draw(shown, "a", "c", UTC_ZONE)
+    assert draw(shown, "a", "b", UTC_ZONE) != draw(shown, "a", "b", ZoneInfo("Asia/Tokyo"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Statistics: each figure on recordings whose answers are known."""
+"""Statistics: each figure on recordings with known answers."""
 
 import itertools
 import tempfile
@@ -19,11 +19,11 @@ from recorder.store.reading import Reader
 NOW = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
 CHANNEL = Channel("77", "development", "1")
 
-Said = tuple[float, str, MessageType, str]
+Row = tuple[float, str, MessageType, str]
 
 
-async def analyzed(folder: Path, said: list[Said], pause: tuple[float, float] | None) -> Statistics:
-    """The statistics of a session; times in seconds from its start."""
+async def analyze(folder: Path, rows: list[Row], pause: tuple[float, float] | None) -> Statistics:
+    """Return the statistics of a session; times are in seconds from its start."""
 
     def at(seconds: float) -> datetime:
         return NOW + timedelta(seconds=seconds)
@@ -32,7 +32,7 @@ async def analyzed(folder: Path, said: list[Said], pause: tuple[float, float] | 
         manager = SessionManager(recorder, ZoneInfo("UTC"))
         await manager.start("s", CHANNEL, user_id="1", now=NOW)
         waiting = pause
-        for seconds, author, kind, text in said:
+        for seconds, author, kind, text in rows:
             if waiting and seconds >= waiting[1]:
                 await manager.pause(CHANNEL.id, now=at(waiting[0]))
                 await manager.resume(CHANNEL.id, now=at(waiting[1]))
@@ -45,7 +45,7 @@ async def analyzed(folder: Path, said: list[Said], pause: tuple[float, float] | 
 
 
 async def test_every_figure(tmp_path: Path) -> None:
-    found = await analyzed(
+    result = await analyze(
         tmp_path,
         [
             (0, "STRYK", "user_message", "!ai How do I implement OAuth2?"),
@@ -59,23 +59,23 @@ async def test_every_figure(tmp_path: Path) -> None:
         ],
         pause=(950, 2900),
     )
-    assert (found.messages, found.user_messages, found.bot_responses) == (8, 5, 2)
-    assert (found.system_messages, found.duration) == (1, 4980 - 1950)
-    assert found.commands == (Count("!ai", 2), Count("!run", 1))
-    assert found.most_active == Span(NOW, NOW + timedelta(minutes=15), 5)
-    # The pause explains the longest silence; the next longest counts.
+    assert (result.messages, result.user_messages, result.bot_responses) == (8, 5, 2)
+    assert (result.system_messages, result.duration) == (1, 4980 - 1950)
+    assert result.commands == (Count("!ai", 2), Count("!run", 1))
+    assert result.most_active == Span(NOW, NOW + timedelta(minutes=15), 5)
+    # The pause explains the longest silence, so the next longest counts.
     gap = Span(NOW + timedelta(seconds=100), NOW + timedelta(seconds=900))
-    assert found.longest_gap == gap
-    assert found.authors == (Count("mira", 3), Count("Bot", 2), Count("STRYK", 2))
-    assert found.models == (Count("claude", 2),)
-    assert found.answers == Answers(2, 7.0, 10.0)
-    assert len(found.activity) == 24 and found.activity[0] == "█"
-    assert found.topics[0].phrase == "Token refresh"
-    assert found.topics[0].messages == 3
+    assert result.longest_gap == gap
+    assert result.authors == (Count("mira", 3), Count("Bot", 2), Count("STRYK", 2))
+    assert result.models == (Count("claude", 2),)
+    assert result.answers == Answers(2, 7.0, 10.0)
+    assert len(result.activity) == 24 and result.activity[0] == "█"
+    assert result.topics[0].phrase == "Token refresh"
+    assert result.topics[0].messages == 3
 
 
 async def test_the_answer_is_as_the_specification_shows_it(tmp_path: Path) -> None:
-    found = await analyzed(
+    result = await analyze(
         tmp_path,
         [
             (0, "STRYK", "user_message", "!ai How do I implement OAuth2?"),
@@ -84,7 +84,7 @@ async def test_the_answer_is_as_the_specification_shows_it(tmp_path: Path) -> No
         ],
         pause=None,
     )
-    text = stats("oauth-implementation", found)
+    text = stats("oauth-implementation", result)
     start = int(NOW.timestamp())
     assert text.startswith(
         "📊 **Session Stats: oauth-implementation**\n\n"
@@ -97,20 +97,20 @@ async def test_the_answer_is_as_the_specification_shows_it(tmp_path: Path) -> No
 
 
 async def test_an_empty_session(tmp_path: Path) -> None:
-    found = await analyzed(tmp_path, [], None)
-    assert (found.messages, found.most_active, found.longest_gap, found.answers) == (
+    result = await analyze(tmp_path, [], None)
+    assert (result.messages, result.most_active, result.longest_gap, result.answers) == (
         0,
         None,
         None,
         None,
     )
-    assert stats("empty", found).endswith("Bot: 0 responses")
+    assert stats("empty", result).endswith("Bot: 0 responses")
     nothing = SessionAnalyzer(Reader(tmp_path)).analyze([], NOW)
     assert nothing.sessions == 0
 
 
 KINDS: st.SearchStrategy[MessageType] = st.sampled_from(["user_message", "bot_response"])
-SAID = st.lists(
+ROWS = st.lists(
     st.tuples(
         st.integers(0, 4000).map(float),
         st.sampled_from(["a", "b", "c"]),
@@ -122,44 +122,44 @@ SAID = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(SAID)
-async def test_sql_agrees_with_a_plain_count(said: list[Said]) -> None:
-    said = sorted(said, key=lambda one: one[0])
+@given(ROWS)
+async def test_sql_agrees_with_a_plain_count(rows: list[Row]) -> None:
+    rows = sorted(rows, key=lambda one: one[0])
     with tempfile.TemporaryDirectory() as folder:
-        found = await analyzed(Path(folder), said, None)
-    assert found.messages == len(said)
-    assert found.user_messages == sum(kind == "user_message" for _, _, kind, _ in said)
-    by_author = {name: sum(a == name for _, a, _, _ in said) for name in "abc"}
-    assert {c.name: c.count for c in found.authors} == {n: c for n, c in by_author.items() if c}
+        result = await analyze(Path(folder), rows, None)
+    assert result.messages == len(rows)
+    assert result.user_messages == sum(kind == "user_message" for _, _, kind, _ in rows)
+    by_author = {name: sum(a == name for _, a, _, _ in rows) for name in "abc"}
+    assert {c.name: c.count for c in result.authors} == {n: c for n, c in by_author.items() if c}
     quarters: dict[int, int] = {}
-    for seconds, *_ in said:
+    for seconds, *_ in rows:
         quarter = int(NOW.timestamp() + seconds) // 900
         quarters[quarter] = quarters.get(quarter, 0) + 1
     most = max(quarters.values(), default=0)
-    assert (found.most_active.messages if found.most_active else 0) == most
-    gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(said)]
+    assert (result.most_active.messages if result.most_active else 0) == most
+    gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(rows)]
     longest = max(gaps, default=0)
-    gap = found.longest_gap
+    gap = result.longest_gap
     assert round((gap.end - gap.begin).total_seconds() if gap else 0) == longest
-    assert len(stats("x", found)) <= 2000
+    assert len(stats("x", result)) <= 2000
 
 
 def test_topics_are_whole_phrases_without_code_and_links() -> None:
-    said = [
+    rows = [
         ("a", "the token refresh fails with https://example.org/token/refresh"),
         ("b", "how do I refresh the token? ```token refresh token```"),
         ("a", "Token refresh again; error handling too"),
         ("b", "!docs error handling"),
         ("c", "Fehlerbehandlung ist wichtig, die Fehlerbehandlung"),
     ]
-    assert [topic.phrase for topic in topics(said)] == ["Token refresh", "Error handling"]
+    assert [topic.phrase for topic in topics(rows)] == ["Token refresh", "Error handling"]
     assert topics([]) == []
-    assert topics([("a", "only once said")]) == []
+    assert topics([("a", "only once rows")]) == []
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=60))))
-def test_topics_of_anything(said: list[tuple[str, str]]) -> None:
-    found = topics(said)
-    assert len(found) <= 5
-    assert all(topic.phrase and topic.messages > 1 for topic in found)
+def test_topics_of_anything(rows: list[tuple[str, str]]) -> None:
+    result = topics(rows)
+    assert len(result) <= 5
+    assert all(topic.phrase and topic.messages > 1 for topic in result)

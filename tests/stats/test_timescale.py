@@ -1,4 +1,4 @@
-"""Steps of time: they begin where a clock's would, on days of 23 and 25 hours too."""
+"""Time steps: they begin at round local times, also on days of 23 and 25 hours."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -30,11 +30,11 @@ def local(edges: tuple[datetime, ...], timezone: ZoneInfo) -> list[str]:
 )
 def test_steps_are_round(begin: str, seconds: int, most: int, unit: str, first: str) -> None:
     at = datetime.fromisoformat(begin).replace(tzinfo=BERLIN)
-    found = scale(
+    result = scale(
         at.astimezone(UTC), (at + timedelta(seconds=seconds)).astimezone(UTC), most, BERLIN
     )
-    assert found.unit == unit
-    assert local(found.edges, BERLIN)[0] == first
+    assert result.unit == unit
+    assert local(result.edges, BERLIN)[0] == first
 
 
 def test_days_begin_at_midnight_when_the_clock_changes() -> None:

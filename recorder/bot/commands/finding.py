@@ -18,7 +18,7 @@ from recorder.errors import InvalidInput
 from recorder.formats.session_exporter import FORMATS
 from recorder.models import Session
 from recorder.record.names import export_name
-from recorder.search.searcher import Found, Searcher
+from recorder.search.searcher import Searcher, SearchResult
 from recorder.stats.pictures import activity_picture, are_available
 from recorder.stats.session_analyzer import SessionAnalyzer
 
@@ -88,7 +88,7 @@ class FindingCommands(RecorderCommands):
         may_read = self.page_check(context, sessions)
         await self.defer(context)
 
-        def search(index: int) -> Found:
+        def search(index: int) -> SearchResult:
             return self.searcher.search(
                 request.query,
                 sessions,
@@ -97,7 +97,7 @@ class FindingCommands(RecorderCommands):
                 fts=request.fts,
                 limit=search_reply.HITS_PER_PAGE,
                 offset=index * search_reply.HITS_PER_PAGE,
-                deleted_too=deleted_too,
+                include_deleted=deleted_too,
             )
 
         async def fetch_page(index: int) -> str:

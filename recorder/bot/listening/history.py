@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import discord
 
@@ -13,10 +13,8 @@ from recorder.bot.listening.capture import capture
 from recorder.errors import InvalidInput
 from recorder.models import Message
 from recorder.record.snowflake import parse_snowflake, snowflake_at
+from recorder.search.dates import parse_span
 
-_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
-_SPAN = re.compile(r"(?:\d{1,4}\s*[wdhm]\s*)+", re.IGNORECASE)
-_PART = re.compile(r"(\d{1,4})\s*([wdhm])", re.IGNORECASE)
 _LINK = re.compile(r"<?https?://(?:\w+\.)?discord(?:app)?\.com/channels/[\d@me]+/(\d+)/(\d+)>?")
 _MOST = 20_000
 
@@ -71,10 +69,9 @@ def _start(since: str, channel_id: int, now: datetime) -> discord.Object:
         return discord.Object(int(link[2]) - 1)
     if (message_id := parse_snowflake(since)) is not None:
         return discord.Object(message_id - 1)
-    if _SPAN.fullmatch(since):
-        parts = {_UNITS[unit.lower()]: float(count) for count, unit in _PART.findall(since)}
-        moment = max(now - timedelta(**parts), datetime(2015, 1, 2, tzinfo=now.tzinfo))
-        return discord.Object(snowflake_at(moment))
+    if (span := parse_span(since)) is not None:
+        longest = now - datetime(2015, 1, 2, tzinfo=now.tzinfo)
+        return discord.Object(snowflake_at(now - min(span, longest)))
     raise InvalidInput(
         "I do not understand since when. Write a span such as since:2h, since:3d or since:90m, "
         "or the link of the first message: since:https://discord.com/channels/…"

@@ -11,7 +11,7 @@ from recorder.bot.replies.escaping import one_line, plain
 from recorder.bot.replies.listings import message_link
 from recorder.formatting import plural
 from recorder.search.search_sql import Sort
-from recorder.search.searcher import Found, Hit
+from recorder.search.searcher import Hit, SearchResult
 
 HITS_PER_PAGE = 5
 _LONGEST_NAME = 40
@@ -45,7 +45,7 @@ def parse(text: str) -> SearchRequest:
     return SearchRequest(_OPTION.sub(" ", text).strip(), sort, fts)
 
 
-def hits(title: str, result: Found, page: int, all_sessions: bool) -> str:
+def hits(title: str, result: SearchResult, page: int, all_sessions: bool) -> str:
     """Return a page of hits, or the reason why there are none."""
     if not result.total:
         hint = f"\n{plain(result.hint)}" if result.hint else ""

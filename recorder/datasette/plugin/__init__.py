@@ -47,8 +47,8 @@ def prepare_connection(conn: Connection, datasette: Any) -> None:
     def search(query: str | None) -> str:
         """Return the ids of the newest messages that match, as a JSON array."""
         parts = parse(query or "", datetime.now(UTC), timezone).parts
-        plan = search_sql.plan(parts, None) if parts else None
-        return json.dumps(search_sql.find(conn, plan, "newest", MOST_HITS) if plan else [])
+        sql = search_sql.compile_query(parts, None) if parts else None
+        return json.dumps(search_sql.find(conn, sql, "newest", MOST_HITS) if sql else [])
 
     conn.create_function("recorder_search", 1, search)
 

@@ -1,4 +1,4 @@
-"""Pictures of what was recorded, drawn with Pillow: the extra ``pictures``."""
+"""Pictures of sessions, drawn with Pillow; they need the extra ``pictures``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recorder.store.reading import Reader
 
 
 def are_available() -> bool:
-    """Whether pictures can be drawn here."""
+    """Return whether Pillow is installed."""
     return importlib.util.find_spec("PIL") is not None
 
 
@@ -26,16 +26,16 @@ def activity_picture(
     now: datetime,
     timezone: ZoneInfo,
 ) -> bytes | None:
-    """Who said how much when, as a PNG; ``None`` when nothing was ever recorded.
+    """Return a diagram of messages by time and author, as a PNG; ``None`` if it is empty.
 
     Parameters
     ----------
     title
-        What stands above it.
+        The heading of the picture.
     now
-        Up to when a session that still runs is shown.
+        The end of sessions that are still running.
     timezone
-        Of the times below the bars.
+        The time zone of the time axis.
 
     Raises
     ------
@@ -48,13 +48,13 @@ def activity_picture(
         )
     from recorder.stats.pictures.drawing import BARS, draw
 
-    found = activity(reader, sessions, now, timezone, most_bars=BARS)
-    if found is None:
+    shown = activity(reader, sessions, now, timezone, most_bars=BARS)
+    if shown is None:
         return None
-    messages = sum(found.totals)
+    messages = sum(shown.totals)
     noun = "message" if messages == 1 else "messages"
     recorded = duration(sum(session.duration(now) for session in sessions))
     summary = f"{messages:,} {noun} in {recorded}"
     if len(sessions) > 1:
         summary += f" of {plural(len(sessions), 'session')}"
-    return draw(found, title, summary, timezone)
+    return draw(shown, title, summary, timezone)

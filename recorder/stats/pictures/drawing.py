@@ -1,7 +1,7 @@
-"""The picture of activity: messages by time and author, with pauses, gaps and tags.
+"""The diagram of activity: messages by time and author, with pauses, gaps and tags.
 
-It stands on a card of its own, so that it reads the same on Discord's dark and light
-backgrounds, and its text is still legible at the half size in which Discord shows it.
+It has a background of its own, so that it looks the same on Discord's dark and light themes,
+and its text is legible at half size, as Discord shows it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from recorder.stats.pictures.tag_flags import ROW, Flag, flags
 from recorder.stats.timescale import scale
 
 BARS = 100
-"""How many bars find room."""
+"""The largest number of bars."""
 
 _WIDTH = 1000
 _PADDING = 36
@@ -36,7 +36,7 @@ _CARD, _BORDER, _GRID = (24, 26, 31), (62, 66, 76), (46, 49, 57)
 _WHITE, _GREY = (243, 244, 246), (170, 176, 187)
 _PAUSE, _GAP, _TAG = (52, 56, 67), (201, 142, 36), (243, 244, 246)
 _OTHERS = (122, 129, 143)
-# Told apart beside each other on a dark card, whatever colours somebody sees.
+# Distinguishable on a dark card, also with colour blindness.
 _AUTHORS = (
     *((86, 156, 246), (245, 158, 66), (72, 199, 142), (236, 112, 166)),
     *((250, 218, 94), (160, 132, 240), (86, 208, 224), (226, 88, 80)),
@@ -44,8 +44,8 @@ _AUTHORS = (
 
 _MOST_TICKS, _MOST_LINES = 6, 5
 _LONGEST_NAME = 240
-_SEPARATED = 6  # pixels: a part of a bar that is so high has a line above it
-_LOWEST = 3  # pixels of a bar, however few messages it stands for
+_SEPARATED = 6  # pixels: parts of a bar with at least this height have a line above
+_LOWEST = 3  # pixels of a bar with any messages
 _MINUTE, _DAY = 60, 86_400
 
 _Colour = tuple[int, int, int]
@@ -53,7 +53,7 @@ _Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A part of the legend: what a colour or a mark stands for."""
+    """An entry of the legend."""
 
     mark: str
     colour: _Colour
@@ -62,16 +62,16 @@ class _Entry:
 
 
 def draw(activity: Activity, title: str, summary: str, timezone: ZoneInfo) -> bytes:
-    """The picture as a PNG; the same activity gives the same bytes.
+    """Return the picture as a PNG; the same activity yields the same bytes.
 
     Parameters
     ----------
     title
         The name of the session.
     summary
-        What is said below it.
+        The line below the title.
     timezone
-        Of the times on the axis.
+        The time zone of the time axis.
     """
     return _Picture(activity, timezone).png(title, summary)
 
@@ -106,7 +106,7 @@ class _Picture:
         for number, line in enumerate(self._legend):
             self._legend_line(line, self._legend_top + number * _LINE)
         file = io.BytesIO()
-        # Few colours: half the size of a picture in true colour, and less time to compress.
+        # Few colours halve the size of true colour, and take less time to compress.
         self._card().quantize(256, Image.Quantize.FASTOCTREE).save(file, "PNG")
         return file.getvalue()
 
@@ -124,7 +124,7 @@ class _Picture:
         self._text(x, 108, f"{unit} · {begin} – {end} · {zone.key}", _GREY, "la")
 
     def _grid(self) -> int:
-        """Lines at round numbers; gives the number at the top of the plot."""
+        """Draw lines at round numbers; return the number at the top of the plot."""
         most = max(self._activity.totals, default=0)
         step = _round_step(most)
         top = max(-(-most // step), 1) * step
@@ -138,7 +138,7 @@ class _Picture:
         return top
 
     def _time_axis(self) -> None:
-        """Times below the plot, and the day where it is another."""
+        """Draw times below the plot, and dates where they change."""
         zone, step = self._timezone, self._ticks.step
         day, free = "", 0
         for tick in self._ticks.edges:
@@ -166,14 +166,14 @@ class _Picture:
             left, right = self._x(begin), self._x(end)
             right -= 2 if right - left >= 6 else int(right - left >= 3)
             height = max(round(sum(counts) / top * _PLOT), _LOWEST)
-            said = 0
-            for place, count in enumerate(counts):
-                low = self._bottom - round(said / sum(counts) * height) if count else 0
-                said += count
-                high = self._bottom - round(said / sum(counts) * height) if count else 0
+            below = 0
+            for rank, count in enumerate(counts):
+                low = self._bottom - round(below / sum(counts) * height) if count else 0
+                below += count
+                high = self._bottom - round(below / sum(counts) * height) if count else 0
                 if low > high:
-                    colour = _AUTHORS[place] if place < len(_AUTHORS) else _OTHERS
-                    line = 1 if low - high >= _SEPARATED and said < sum(counts) else 0
+                    colour = _AUTHORS[rank] if rank < len(_AUTHORS) else _OTHERS
+                    line = 1 if low - high >= _SEPARATED and below < sum(counts) else 0
                     self._draw.rectangle((left, high + line, max(right - 1, left), low - 1), colour)
 
     def _band(self, begin: datetime, end: datetime) -> None:
@@ -186,7 +186,7 @@ class _Picture:
         self._image.paste(_hatching(right - left, _PLOT), (left, self._top))
 
     def _tags(self) -> None:
-        """A flag at a mast for each tag; a mark alone where there was no room for a name."""
+        """Draw a flag for each tag, or a mark where there is no room for its name."""
         named = {flag.x for flag in self._flags}
         for tag in self._activity.tags:
             x, y = self._x(tag.timestamp), self._top
@@ -198,7 +198,7 @@ class _Picture:
                 self._draw.line((flag.x, y, flag.x, min(y + 4, self._bottom)), _TAG, 2)
 
     def _flag(self, flag: Flag) -> int:
-        """Draw the name; gives where its mast begins."""
+        """Draw a flag with its name; return the top of its mast."""
         low = self._top - 14 - flag.row * ROW
         self._draw.rounded_rectangle((flag.left, low - ROW + 4, flag.right, low), 5, _TAG)
         text, chosen = fitting(flag.name, flag.right - flag.left, _TEXT - 2)
@@ -222,7 +222,7 @@ class _Picture:
             self._text(count_x, y + 14, entry.count, _GREY, "lm")
 
     def _card(self) -> Image.Image:
-        """The picture on a card with round corners; outside of it nothing."""
+        """Return the picture as a card with round corners on a transparent background."""
         width, height = self._image.size
         card = Image.new("RGBA", (width, height), _BORDER)
         card.paste(self._image, mask=_rounded(width, height, 2))
@@ -255,11 +255,10 @@ class _Picture:
 
 
 def _entries(activity: Activity) -> Iterator[_Entry]:
-    for place, author in enumerate(activity.authors):
-        colour = _AUTHORS[place] if place < len(_AUTHORS) else _OTHERS
-        # The number is the place among the authors, as lists of them have it.
+    for rank, author in enumerate(activity.authors):
+        colour = _AUTHORS[rank] if rank < len(_AUTHORS) else _OTHERS
         name = author.name if fitting(author.name, _LONGEST_NAME, _TEXT)[0] else ""
-        yield _Entry("author", colour, name or f"Author {place + 1}", f"{author.count:,}")
+        yield _Entry("author", colour, name or f"Author {rank + 1}", f"{author.count:,}")
     if activity.pauses:
         yield _Entry("pause", _PAUSE, "not recorded")
     if activity.gaps:
@@ -269,7 +268,7 @@ def _entries(activity: Activity) -> Iterator[_Entry]:
 
 
 def _lines(entries: Iterator[_Entry]) -> Iterator[list[tuple[int, _Entry]]]:
-    """The legend's entries with where each begins, as many on a line as fit."""
+    """Yield lines of the legend: as many entries as fit, each with its position."""
     line: list[tuple[int, _Entry]] = []
     x = _PADDING
     for entry in entries:
@@ -285,7 +284,7 @@ def _lines(entries: Iterator[_Entry]) -> Iterator[list[tuple[int, _Entry]]]:
 
 
 def _round_step(most: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50… of which few make up `most`."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50… with at most five steps up to `most`."""
     tens = 1
     while True:
         for step in (tens, 2 * tens, 5 * tens):
@@ -303,7 +302,7 @@ def _hatching(width: int, height: int) -> Image.Image:
 
 
 def _rounded(width: int, height: int, inset: int) -> Image.Image:
-    """A mask with smooth corners, drawn at twice the size."""
+    """Return a mask with smooth corners, drawn at twice the size."""
     mask = Image.new("L", (2 * width, 2 * height))
     box = (2 * inset, 2 * inset, 2 * (width - inset) - 1, 2 * (height - inset) - 1)
     ImageDraw.Draw(mask).rounded_rectangle(box, 2 * (_CORNER - inset), 255)

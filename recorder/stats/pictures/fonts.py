@@ -1,8 +1,7 @@
-"""Text in pictures: a font that has the signs, else the signs that a font has; never boxes.
+"""Fonts for pictures, and texts cut down to the glyphs that a font has.
 
-Pillow's own font has ASCII alone. Noto Sans, which the extra ``pictures`` installs, has Latin,
-Greek and Cyrillic; for other scripts the first of a few widespread fonts is taken that is
-installed and has them.
+Pillow's own font has only ASCII. Noto Sans, which the extra ``pictures`` installs, has Latin,
+Greek and Cyrillic. Other scripts use the first installed one of a few widespread fonts.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Font: TypeAlias = ImageFont.FreeTypeFont
 
 _NOTO = ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf")
 _CJK = ("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf")
-_OF_SYSTEMS = (  # Pillow knows where systems have their fonts
+_SYSTEM_FONTS = (  # Pillow finds them by name
     *("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "Arial Unicode.ttf"),
     *("msyh.ttc", "malgun.ttf", "segoeui.ttf"),
 )
@@ -31,22 +30,22 @@ _LONGEST = 200
 
 
 def font(size: int, *, bold: bool = False) -> Font:
-    """The font of all that is not a name, at `size` pixels."""
+    """Return the preferred font at `size` pixels."""
     return next(_fonts(size, bold))
 
 
 @lru_cache(maxsize=1024)
 def fitting(text: str, width: int, size: int, *, bold: bool = False) -> tuple[str, Font]:
-    """What can be drawn of a text within `width` pixels, cut with an ellipsis, and its font.
+    """Return the drawable part of a text, cut to `width` pixels, and its font.
 
-    The text is empty where no font here has any letter, digit or symbol of it. Emoji are
-    left out, and letters that only look different become the plain ones.
+    The part is empty if no font has a letter, digit or symbol of the text. Emoji are left
+    out, and styled letters become plain ones.
     """
     plain = unicodedata.normalize("NFKC", text[:_LONGEST])
-    text = _only("".join(c if _is_seen(c) else " " for c in plain))
+    text = _single_spaced("".join(c if _is_drawable(c) else " " for c in plain))
     best, chosen = "", font(size, bold=bold)
     for candidate in _fonts(size, bold):
-        drawn = _only("".join(c if _has(candidate, c) else " " for c in text))
+        drawn = _single_spaced("".join(c if _has(candidate, c) else " " for c in text))
         if len(drawn.replace(" ", "")) > len(best.replace(" ", "")):
             best, chosen = drawn, candidate
         if drawn == text:
@@ -56,7 +55,7 @@ def fitting(text: str, width: int, size: int, *, bold: bool = False) -> tuple[st
     return _cut(best, width, chosen), chosen
 
 
-def _only(text: str) -> str:
+def _single_spaced(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -69,8 +68,8 @@ def _cut(text: str, width: int, chosen: Font) -> str:
     return text + dots
 
 
-def _is_seen(character: str) -> bool:
-    """Neither a control, a mark of format, a lone surrogate, unassigned nor an emoji."""
+def _is_drawable(character: str) -> bool:
+    """Return whether a character is neither a control or format character nor an emoji."""
     category = unicodedata.category(character)
     return (
         category[0] != "C"
@@ -90,13 +89,13 @@ def _drawn(chosen: Font, character: str) -> tuple[tuple[int, int], bytes]:
 
 
 def _fonts(size: int, bold: bool) -> Iterator[Font]:
-    """The fonts to try, in this order; each is read when it is asked for."""
+    """Yield the fonts in order of preference, each loaded only when requested."""
     if noto := _packaged(*_NOTO):
         yield _noto(str(noto), size, bold)
     yield _default(size)
     if cjk := _packaged(*_CJK):
         yield from _read(str(cjk), size)
-    for name in _OF_SYSTEMS:
+    for name in _SYSTEM_FONTS:
         yield from _read(name, size)
 
 
@@ -117,7 +116,7 @@ def _default(size: int) -> Font:
 
 @lru_cache(maxsize=32)
 def _read(name: str, size: int) -> tuple[Font, ...]:
-    """The font of this name or path; none where it is not installed."""
+    """Return the font with this name or path; nothing if it is not installed."""
     try:
         return (ImageFont.truetype(name, size),)
     except OSError:

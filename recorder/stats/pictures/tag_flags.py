@@ -1,4 +1,4 @@
-"""Names of tags above a diagram: each on a flag, no flag over another or across a mast."""
+"""Placement of tag names above a diagram, on flags that do not overlap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARGIN, _BETWEEN = 10, 8
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A tag's name in a row (0 is the lowest) from `left` to `right`, its mast at `x`."""
+    """The name of a tag in a row (0 is the lowest) from `left` to `right`, on a mast at `x`."""
 
     name: str
     x: int
@@ -27,19 +27,19 @@ class Flag:
 
 
 def flags(tags: Sequence[tuple[str, int]], edge: int, size: int) -> list[Flag]:
-    """Those of the tags whose names find room.
+    """Return flags for the tags whose names fit.
 
     Parameters
     ----------
     tags
-        Names, and where their masts are.
+        The names, and the positions of their masts.
     edge
-        Where the room ends to the right.
+        The right edge of the diagram.
     size
-        Of the text, in pixels.
+        The size of the text, in pixels.
     """
     placed: list[Flag] = []
-    # From the right: who has no room goes a row higher, and the mast passes by on the left.
+    # From right to left: a flag without room moves up a row, its mast to the left of others.
     for name, x in sorted(tags, key=lambda tag: -tag[1]):
         text, chosen = fitting(name, _LONGEST, size - 2)
         if not text:
