@@ -19,7 +19,7 @@ from recorder.cli.output import (
     say,
 )
 from recorder.cli.show import print_message
-from recorder.formatting import date_and_clock, plural
+from recorder.formatting import collapse_whitespace, date_and_clock, plural
 from recorder.models import Json, RecordedMessage
 from recorder.search.search_sql import Sort
 from recorder.search.searcher import Found, Hit, Searcher
@@ -112,7 +112,7 @@ def _print(found: Found, offset: int, timezone: ZoneInfo) -> None:
             f"{number}. ",
             (f"[{date_and_clock(message.timestamp, timezone)}]", "dim"),
             (f" {hit.session.name} #{message.message_index} ", "dim"),
-            (" ".join(message.speaker.split()), "bold"),
+            (collapse_whitespace(message.speaker), "bold"),
             ": ",
             *((text, "bold yellow" if is_hit else "") for text, is_hit in hit.snippet.pieces()),
             ("".join(f" ({mark})" for mark in message.marks), "dim"),

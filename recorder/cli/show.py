@@ -23,7 +23,16 @@ from recorder.cli.output import (
     session_json,
     write,
 )
-from recorder.formatting import clock, date_and_clock, duration, gap, plural, reactions, size
+from recorder.formatting import (
+    clock,
+    collapse_whitespace,
+    date_and_clock,
+    duration,
+    gap,
+    plural,
+    reactions,
+    size,
+)
 from recorder.models import RecordedMessage
 from recorder.record import jsonl
 from recorder.settings import Settings
@@ -145,7 +154,7 @@ def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "")
         mark,
         (f"[{clock(message.timestamp, settings.timezone)}]", "dim"),
         " ",
-        (" ".join(message.speaker.split()), f"bold {_COLOURS[message.type]}"),
+        (collapse_whitespace(message.speaker), f"bold {_COLOURS[message.type]}"),
         ": " + message.text.replace("\r\n", "\n").replace("\n", "\n    "),
         (f" ({', '.join(marks)})" if marks else "", "dim"),
     )

@@ -22,11 +22,10 @@ from recorder.cli.output import (
     write,
 )
 from recorder.errors import InvalidInput
+from recorder.formats.csv import escape_formula
 from recorder.formatting import plural
 from recorder.settings import Settings
 from recorder.store.read_only_sql import Answer, Value, query
-
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command()
@@ -99,9 +98,7 @@ def _plain(value: Value) -> str | int | float | None:
 
 
 def _cell(value: Value) -> str | int | float | None:
-    plain = _plain(value)
-    is_formula = isinstance(value, str) and value.startswith(_FORMULA_BEGINS)
-    return f"'{plain}" if is_formula else plain
+    return escape_formula(value) if isinstance(value, str) else _plain(value)
 
 
 def _different(columns: tuple[str, ...]) -> list[str]:

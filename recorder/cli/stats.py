@@ -25,7 +25,15 @@ from recorder.cli.output import (
     say,
 )
 from recorder.errors import Conflict, InvalidInput
-from recorder.formatting import clock, date_and_clock, duration, plural, size, sparkline
+from recorder.formatting import (
+    clock,
+    collapse_whitespace,
+    date_and_clock,
+    duration,
+    plural,
+    size,
+    sparkline,
+)
 from recorder.models import Session
 from recorder.settings import Settings
 from recorder.stats.activity import activity
@@ -116,7 +124,9 @@ def _print(found: Statistics, settings: Settings) -> None:
             table = Table(box=None, header_style="bold")
             table.add_column(title, overflow="fold", min_width=12)
             table.add_column("", justify="right")
-            print_table(table, [(_one_line(count.name), f"{count.count:,}") for count in counts])
+            print_table(
+                table, [(collapse_whitespace(count.name), f"{count.count:,}") for count in counts]
+            )
 
 
 def _show(
@@ -179,12 +189,8 @@ def _bars(title: str, counts: Sequence[Count]) -> Table:
     most = max(count.count for count in counts)
     for count in counts:
         bar = "█" * max(round(count.count / most * _LONGEST_BAR), 1)
-        table.add_row(Text(printable(_one_line(count.name))), f"{count.count:,}", bar)
+        table.add_row(Text(printable(collapse_whitespace(count.name))), f"{count.count:,}", bar)
     return table
-
-
-def _one_line(name: str) -> str:
-    return " ".join(name.split())
 
 
 def _lists(found: Statistics) -> tuple[tuple[str, Sequence[Count]], ...]:

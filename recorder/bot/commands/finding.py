@@ -177,7 +177,7 @@ class FindingCommands(Answering):
         """Get a session as a file."""
         session = await self.session(context, name)
         format = self.manager.exporter.check_format(format)
-        if format == "jsonl":
+        if FORMATS[format].is_record:
             if not await self.controls(context, [session]):
                 raise InvalidInput(
                     "The JSONL holds what was deleted, too: it is for those who may manage "
