@@ -1,7 +1,8 @@
-"""Human-readable times, durations, sizes and counts."""
+"""Human-readable times, durations, sizes, counts and names."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,6 +14,11 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _KIBI = 1024
 _BARS = "▁▂▃▄▅▆▇█"
+
+# Control characters that are no white space: in a terminal they could write over other lines.
+_CONTROLS = r"\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_INVISIBLE = re.compile(f"[{_CONTROLS}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def duration(seconds: float) -> str:
@@ -110,3 +116,18 @@ def local_time(time: datetime, timezone: ZoneInfo) -> datetime:
         return time.astimezone(timezone)
     except OverflowError:
         return time
+
+
+def collapse_whitespace(text: str) -> str:
+    """Return `text` on one line, with one space for each run of white space."""
+    return " ".join(text.split())
+
+
+def drop_controls(text: str) -> str:
+    """Return `text` without control characters other than white space."""
+    return _CONTROL.sub("", text)
+
+
+def drop_invisible(text: str) -> str:
+    """Return `text` also without characters that are invisible or change the direction."""
+    return _INVISIBLE.sub("", text)

@@ -15,7 +15,7 @@ from recorder.cli.parameters import (
     json_option,
     pass_settings,
 )
-from recorder.formatting import date_and_clock, plural
+from recorder.formatting import collapse_whitespace, date_and_clock, plural
 from recorder.models import Json
 from recorder.search.search_sql import Sort
 from recorder.search.searcher import Hit, Searcher, SearchResult
@@ -104,7 +104,7 @@ def _print(result: SearchResult, offset: int, timezone: ZoneInfo) -> None:
             f"{number}. ",
             (f"[{date_and_clock(message.timestamp, timezone)}]", "dim"),
             (f" {hit.session.name} #{message.message_index} ", "dim"),
-            (" ".join(message.speaker.split()), "bold"),
+            (collapse_whitespace(message.speaker), "bold"),
             ": ",
             *((text, "bold yellow" if is_hit else "") for text, is_hit in hit.snippet.pieces()),
             ("".join(f" ({mark})" for mark in message.marks), "dim"),

@@ -19,7 +19,16 @@ from recorder.cli.parameters import (
     json_option,
     pass_settings,
 )
-from recorder.formatting import clock, date_and_clock, duration, gap, plural, reactions, size
+from recorder.formatting import (
+    clock,
+    collapse_whitespace,
+    date_and_clock,
+    duration,
+    gap,
+    plural,
+    reactions,
+    size,
+)
 from recorder.models import RecordedMessage
 from recorder.record import jsonl
 from recorder.settings import Settings
@@ -143,7 +152,7 @@ def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "")
         mark,
         (f"[{clock(message.timestamp, settings.timezone)}]", "dim"),
         " ",
-        (" ".join(message.speaker.split()), f"bold {_COLOURS[message.type]}"),
+        (collapse_whitespace(message.speaker), f"bold {_COLOURS[message.type]}"),
         ": " + message.text.replace("\r\n", "\n").replace("\n", "\n    "),
         (f" ({', '.join(marks)})" if marks else "", "dim"),
     )

@@ -14,11 +14,10 @@ from rich.table import Table
 from recorder.cli.output import print_json, print_table, printable, say, write
 from recorder.cli.parameters import POSITIVE, Finite, json_option, pass_settings
 from recorder.errors import InvalidInput
+from recorder.formats.csv import escape_formula
 from recorder.formatting import plural
 from recorder.settings import Settings
 from recorder.store.read_only_sql import QueryResult, Value, query
-
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command()
@@ -131,9 +130,7 @@ def _plain(value: Value) -> str | int | float | None:
 
 
 def _cell(value: Value) -> str | int | float | None:
-    plain = _plain(value)
-    is_formula = isinstance(value, str) and value.startswith(_FORMULA_BEGINS)
-    return f"'{plain}" if is_formula else plain
+    return escape_formula(value) if isinstance(value, str) else _plain(value)
 
 
 def _unique(columns: tuple[str, ...]) -> list[str]:

@@ -23,7 +23,15 @@ from recorder.cli.output import (
 )
 from recorder.cli.parameters import SessionName, json_option, pass_settings
 from recorder.errors import Conflict, InvalidInput
-from recorder.formatting import clock, date_and_clock, duration, plural, size, sparkline
+from recorder.formatting import (
+    clock,
+    collapse_whitespace,
+    date_and_clock,
+    duration,
+    plural,
+    size,
+    sparkline,
+)
 from recorder.models import Session
 from recorder.settings import Settings
 from recorder.stats.activity import activity
@@ -114,7 +122,9 @@ def _print(statistics: Statistics, settings: Settings) -> None:
             table = Table(box=None, header_style="bold")
             table.add_column(title, overflow="fold", min_width=12)
             table.add_column("", justify="right")
-            print_table(table, [(_one_line(count.name), f"{count.count:,}") for count in counts])
+            print_table(
+                table, [(collapse_whitespace(count.name), f"{count.count:,}") for count in counts]
+            )
 
 
 def _show(
@@ -177,12 +187,8 @@ def _bars(title: str, counts: Sequence[Count]) -> Table:
     highest = max(count.count for count in counts)
     for count in counts:
         bar = "█" * max(round(count.count / highest * _LONGEST_BAR), 1)
-        table.add_row(Text(printable(_one_line(count.name))), f"{count.count:,}", bar)
+        table.add_row(Text(printable(collapse_whitespace(count.name))), f"{count.count:,}", bar)
     return table
-
-
-def _one_line(name: str) -> str:
-    return " ".join(name.split())
 
 
 def _lists(statistics: Statistics) -> tuple[tuple[str, Sequence[Count]], ...]:

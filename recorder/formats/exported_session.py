@@ -1,4 +1,4 @@
-"""What an export is made of: a session, its messages, and how times are shown."""
+"""The input of every export: a session, its messages, and the time zone to show them in."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from recorder.store.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """A session to be exported.
+class ExportedSession:
+    """A session to export.
 
     Parameters
     ----------
     reader
-        Where its messages are read.
+        Reads its messages.
     timezone
-        For all times in the export, and for where a day ends.
+        For all times in the export and for the boundaries of days.
     now
-        Up to when the duration of a session that still runs is counted.
+        The end of the duration of a session that still runs.
     as_of
-        Show messages as they stood then, and no later ones.
+        Show messages in their state at this time, and no later ones.
     """
 
     session: Session
@@ -37,48 +37,48 @@ class Recording:
 
     @property
     def seconds(self) -> int:
-        """How long was recorded."""
+        """The recorded time in seconds."""
         return round(self.session.duration(self.now))
 
     def local(self, time: datetime) -> datetime:
-        """`time` in the export's time zone."""
+        """Return `time` in the export's time zone."""
         return local_time(time, self.timezone)
 
     def messages(self) -> Iterator[RecordedMessage]:
-        """As many messages as the session counts, also when more come in meanwhile.
+        """Yield as many messages as the session counts, even if more arrive meanwhile.
 
-        Of a message that was deleted in Discord they say that it was there, and no more.
+        Messages deleted in Discord come without their content.
         """
         for recorded in self.reader.messages(
             self.session.id, last=self.session.message_count, as_of=self.as_of
         ):
-            yield recorded if recorded.deleted_at is None else _without_text(recorded)
+            yield recorded if recorded.deleted_at is None else _without_content(recorded)
 
     def message(self, message_id: str) -> RecordedMessage | None:
-        """The message of :meth:`messages` that has this Discord id."""
+        """Return the message of :meth:`messages` with a Discord id, if there is one."""
         if not message_id.isdecimal() or len(message_id) > 19 or not is_id(int(message_id)):
             return None
-        found = self.reader.message(self.session.id, int(message_id), as_of=self.as_of)
-        if found is None or found.message_index > self.session.message_count:
+        recorded = self.reader.message(self.session.id, int(message_id), as_of=self.as_of)
+        if recorded is None or recorded.message_index > self.session.message_count:
             return None
-        return found if found.deleted_at is None else _without_text(found)
+        return recorded if recorded.deleted_at is None else _without_content(recorded)
 
     def gaps(self) -> list[Gap]:
-        """When the session was not heard though it was recording."""
+        """Return the gaps of the session."""
         return self.reader.gaps(self.session)
 
     def kept_files(self) -> dict[str, str]:
-        """By URL without query, where attached files lie in the data folder."""
+        """Return the paths of kept attachments in the data folder, by URL without query."""
         return self.reader.kept_files(self.session)
 
     def lines(self) -> Iterator[str]:
-        """The lines of the session's file, without newlines; with what was deleted."""
+        """Yield the lines of the session's file without newlines, deleted content included."""
         return self.reader.lines(self.session.id)
 
 
-def _without_text(recorded: RecordedMessage) -> RecordedMessage:
-    """A message that was deleted in Discord: that it was there, and no more."""
+def _without_content(recorded: RecordedMessage) -> RecordedMessage:
+    """Return a deleted message with nothing but its time and author."""
     message = recorded.message
-    kept = {key: value for key, value in message.extra.items() if key == "display_name"}
-    shown = replace(message, content="(deleted)", attachments=(), extra=kept)
+    extra = {key: value for key, value in message.extra.items() if key == "display_name"}
+    shown = replace(message, content="(deleted)", attachments=(), extra=extra)
     return replace(recorded, message=shown, edited_at=None)

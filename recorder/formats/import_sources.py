@@ -1,4 +1,4 @@
-"""Files that can be read into a session: what kind a file is, and what stands in it."""
+"""Files to import: detection of their kind, and their messages."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from recorder.models import Change, Json, Message
 from recorder.record import jsonl
 
 _LONGEST_LINE = 64 << 20
-_LOOKED_AT = 1 << 12
-# One object over many lines, or one that begins as DiscordChatExporter's does.
+_DETECTION_BYTES = 1 << 12
+# An object over many lines, or one that begins like an export of DiscordChatExporter.
 _DOCUMENT = re.compile(rb'\s*\{[ \t\r]*(\n|"(guild|channel|dateRange|messages)"\s*:\s*[\[{])')
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What is no message: where it stands and what is wrong with it."""
+    """A part of a file that is no message: its location and the fault."""
 
     path: Path
-    place: str
+    location: str
     fault: str
 
     def __str__(self) -> str:
-        return f"{self.path}, {self.place}: {self.fault}"
+        return f"{self.path}, {self.location}: {self.fault}"
 
 
 Record: TypeAlias = "Message | Change | Unreadable"
@@ -43,11 +43,11 @@ class Source:
     Parameters
     ----------
     name
-        What the file itself says it holds.
+        The name of the session or channel, if the file has one.
     guild_id, channel_id
-        Where it was said, if the file tells it for all its messages.
+        The guild and channel of all messages, if the file has them.
     records
-        The messages, what happened to them, and what cannot be read, in the file's order.
+        The messages, their changes and the unreadable parts, in the file's order.
     """
 
     name: str | None
@@ -58,7 +58,7 @@ class Source:
 
 @contextmanager
 def open_source(path: Path, progress: Callable[[int], None]) -> Iterator[Source]:
-    """A file as messages; memory does not grow with it.
+    """Open a file of messages; memory use does not grow with its size.
 
     Parameters
     ----------
@@ -70,22 +70,22 @@ def open_source(path: Path, progress: Callable[[int], None]) -> Iterator[Source]
     NotFound
         The file cannot be read.
     InvalidInput
-        It is a JSON document, but not one of messages that are known.
+        It is a JSON document, but not an export of DiscordChatExporter.
     """
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
-            begin = file.read(_LOOKED_AT).removeprefix(b"\xef\xbb\xbf")
+            head = file.read(_DETECTION_BYTES).removeprefix(b"\xef\xbb\xbf")
             file.seek(0)
-            is_document = _DOCUMENT.match(begin) is not None
+            is_document = _DOCUMENT.match(head) is not None
             source = (_document if is_document else _jsonl)(path, file, progress)
         except OSError as error:
             raise NotFound(f"{path} cannot be read ({error.strerror}).") from error
         yield source
 
 
-def _all_readable(path: Path, records: Iterator[Record]) -> Iterator[Record]:
-    """The records up to where the disk fails, if it does."""
+def _until_error(path: Path, records: Iterator[Record]) -> Iterator[Record]:
+    """Yield the records; if reading fails, end with the error as :class:`Unreadable`."""
     try:
         yield from records
     except OSError as error:
@@ -93,11 +93,11 @@ def _all_readable(path: Path, records: Iterator[Record]) -> Iterator[Record]:
 
 
 def _jsonl(path: Path, file: BinaryIO, progress: Callable[[int], None]) -> Source:
-    return Source(None, None, None, _all_readable(path, _lines(path, file, progress)))
+    return Source(None, None, None, _until_error(path, _lines(path, file, progress)))
 
 
 def _lines(path: Path, file: BinaryIO, progress: Callable[[int], None]) -> Iterator[Record]:
-    """The lines of a JSONL file, empty ones left out."""
+    """Yield the records of a JSONL file, without empty lines."""
     number = 0
     while data := file.readline(_LONGEST_LINE):
         number += 1
@@ -107,16 +107,16 @@ def _lines(path: Path, file: BinaryIO, progress: Callable[[int], None]) -> Itera
 
 
 def _line(path: Path, number: int, data: bytes) -> Message | Change | Unreadable:
-    place = f"line {number}"
+    location = f"line {number}"
     try:
         # Some editors put a byte order mark before the first line.
         text = data.decode("utf-8-sig" if number == 1 else "utf-8")
         return jsonl.decode(text.rstrip("\r\n"))
     except UnicodeDecodeError as error:
-        return Unreadable(path, place, f"is not UTF-8 (byte {error.start + 1} of the line)")
+        return Unreadable(path, location, f"is not UTF-8 (byte {error.start + 1} of the line)")
     except InvalidLine as error:
-        torn = "" if data.endswith(b"\n") else " and has no end: it may be torn"
-        return Unreadable(path, place, f"{error}{torn}")
+        torn = "" if data.endswith(b"\n") else " and has no newline: it may be cut off"
+        return Unreadable(path, location, f"{error}{torn}")
 
 
 def _document(path: Path, file: BinaryIO, progress: Callable[[int], None]) -> Source:
@@ -131,10 +131,10 @@ def _document(path: Path, file: BinaryIO, progress: Callable[[int], None]) -> So
     if not document.has_array or "session" in keys:
         raise InvalidInput(
             f"{path} is a JSON document, but not DiscordChatExporter's. Nothing was imported. "
-            "Of a recording, import the JSONL file."
+            "To import a session of the recorder, choose its JSONL file."
         )
     root = dce_import.read_root(keys)
-    records = _all_readable(path, _messages(path, document, root, damage))
+    records = _until_error(path, _messages(path, document, root, damage))
     return Source(root.session or root.channel_name, root.guild_id, root.channel_id, records)
 
 
@@ -147,8 +147,8 @@ def _messages(
         try:
             message, deletion = _message(item, root)
         except InvalidLine as error:
-            place = f"message {number} (byte {item.byte_offset + 1})"
-            yield Unreadable(path, place, str(error))
+            location = f"message {number} (byte {item.byte_offset + 1})"
+            yield Unreadable(path, location, str(error))
             continue
         yield dce_import.with_root(message, root) if is_first else message
         is_first = False

@@ -1,8 +1,7 @@
-"""Reading a JSON document of any size: a few keys, and one array of very many objects.
+"""A reader of large JSON documents: a few keys, and one array of very many objects.
 
-The standard library's decoder is let loose on a window of the text, so memory does not grow
-with the file, each object's place in it is known, and after a damaged object the reading goes
-on with the next one.
+It runs the standard library's decoder on a window of the text, so that memory use does not grow
+with the file, the offset of each object is known, and reading continues after a damaged object.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from recorder.record.jsonl import decoder
 _CHUNK_BYTES = 1 << 20
 _LONGEST_VALUE = 64 << 20
 _LONGEST_IN_HEAD = 4 << 20
-_LONGEST_START = 1_000  # characters that the beginning of an object is known by
-_LONGEST_WORD = 16  # characters that are only understood together, such as an escape
+_LONGEST_START = 1_000  # characters that the pattern of an object's start may match
+_LONGEST_TOKEN = 16  # characters that only make sense together, such as an escape
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An object of the array: its value, its text, and where it begins in the file."""
+    """An object of the array: its value, its text, and the offset of its start."""
 
     value: Json
     text: str
@@ -37,14 +36,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A place where the document cannot be read, and why."""
+    """An offset at which the document cannot be read, and the fault."""
 
     byte_offset: int
     fault: str
 
 
-class _Broken(Exception):
-    """What stands at the position is no JSON value."""
+class _Malformed(Exception):
+    """The text at the position is not what a JSON document has there."""
 
 
 class JsonDocument:
@@ -55,17 +54,17 @@ class JsonDocument:
     file
         Open at its beginning.
     array
-        The key of the array. What follows behind it is not looked at.
+        The key of the array. What follows the array is ignored.
     start
-        What an object of the array begins with, and nothing else in the document does: there
-        the reading goes on after a damaged one.
+        Matches the start of each object of the array and nothing else in the document: reading
+        continues there after a damaged object.
     progress
         Called with the number of bytes read since the last call.
 
     Attributes
     ----------
     has_array
-        Whether :meth:`head` has come to the array, or to one of its objects.
+        :meth:`head` has reached the array or one of its objects.
     """
 
     def __init__(
@@ -83,12 +82,12 @@ class JsonDocument:
         self._text = ""
         self._position = 0
         self._value_start = 0
-        self._known = (0, 0)  # a position in the window, and where that lies in the file
+        self._anchor = (0, 0)  # a position in the window, and its offset in the file
         self._ended = False
         self.has_array = False
 
     def head(self) -> Iterator[tuple[str, Json] | Damage]:
-        """The keys before the array, and their values."""
+        """Yield the keys before the array with their values."""
         if self._next() == "\ufeff":
             self._position += 1
         if self._next() != "{":
@@ -100,10 +99,10 @@ class JsonDocument:
                 if self._next() in ("}", ""):
                     return
                 if self._next() != '"':
-                    raise _Broken("is not JSON (a key is missing)")
+                    raise _Malformed("is not JSON (a key is missing)")
                 key = self._value(_LONGEST_IN_HEAD)
                 if self._next() != ":":
-                    raise _Broken("is not JSON (a colon is missing)")
+                    raise _Malformed("is not JSON (a colon is missing)")
                 self._position += 1
                 if key == self._array and self._next() == "[":
                     self._position += 1
@@ -113,10 +112,10 @@ class JsonDocument:
                 value = self._value(_LONGEST_IN_HEAD)
                 if self._start.search(self._text, self._value_start, self._position):
                     self._position = self._value_start
-                    raise _Broken("has messages where none should be")
+                    raise _Malformed("has messages inside another value")
                 yield str(key), value
-            except _Broken as broken:
-                yield self._damage(str(broken))
+            except _Malformed as error:
+                yield self._damage(str(error))
                 self._seek()
                 self.has_array = self._next() != ""
                 return
@@ -124,54 +123,54 @@ class JsonDocument:
                 self._position += 1
 
     def items(self) -> Iterator[Item | Damage]:
-        """The objects of the array, after :meth:`head` has ended."""
+        """Yield the objects of the array, once :meth:`head` has ended."""
         while True:
-            sign = self._next()
-            if sign == "":
-                yield self._damage("ends before its last bracket: it may be torn")
+            character = self._next()
+            if character == "":
+                yield self._damage("ends before its last bracket: it may be cut off")
                 return
-            if sign in ",]":
+            if character in ",]":
                 self._position += 1
-                if sign == "]" and self._next() in ("}", ",", ""):
+                if character == "]" and self._next() in ("}", ",", ""):
                     return
                 continue
             try:
-                if sign != "{":
-                    raise _Broken("is not a JSON object")
+                if character != "{":
+                    raise _Malformed("is not a JSON object")
                 value = self._value()
-            except _Broken as broken:
-                yield self._damage(str(broken))
+            except _Malformed as error:
+                yield self._damage(str(error))
                 self._seek()
                 if self._next() == "":
                     return
                 continue
             text = self._text[self._value_start : self._position]
-            self._known = (self._value_start, self._offset(self._value_start))
+            self._anchor = (self._value_start, self._offset(self._value_start))
             if not text.isascii() and _NOT_UTF8.search(text):
-                yield Damage(self._known[1], "is not UTF-8")
+                yield Damage(self._anchor[1], "is not UTF-8")
             else:
-                yield Item(value, text, self._known[1])
+                yield Item(value, text, self._anchor[1])
 
     def _value(self, longest: int = _LONGEST_VALUE) -> Json:
-        """The value that begins at the position, which moves behind it."""
+        """Return the value at the position, and move the position behind it."""
         while True:
             try:
                 value, end = decoder.raw_decode(self._text, self._position)
             except json.JSONDecodeError as error:
-                # A value that the window cuts off fails at the window's end, a text at its begin.
-                missing = _CHUNK_BYTES if error.msg.startswith("Unterminated") else _LONGEST_WORD
+                # A value that the window cuts off fails at the window's end, a string at its start.
+                missing = _CHUNK_BYTES if error.msg.startswith("Unterminated") else _LONGEST_TOKEN
                 if len(self._text) - error.pos < missing and self._more(longest):
                     continue
                 offset = self._offset(error.pos)
-                raise _Broken(f"is not JSON ({error.msg}, byte {offset + 1})") from None
+                raise _Malformed(f"is not JSON ({error.msg}, byte {offset + 1})") from None
             except (ValueError, RecursionError) as error:
-                raise _Broken(f"is not JSON ({error})") from None
+                raise _Malformed(f"is not JSON ({error})") from None
             if end < len(self._text) or not self._more():
                 self._value_start, self._position = self._position, end
                 return cast(Json, value)
 
     def _next(self) -> str:
-        """The next character that is no white space; empty at the end of the file."""
+        """Return the next character that is no white space; empty at the end of the file."""
         while True:
             space = _SPACE.match(self._text, self._position)
             self._position = space.end() if space else self._position
@@ -181,17 +180,17 @@ class JsonDocument:
                 return ""
 
     def _seek(self) -> None:
-        """Go to the next object of the array, or to the end of the file."""
+        """Move to the next object of the array, or to the end of the file."""
         self._position += 1
-        while (found := self._start.search(self._text, self._position)) is None:
+        while (match := self._start.search(self._text, self._position)) is None:
             self._position = max(self._position, len(self._text) - _LONGEST_START)
             if not self._more():
                 self._position = len(self._text)
                 return
-        self._position = found.start()
+        self._position = match.start()
 
     def _more(self, longest: int = _LONGEST_VALUE) -> bool:
-        """Drop the text before the position and read on; false at the end of the file."""
+        """Read more and drop the text before the position; return false at the end of the file."""
         rest = len(self._text) - self._position
         if self._ended or rest > longest:
             return False
@@ -202,14 +201,14 @@ class JsonDocument:
         if self._ended:
             self._text += more
             return bool(more)
-        self._known = (0, self._offset(self._position))
+        self._anchor = (0, self._offset(self._position))
         self._text = self._text[self._position :] + more
         self._position = 0
         return True
 
     def _offset(self, position: int) -> int:
-        """Where a position of the window lies in the file."""
-        start, offset = self._known
+        """Return the offset in the file of a position in the window."""
+        start, offset = self._anchor
         return offset + len(self._text[start:position].encode("utf-8", "surrogateescape"))
 
     def _damage(self, fault: str) -> Damage:

@@ -6,15 +6,23 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from recorder.formats.entries import Entry, entries, facts, lines, one_line, reply, urls
-from recorder.formats.exported_session import Recording
+from recorder.formats.exported_session import ExportedSession
+from recorder.formats.transcript_entries import (
+    Entry,
+    entries,
+    facts,
+    reply_note,
+    safe_line,
+    safe_lines,
+    urls,
+)
 
 _FENCE = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"[\w+.#-]*\n")
 _IN_MARKDOWN_NAMES = re.compile(r"[\\`*\[\]<>~#]|&(?=#?\w{1,32};)|(?<![^\W_])_|_(?![^\W_])")
-# From left to right as a Markdown parser reads: what stays as it is, then what gets a backslash.
+# In a parser's order, from left to right: what stays unchanged, then what needs a backslash.
 _INLINE = re.compile(
-    r"\\[!-/:-@\[-`{-~]"  # has its backslash
+    r"\\[!-/:-@\[-`{-~]"  # already escaped
     r"|(?P<code>`++).+?(?<!`)(?P=code)(?!`)"
     r"|<https?://[^\s<>]*>"
     r"|\]\(<?https?://"
@@ -28,12 +36,12 @@ _STRUCTURE = re.compile(
 )
 
 
-def render(recording: Recording) -> Iterator[str]:
-    """The recording as Markdown, piece by piece."""
-    yield f"# Session: {_name(recording.session.name)}\n"
-    yield "".join(f"**{key}:** {value}\n" for key, value in facts(recording))
+def render(exported: ExportedSession) -> Iterator[str]:
+    """Yield the session as Markdown, piece by piece."""
+    yield f"# Session: {_name(exported.session.name)}\n"
+    yield "".join(f"**{key}:** {value}\n" for key, value in facts(exported))
     yield "\n---\n\n## Conversation\n"
-    for entry in entries(recording):
+    for entry in entries(exported):
         if entry.day is not None:
             yield f"\n## {entry.day}\n"
         yield f"\n{_message(entry)}\n"
@@ -45,10 +53,10 @@ def _message(entry: Entry) -> str:
     if message.type == "system_message":
         name = f"*{name}*"
     blocks = [
-        "" if entry.reply is None else f"*{reply(entry.reply and _name(entry.reply))}*",
-        _text("\n".join(lines(entry.text))),
+        "" if entry.reply is None else f"*{reply_note(entry.reply and _name(entry.reply))}*",
+        _text("\n".join(safe_lines(entry.text))),
         "  \n".join(_url(url) for url in urls(message)),
-        "  \n".join(f"Kept: `{path}`" for path in entry.kept),
+        "  \n".join(f"Kept: `{path}`" for path in entry.kept_files),
         "" if message.model is None else f"*Model: {_name(message.model)}*",
         _name(entry.reactions) if entry.reactions else "",
         "  \n".join(f"🏷️ {_name(tag)}" for tag in entry.tags),
@@ -58,7 +66,7 @@ def _message(entry: Entry) -> str:
 
 
 def _name(name: str) -> str:
-    return _IN_MARKDOWN_NAMES.sub(r"\\\g<0>", one_line(name))
+    return _IN_MARKDOWN_NAMES.sub(r"\\\g<0>", safe_line(name))
 
 
 def _url(url: str) -> str:
@@ -69,13 +77,13 @@ def _url(url: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Code blocks on lines of their own, as Discord shows them; the rest made harmless."""
+    """Return a message's text with code blocks on lines of their own and the rest escaped."""
     blocks: list[str] = []
     start = position = 0
     while fence := _FENCE.search(text, position):
         end = text.find(fence[0], fence.end())
         if end < 0 and not text[text.rfind("\n", 0, fence.start()) + 1 : fence.start()].strip():
-            end = len(text)  # left open
+            end = len(text)  # an open fence: for a Markdown parser all the rest is code
         code = text[fence.end() : end] if end >= 0 else ""
         if not code.strip():
             position = fence.end() if end < 0 else end + len(fence[0])
@@ -92,11 +100,11 @@ def _text(text: str) -> str:
 
 
 def _lines(text: str) -> str:
-    """Lines outside of code: no structure, no HTML, no links but http(s)."""
+    """Return lines outside of code without structure, HTML and links other than http(s)."""
     lines = [_line(line) for line in text.split("\n")]
     for number, following in enumerate(lines[1:]):
         if lines[number] and following:
-            lines[number] += "  "  # in Markdown a line ends only so
+            lines[number] += "  "  # two spaces are Markdown's line break
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
-"""Exports of a session: for people to read, for other programs, and its JSONL lines.
+"""Exports of a session: for readers, for other programs, and its JSONL lines.
 
-Nothing that was said in a recording can forge a part of its export: a message never looks
-like another message, a heading or a date.
+No message can forge a part of an export: it never looks like another message, a heading or a
+date.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 from recorder.errors import Conflict, InvalidInput, StorageError
 from recorder.formats import csv, json, markdown, text
 from recorder.formats.dce import dce_export
-from recorder.formats.entries import one_line
-from recorder.formats.exported_session import Recording
+from recorder.formats.exported_session import ExportedSession
 from recorder.formats.html import html_export
+from recorder.formats.transcript_entries import safe_line
 from recorder.models import Session
 from recorder.store import export_index
 from recorder.store.folder import refuse_links
@@ -37,16 +37,20 @@ class Format:
     Parameters
     ----------
     title
-        Its name as people write it.
+        Its usual name.
     suffix
-        Of its files, without the first dot.
+        The suffix of its files, without the first dot.
     render
-        Gives the export piece by piece.
+        Yields the text of the file in pieces.
+    is_record
+        It is the session's own file: with deleted content, and with each change as a line of
+        its own instead of the state at one time.
     """
 
     title: str
     suffix: str
-    render: Callable[[Recording], Iterator[str]]
+    render: Callable[[ExportedSession], Iterator[str]]
+    is_record: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
@@ -54,22 +58,22 @@ FORMATS: Mapping[str, Format] = {
     "md": Format("Markdown", "md", markdown.render),
     "html": Format("HTML", "html", html_export.render),
     "json": Format("JSON", "json", json.render_json),
-    "jsonl": Format("JSONL", "jsonl", json.render_jsonl),
+    "jsonl": Format("JSONL", "jsonl", json.render_jsonl, is_record=True),
     "csv": Format("CSV", "csv", csv.render),
     "dce": Format("DiscordChatExporter's JSON", "dce.json", dce_export.render),
 }
-"""By the name that commands take."""
+"""The formats by the name that commands take."""
 
 
 class SessionExporter:
-    """Writes a session out for people and for other programs.
+    """An exporter of sessions in the formats of :data:`FORMATS`.
 
     Parameters
     ----------
     reader
-        Where the sessions are read.
+        Reads the sessions.
     timezone
-        For all times in the exports, and for where a day ends.
+        For all times in the exports and for the boundaries of days.
     """
 
     def __init__(self, reader: Reader, timezone: ZoneInfo) -> None:
@@ -78,7 +82,7 @@ class SessionExporter:
 
     @staticmethod
     def check_format(format: str) -> str:
-        """The name of a format as :data:`FORMATS` has it.
+        """Return the name of a format as in :data:`FORMATS`, whatever its case.
 
         Raises
         ------
@@ -88,36 +92,36 @@ class SessionExporter:
         if format.lower() in FORMATS:
             return format.lower()
         raise InvalidInput(
-            f'There is no export format "{one_line(format)[:40]}". '
+            f'There is no export format "{safe_line(format)[:40]}". '
             f"Choose one of {', '.join(FORMATS)}."
         )
 
     def render(
         self, session: Session, format: str, now: datetime, as_of: datetime | None = None
     ) -> Iterator[str]:
-        """The export piece by piece; memory does not grow with the session.
+        """Yield the export in pieces; memory use does not grow with the session.
 
         Parameters
         ----------
         format
             One of :data:`FORMATS`.
         now
-            Up to when the duration of a session that still runs is counted.
+            The end of the duration of a session that still runs.
         as_of
-            Show messages as they stood then, and no later ones.
+            Show messages in their state at this time, and no later ones.
 
         Raises
         ------
         InvalidInput
-            There is no such format, or it cannot show what was.
+            There is no such format, or it has no past states.
         """
-        if as_of is not None and self.check_format(format) == "jsonl":
+        chosen = FORMATS[self.check_format(format)]
+        if as_of is not None and chosen.is_record:
             raise InvalidInput(
-                "The JSONL has every change with its time; as it stood then it cannot be given. "
+                f"{chosen.title} lists every change with its time; it cannot show a past state. "
                 "Choose another format."
             )
-        recording = Recording(session, self._reader, self._timezone, now, as_of)
-        return FORMATS[self.check_format(format)].render(recording)
+        return chosen.render(ExportedSession(session, self._reader, self._timezone, now, as_of))
 
     def export(
         self,
@@ -128,19 +132,19 @@ class SessionExporter:
         overwrite: bool = False,
         as_of: datetime | None = None,
     ) -> int:
-        """Write the export to `path`, readable by its owner alone, whole or not at all.
+        """Write the export to `path`, whole or not at all, readable by its owner alone.
 
         Returns
         -------
         int
-            Its size in bytes.
+            The size of the file in bytes.
 
         Raises
         ------
         InvalidInput
             There is no such format.
         Conflict
-            There is a file already, and `overwrite` is not set.
+            The file exists, and `overwrite` is not set.
         StorageError
             The file cannot be written.
         """
@@ -190,7 +194,7 @@ class SessionExporter:
         except OSError as error:
             raise StorageError(
                 f"The export {path} cannot be written ({error.strerror}). "
-                "Choose a folder that exists, has space, and that this user may write to."
+                "Choose a folder that exists, has free space, and that this user may write to."
             ) from error
         finally:
             if temporary is not None:
@@ -203,7 +207,7 @@ def _exists(path: Path) -> Conflict:
 
 
 def _put_in_place(temporary: Path, path: Path, overwrite: bool) -> None:
-    """Give the finished file its name; another file of that name stays as it is."""
+    """Rename the finished file to `path`; replace a file of that name only with `overwrite`."""
     if not overwrite:
         try:
             os.link(temporary, path)

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recorder.formats.entries import Entry, entries, facts, lines, one_line, reply, urls
-from recorder.formats.exported_session import Recording
+from recorder.formats.exported_session import ExportedSession
+from recorder.formats.transcript_entries import (
+    Entry,
+    entries,
+    facts,
+    reply_note,
+    safe_line,
+    safe_lines,
+    urls,
+)
 
 _RULE = "=" * 37
 
 
-def render(recording: Recording) -> Iterator[str]:
-    """The recording as plain text, piece by piece."""
-    yield f"{_RULE}\nSession: {one_line(recording.session.name)}\n"
-    yield "".join(f"{key}: {value}\n" for key, value in facts(recording))
+def render(exported: ExportedSession) -> Iterator[str]:
+    """Yield the session as plain text, piece by piece."""
+    yield f"{_RULE}\nSession: {safe_line(exported.session.name)}\n"
+    yield "".join(f"{key}: {value}\n" for key, value in facts(exported))
     yield f"{_RULE}\n\n"
-    for entry in entries(recording):
+    for entry in entries(exported):
         if entry.day is not None:
             yield f"\n--- {entry.day} ---\n\n"
         yield _message(entry)
 
 
 def _message(entry: Entry) -> str:
-    """`[3:45 PM] NAME: text`; only a message's first line stands at the left edge."""
-    name = one_line(entry.speaker)
+    """Return ``[3:45 PM] NAME: text``, further lines indented."""
+    name = safe_line(entry.speaker)
     if entry.message.type == "system_message":
         start = f"[{entry.clock}] *"
     else:
-        # "* " marks what Discord says itself.
+        # "* " marks system messages.
         start = f"[{entry.clock}] {'*' + name[2:] if name.startswith('* ') else name}:"
     if entry.reply is not None:
-        start += f" {reply(entry.reply and one_line(entry.reply))}"
-    first, *further = [*lines(entry.text), *urls(entry.message)] or [""]
-    further += [f"Kept: {path}" for path in entry.kept]
-    further += [one_line(entry.reactions)] if entry.reactions else []
+        start += f" {reply_note(entry.reply and safe_line(entry.reply))}"
+    first, *further = [*safe_lines(entry.text), *urls(entry.message)] or [""]
+    further += [f"Kept: {path}" for path in entry.kept_files]
+    further += [safe_line(entry.reactions)] if entry.reactions else []
     further += [f"🏷️ {tag}" for tag in entry.tags]
     rows = [f"{start} {first}", *(f"    {line}" for line in further)]
     return "".join(f"{line.rstrip()}\n" for line in rows)

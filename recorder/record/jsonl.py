@@ -86,7 +86,7 @@ def encode(message: Message) -> str:
     if not isinstance(message.author_id, str):
         raise _wrong("author_id", message.author_id, "a text")
     _check(message)
-    return _one_line(as_json(message))
+    return _json_line(as_json(message))
 
 
 def as_json(message: Message) -> dict[str, Json]:
@@ -139,7 +139,7 @@ def encode_change(change: Change) -> str:
             data["emoji"] = change.emoji
         if change.user_id is not None:
             data["user_id"] = change.user_id
-    return _one_line(data)
+    return _json_line(data)
 
 
 def decode(line: str) -> Message | Change:
@@ -320,7 +320,7 @@ def _wrong(name: str, value: object, expected: str) -> InvalidInput:
     return InvalidInput(f"It cannot be recorded: {name} has to be {expected}, not {value!r:.80}.")
 
 
-def _one_line(data: dict[str, Json]) -> str:
+def _json_line(data: dict[str, Json]) -> str:
     try:
         line = _encode(data)
     except (TypeError, ValueError, RecursionError) as error:

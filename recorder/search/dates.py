@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from recorder.formatting import collapse_whitespace
 from recorder.record.snowflake import snowflake_time
 
 _MESSAGE_ID = re.compile(r"[0-9]{17,19}")
@@ -47,7 +48,7 @@ def parse_period(text: str, now: datetime, timezone: ZoneInfo) -> Period | None:
     timezone
         The time zone of day boundaries.
     """
-    text = " ".join(text.lower().split())
+    text = collapse_whitespace(text.lower())
     parsers: tuple[Callable[[str, datetime, ZoneInfo], Period | None], ...] = (
         _message_id, _ago, _iso, _named,
     )  # fmt: skip

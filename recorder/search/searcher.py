@@ -30,7 +30,7 @@ _SMALL_SESSION = 20_000
 SNIPPET = 160
 """The approximate number of characters in a snippet."""
 _BEFORE_HIT = 50
-_ONE_LINE = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
+_SPACES_FOR_BREAKS = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _NEAR_WORDS = 2_000
 _QUOTES = '"*'
 
@@ -366,7 +366,7 @@ def _snippet_of_marked(marked: str) -> Snippet:
 def _cut(text: str, ranges: Sequence[tuple[int, int]]) -> Snippet:
     """Return about :data:`SNIPPET` characters on one line, from shortly before the first range."""
     if len(text) <= SNIPPET:
-        return Snippet(_one_line(text), tuple(ranges))
+        return Snippet(_replace_breaks(text), tuple(ranges))
     first = ranges[0][0] if ranges else 0
     start = max(0, min(first - _BEFORE_HIT, len(text) - SNIPPET))
     end = min(len(text), start + SNIPPET)
@@ -377,12 +377,12 @@ def _cut(text: str, ranges: Sequence[tuple[int, int]]) -> Snippet:
         cut = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
         end = cut if cut > max(first, end - 30) else end
     lead = "…" if start else ""
-    shown = lead + _one_line(text[start:end]) + ("…" if end < len(text) else "")
+    shown = lead + _replace_breaks(text[start:end]) + ("…" if end < len(text) else "")
     moved = tuple(
         (a - start + len(lead), min(b, end) - start + len(lead)) for a, b in ranges if a < end
     )
     return Snippet(shown, moved)
 
 
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else text.translate(_ONE_LINE)
+def _replace_breaks(text: str) -> str:
+    return text if text.isprintable() else text.translate(_SPACES_FOR_BREAKS)

@@ -143,7 +143,7 @@ def test_import_gives_the_same_bytes(run: Run, data: Path, session: str, tmp_pat
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        (b'{"timestamp": "2025-11-08T15:45', "has no end: it may be torn"),
+        (b'{"timestamp": "2025-11-08T15:45', "has no newline: it may be cut off"),
         (b'{"foreign": true}\n', "has no text"),
         (b"\xff\xfe\n", "is not UTF-8"),
         (b"[]\n", "is not a JSON object"),

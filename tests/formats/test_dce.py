@@ -1,4 +1,4 @@
-"""DiscordChatExporter's JSON: of any version in, damaged or not, and out and in again."""
+"""Import of DiscordChatExporter's JSON of any version, damaged or not, and its export."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AVATAR = "https://cdn.discordapp.com/avatars/100000000000000001/a.png"
 
 
 def old(**changes: Any) -> Data:
-    """A message as the first versions wrote it."""
+    """Return a message as the first versions wrote it."""
     return {
         "id": "500000000000000001",
         "type": "Default",
@@ -51,7 +51,7 @@ def old(**changes: Any) -> Data:
 
 
 def new(**changes: Any) -> Data:
-    """A message as later versions write it."""
+    """Return a message as later versions write it."""
     author = {
         **USER,
         "nickname": "Mira",
@@ -175,7 +175,7 @@ def records(path: Path) -> list[Record]:
 
 
 def paths(data: Json) -> Iterator[tuple[str | int, ...]]:
-    """Where the parts of a message stand."""
+    """Yield the paths of the parts of a message."""
     if isinstance(data, dict | list):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield (key,)
@@ -183,7 +183,7 @@ def paths(data: Json) -> Iterator[tuple[str | int, ...]]:
 
 
 def kept(data: Json) -> Json:
-    """A part of a file without what says nothing, which later versions write too."""
+    """Return a part of a file without empty values, which later versions write too."""
     if isinstance(data, dict):
         return {k: kept(v) for k, v in data.items() if v not in (None, [], {}, "", False)}
     return [kept(item) for item in data] if isinstance(data, list) else data
@@ -221,7 +221,7 @@ def test_a_file_of_any_version_goes_out_again_as_it_came_in(
 
 
 def subset(wanted: Json, found: Json) -> bool:
-    """Whether all of a part stands in another; keys that are new in later versions may too."""
+    """Return whether a part contains another; it may have keys of later versions too."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         return all(key in found and subset(value, found[key]) for key, value in wanted.items())
     if isinstance(wanted, list) and isinstance(found, list):

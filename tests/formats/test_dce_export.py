@@ -1,4 +1,4 @@
-"""DiscordChatExporter's JSON out and in again, and sessions that are imported more than once."""
+"""Export to DiscordChatExporter's JSON and back, and repeated imports."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 from recorder import Message, SessionExporter, SessionManager, SessionRecorder
 from recorder.errors import Conflict, InvalidInput
 from recorder.formats.dce import dce_export
-from recorder.formats.exported_session import Recording
+from recorder.formats.exported_session import ExportedSession
 from recorder.models import Deletion, Edit, Reaction, RecordedMessage
 from recorder.record.changes import current
 from recorder.store.reading import Reader
 
 
 def exported(messages: Iterable[Message], **place: Any) -> str:
-    """The text of an export of messages that are in no database."""
+    """Return the text of an export of messages that are in no database."""
     of_now = [(message, current(message)) for message in messages]
     recorded = [
         RecordedMessage(index, message, (), now.edited_at, now.deleted_at, now.reactions)
@@ -55,7 +55,7 @@ def exported(messages: Iterable[Message], **place: Any) -> str:
             return iter(recorded)
 
     of = replace(session(len(recorded)), **place)
-    return "".join(dce_export.render(Recording(of, Said(list), UTC_ZONE, NOW)))
+    return "".join(dce_export.render(ExportedSession(of, Said(list), UTC_ZONE, NOW)))
 
 
 # Out and in again.
@@ -101,7 +101,7 @@ NAMED_KEYS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 @st.composite
 def conversations(draw: st.DrawFn) -> list[Message]:
-    """Messages with anything that a line of ours can hold."""
+    """Draw messages with anything that a line can hold."""
     drawn = draw(st.lists(messages(TEXT), max_size=4))
     places = st.sampled_from(["70", "71"]) | st.none()
     named = [

@@ -1,4 +1,4 @@
-"""Exports to the letter of the specification, and what nobody can forge in them."""
+"""Exports to the letter of the specification, which no message can forge."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def rendered(
 
 
 def body(format: str, *messages: Message, zone: str = "UTC") -> str:
-    """What follows the header."""
+    """Return the text behind the header."""
     end = {"txt": f"{'=' * 37}\n\n", "md": "## Conversation\n"}[format]
     return rendered(format, messages, zone).rpartition(end)[2]
 

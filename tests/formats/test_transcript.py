@@ -1,4 +1,4 @@
-"""The HTML transcript: Discord's Markdown, the page, and that nothing foreign runs in it."""
+"""The HTML transcript: Discord's Markdown, the page, and its policy."""
 
 import asyncio
 import base64
@@ -6,26 +6,28 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from formats.test_session_exporter import session
 from hypothesis import given
 from hypothesis import strategies as st
 from support.recordings import record
 from support.soundness import NOW, UTC_ZONE, said
 
 from recorder import SessionRecorder
-from recorder.formats.exported_session import Recording
-from recorder.formats.html.content import LARGEST_IMAGE, KeptFiles
-from recorder.formats.html.markup import markdown
-from recorder.formats.html.page import Transcript, render
-from recorder.models import Deletion, Gap, Interval, Json, Message, RecordedMessage, Tag
+from recorder.formats.exported_session import ExportedSession
+from recorder.formats.html.kept_files import LARGEST_IMAGE, KeptFiles
+from recorder.formats.html.markdown_html import markdown
+from recorder.formats.html.page import render
+from recorder.models import Deletion, Gap, Interval, Json, Message, RecordedMessage, Session, Tag
 from recorder.store.reading import Reader
 
 PNG = base64.b64decode(
@@ -159,7 +161,7 @@ VOID = {"meta", "input", "img", "br"}
 
 
 class Balanced(HTMLParser):
-    """Every element that begins ends too, in its order."""
+    """A parser that requires each element to be closed in its order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,9 +186,46 @@ def recorded(*messages: Message) -> list[RecordedMessage]:
     return [RecordedMessage(index, message) for index, message in enumerate(messages, 1)]
 
 
-def page(messages: Iterable[RecordedMessage], title: str = "plans", **further: object) -> str:
-    transcript = Transcript(title, (("Messages", "3"),), messages, UTC_ZONE, **further)  # type: ignore[arg-type]
-    return "".join(render(transcript))
+def exported(
+    messages: Iterable[RecordedMessage],
+    *,
+    title: str = "plans",
+    tags: Sequence[Tag] = (),
+    intervals: Sequence[Interval] = (),
+    gaps: Sequence[Gap] = (),
+    kept_files: Mapping[str, str] | None = None,
+    folder: Path = Path("nowhere"),
+    by_id: Mapping[int, RecordedMessage] | None = None,
+    timezone: ZoneInfo = UTC_ZONE,
+) -> ExportedSession:
+    """Return a session that is in no database."""
+
+    class Recorded(Reader):
+        def messages(self, *_: object, **__: object) -> Iterator[RecordedMessage]:
+            return iter(messages)
+
+        def message(
+            self, session_id: str, message_id: int, as_of: datetime | None = None
+        ) -> RecordedMessage | None:
+            return (by_id or {}).get(message_id)
+
+        def tags(self, session: Session) -> list[Tag]:
+            return list(tags)
+
+        def intervals(self, session: Session) -> list[Interval]:
+            return list(intervals)
+
+        def gaps(self, session: Session) -> list[Gap]:
+            return list(gaps)
+
+        def kept_files(self, session: Session) -> dict[str, str]:
+            return dict(kept_files or {})
+
+    return ExportedSession(session(100_000, title), Recorded(folder), timezone, NOW)
+
+
+def page(messages: Iterable[RecordedMessage], **further: Any) -> str:
+    return "".join(render(exported(messages, **further)))
 
 
 def test_the_page_has_everything_in_its_place(tmp_path: Path) -> None:
@@ -208,7 +247,7 @@ def test_the_page_has_everything_in_its_place(tmp_path: Path) -> None:
             Interval(NOW + timedelta(seconds=3000), None),
         ],
         gaps=[Gap(NOW + timedelta(seconds=10), NOW + timedelta(seconds=20), "restart", 5)],
-        kept_files={url: Path("attachments/pic.png")},
+        kept_files={url: "attachments/pic.png"},
         folder=tmp_path,
     )
     parser = Balanced()
@@ -250,8 +289,8 @@ def test_a_long_conversation_is_rendered_piece_by_piece() -> None:
             taken += 1
             yield RecordedMessage(number, said(number, f"message {number}"))
 
-    transcript = Transcript("long", (), messages(), ZoneInfo("Europe/Berlin"))
-    first = "".join(islice(render(transcript), 40))
+    long = exported(messages(), timezone=ZoneInfo("Europe/Berlin"))
+    first = "".join(islice(render(long), 40))
     assert "message 1" in first and taken < 10_000
 
 
@@ -284,21 +323,21 @@ def test_a_reply_leads_far_back_and_gives_nothing_away(tmp_path: Path) -> None:
     assert "a message that is not in this recording" in text
     many = [old, *(RecordedMessage(n, said(n, "x")) for n in range(2, 1_200))]
     late = RecordedMessage(1_200, said(1_200, "late", extra={"reply_to": "1001"}))
-    text = page([*many, late], find={"1001": old}.get)
+    text = page([*many, late], by_id={1001: old})
     assert f'href="#m1">{lead}</a>' in text
 
 
 async def test_a_reply_finds_its_message_in_the_database(folder: Path) -> None:
     await record(folder, "plans", ["hello", "gone"])
     reader = Reader(folder)
-    recording = Recording(reader.find("plans"), reader, UTC_ZONE, NOW)
-    found = recording.message("1001")
+    plans = ExportedSession(reader.find("plans"), reader, UTC_ZONE, NOW)
+    found = plans.message("1001")
     assert found and found.message.content == "gone" and found.message_index == 2
     for unknown in ("9", "x", "", "٣", "1" * 30, "-1"):
-        assert recording.message(unknown) is None
+        assert plans.message(unknown) is None
     async with SessionRecorder(folder) as recorder:
         recorder.change(Deletion(NOW, "71", 1001))
-    gone = recording.message("1001")
+    gone = plans.message("1001")
     assert gone and gone.message.content == "(deleted)"
 
 
@@ -314,7 +353,7 @@ def test_kept_pictures_are_put_in_while_there_is_room(tmp_path: Path) -> None:
     names = {name: f"attachments/{name}" for name in (*sizes, "text", "link", "missing")}
     names["elsewhere"] = "../outside.png"
     url = "https://cdn.discordapp.com/attachments/1/2/"
-    files = KeptFiles({url + name: Path(path) for name, path in names.items()}, tmp_path / "data")
+    files = KeptFiles({url + name: path for name, path in names.items()}, tmp_path / "data")
     assert str(files.image(f"{url}a?ex=1")).startswith("data:image/png;base64,iVBOR")
     for name in ("large", "text", "link", "missing", "elsewhere", "unknown"):
         assert files.image(url + name) is None

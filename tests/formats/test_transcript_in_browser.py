@@ -1,4 +1,4 @@
-"""The HTML transcript in Chromium: nothing foreign runs, and what it offers works."""
+"""The HTML transcript in Chromium: no foreign script runs, and its own functions work."""
 
 import json
 import re
@@ -38,7 +38,7 @@ ATTACKS = (
 
 
 def hostile() -> list[RecordedMessage]:
-    """Every field of a message holds an attack."""
+    """Return messages with an attack in every field."""
     found: list[RecordedMessage] = []
     for number, attack in enumerate(ATTACKS):
         thing: dict[str, Json] = {
@@ -192,7 +192,7 @@ def test_search_spoilers_colours_and_jumps_work(tmp_path: Path) -> None:
 
 
 def without_policy(text: str, script: str) -> str:
-    """The page with a script of the test's own."""
+    """Return the page with a script of the test instead of its policy."""
     start, policy, rest = text.partition('<meta http-equiv="Content-Security-Policy"')
     assert policy
     rest = rest.partition(">")[2]
@@ -200,7 +200,7 @@ def without_policy(text: str, script: str) -> str:
 
 
 def dump(folder: Path, text: str, budget: int = 2_000) -> str:
-    """The page as the browser has it after `budget` milliseconds of its own time."""
+    """Return the page after `budget` milliseconds of the browser's virtual time."""
     path = folder / "page.html"
     path.write_text(text, "utf-8")
     options = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --dump-dom".split()

@@ -183,7 +183,7 @@ def test_a_file_can_be_read_from_the_data_folder_itself(folder: Path, file: Path
 
 LINES = GOOD.splitlines(keepends=True)
 BAD: dict[str, tuple[bytes, str]] = {
-    "torn": (GOOD + LINES[0][:60], "line 3: is not JSON .* and has no end: it may be torn"),
+    "torn": (GOOD + LINES[0][:60], "line 3: is not JSON .* and has no newline: it may be cut off"),
     "foreign": (LINES[0] + b"[12:30] <a> hello\n" + LINES[1], "line 2: is not JSON"),
     "not an object": (GOOD + b"[1, 2]\n", "line 3: is not a JSON object"),
     "missing key": (b'{"timestamp": "2025-11-08T15:45:00Z"}\n' + GOOD, 'line 1: has no "type"'),

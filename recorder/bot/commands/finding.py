@@ -180,7 +180,7 @@ class FindingCommands(RecorderCommands):
         """Export a session as a file."""
         session = await self.session(context, name)
         format = self.manager.exporter.check_format(format)
-        if format == "jsonl":
+        if FORMATS[format].is_record:
             if not await self.may_control_sessions(context, [session]):
                 raise InvalidInput(
                     "The JSONL includes deleted messages, so it needs the Manage Messages "

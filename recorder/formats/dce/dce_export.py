@@ -1,7 +1,7 @@
-"""JSON as DiscordChatExporter writes it, so that viewers made for it open our recordings.
+"""DiscordChatExporter's JSON, written so that viewers made for it open the sessions.
 
-Its times are in UTC: viewers show them as their readers have it. What it cannot hold stands
-under ``recorder``, where viewers do not look; it comes in again with the rest.
+Its times are in UTC: viewers show them in their readers' time zone. What the format has no key
+for is written under ``recorder``, which viewers ignore and an import reads.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from itertools import chain
 
-from recorder.formats.dce import dce_parts as parts
+from recorder.formats.dce import dce_fields as fields
 from recorder.formats.dce.dce_import import (
     NO_ID,
     Root,
@@ -21,52 +20,40 @@ from recorder.formats.dce.dce_import import (
     type_of,
     write_root,
 )
-from recorder.formats.exported_session import Recording
-from recorder.models import Json, RecordedMessage
+from recorder.formats.exported_session import ExportedSession
+from recorder.models import Json, Message, RecordedMessage
 from recorder.record import jsonl
 from recorder.record.changes import current
 from recorder.record.snowflake import IDS_A_MILLISECOND, snowflake_at
 
-# What we do not know ourselves, so that it goes out as it came in.
-_KEPT = frozenset("type callEndedTimestamp reactions mentions inlineEmojis reference".split())
-_KEPT_OF_AUTHORS = frozenset("discriminator color roles avatarUrl".split())
-# What a message shows beside its text, when it shows nothing.
-_PARTS: dict[str, Json] = {
-    "attachments": [],
-    "embeds": [],
-    "stickers": [],
-    "reactions": [],
-    "mentions": [],
-    "inlineEmojis": [],
-}
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_ENCODED_PARTS = _encode(_PARTS).removeprefix("{")
-_SYSTEM: dict[str, Json] = {"keys": {"type": "system_message"}}
-_ENCODED_PARTS_OF_SYSTEM = _encode({**_PARTS, "recorder": _SYSTEM}).removeprefix("{")
+# Keys in which imported values replace the export's own, since the recorder does not know them.
+_IMPORTED = frozenset("type callEndedTimestamp reactions mentions inlineEmojis reference".split())
+_IMPORTED_OF_AUTHORS = frozenset("discriminator color roles avatarUrl".split())
 _LAST_ID = (1 << 63) - IDS_A_MILLISECOND
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
-def render(recording: Recording) -> Iterator[str]:
-    """The recording as DiscordChatExporter's JSON, piece by piece."""
-    messages = recording.messages()
+def render(exported: ExportedSession) -> Iterator[str]:
+    """Yield the session as DiscordChatExporter's JSON, piece by piece."""
+    messages = exported.messages()
     first = next(messages, None)
-    root = _made_root(recording, first)
+    root = _root(exported, first)
     if first is not None:
-        kept, message = take_root(first.message)
-        root, first = kept or root, replace(first, message=message)
-    exported_at = recording.now.isoformat()
+        imported, message = take_root(first.message)
+        root, first = imported or root, replace(first, message=message)
+    exported_at = exported.now.isoformat()
     keys = [f"  {_encode(k)}: {_encode(v)}" for k, v in write_root(root, exported_at).items()]
     yield "{\n" + ",\n".join(keys) + ',\n  "messages": ['
     count = 0
     for recorded in chain([first] if first else [], messages):
-        yield f"{',' if count else ''}\n    {_message(recorded, root)}"
+        yield f"{',' if count else ''}\n    {_encode(_message(recorded, root))}"
         count += 1
     yield f'\n  ],\n  "messageCount": {count}\n}}\n'
 
 
-def _made_root(recording: Recording, first: RecordedMessage | None) -> Root:
-    """Of a session that came from no such file: ids alone are known."""
-    session = recording.session
+def _root(exported: ExportedSession, first: RecordedMessage | None) -> Root:
+    """Return the root of a session that was not imported: only ids are known."""
+    session = exported.session
     channel_id = session.channel_id or (first and first.message.channel_id) or "0"
     guild = "Direct Messages" if session.guild_id is None else f"Server {session.guild_id}"
     return Root(
@@ -83,42 +70,28 @@ def _made_root(recording: Recording, first: RecordedMessage | None) -> Root:
     )
 
 
-def _message(recorded: RecordedMessage, root: Root) -> str:
-    """A message, and under ``recorder`` what of it does not come back from the rest."""
-    if _says_all(recorded, root):
-        return _encode_said(recorded)
-    recorded = _with_reactions(recorded)
-    data = _data(recorded, root)
-    ours: dict[str, Json] = {}
-    wanted = jsonl.as_json(recorded.message)
-    found = jsonl.as_json(read_message(data, root)[0])
-    if keys := {key: value for key, value in wanted.items() if found.get(key, ...) != value}:
-        ours["keys"] = keys
-    if without := [key for key in found if key not in wanted]:
-        ours["without"] = list(without)
+def _message(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
+    """Return a message's object, with ``recorder`` if the rest does not restore all of it."""
+    data = _fields(recorded, root)
+    if _is_plain(recorded, root):
+        return data
+    lost = _lost(_with_reactions(recorded), data, root)
     if recorded.deleted_at:
-        ours["deleted_at"] = recorded.deleted_at.isoformat()
-    return _encode({**data, "recorder": ours} if ours else data)
+        lost["deleted_at"] = recorded.deleted_at.isoformat()
+    return {**data, "recorder": lost} if lost else data
 
 
-def _with_reactions(recorded: RecordedMessage) -> RecordedMessage:
-    """With the reactions of now, where the message has those of when it was recorded."""
-    message = recorded.message
-    if recorded.reactions == current(message).reactions:
-        return recorded
-    extra: dict[str, Json] = {k: v for k, v in message.extra.items() if k != "reactions"}
-    if recorded.reactions:
-        extra["reactions"] = dict(recorded.reactions)
-    return replace(recorded, message=replace(message, extra=extra))
+def _is_plain(recorded: RecordedMessage, root: Root) -> bool:
+    """Return whether an import is certain to restore the message, as with most messages.
 
-
-def _says_all(recorded: RecordedMessage, root: Root) -> bool:
-    """Whether nothing is to be told but who said what, as with most messages."""
+    Reading every message back to find out would take longer than writing it.
+    """
     message, name = recorded.message, recorded.message.speaker
     if message.extra and (message.extra.keys() != {"display_name"} or name == message.author):
         return False
     return (
         name != ""
+        and message.type != "system_message"
         and message.message_id is not None
         and message.channel_id == root.channel_id
         and message.model is None
@@ -127,86 +100,83 @@ def _says_all(recorded: RecordedMessage, root: Root) -> bool:
     )
 
 
-def _encode_said(recorded: RecordedMessage) -> str:
-    """The same text as the slower way gives."""
+def _lost(message: Message, data: dict[str, Json], root: Root) -> dict[str, Json]:
+    """Return the changes that turn the message as read from `data` into `message`."""
+    before = jsonl.as_json(message)
+    after = jsonl.as_json(read_message(data, root)[0])
+    lost: dict[str, Json] = {}
+    if keys := {key: value for key, value in before.items() if after.get(key, ...) != value}:
+        lost["keys"] = keys
+    if without := [key for key in after if key not in before]:
+        lost["without"] = list(without)
+    return lost
+
+
+def _with_reactions(recorded: RecordedMessage) -> Message:
+    """Return the message with its present reactions instead of the recorded ones."""
     message = recorded.message
-    author = _encode_author(message.author_id, message.author, message.speaker, message.type)
-    end = _ENCODED_PARTS_OF_SYSTEM if message.type == "system_message" else _ENCODED_PARTS
-    return f'{_encode(_head(recorded))[:-1]}, "author": {author}, {end}'
+    if recorded.reactions == current(message).reactions:
+        return message
+    extra: dict[str, Json] = {k: v for k, v in message.extra.items() if k != "reactions"}
+    if recorded.reactions:
+        extra["reactions"] = dict(recorded.reactions)
+    return replace(message, extra=extra)
 
 
-@lru_cache(maxsize=1_000)
-def _encode_author(author_id: str, name: str, nickname: str, type: str) -> str:
-    return _encode(_author(author_id, name, nickname, type))
-
-
-def _head(recorded: RecordedMessage) -> dict[str, Json]:
-    """What stands before the author."""
-    message, edited_at = recorded.message, recorded.edited_at
-    withheld = message.withheld if message.extra else None
-    message_id = message.message_id
-    if message_id is None:
-        message_id = min(snowflake_at(message.timestamp), _LAST_ID)
-        message_id += recorded.message_index % IDS_A_MILLISECOND
-    return {
-        "id": str(message_id),
-        "type": type_of(message.extra),
-        "timestamp": message.timestamp.isoformat(),
-        "timestampEdited": edited_at.isoformat() if edited_at else None,
-        "callEndedTimestamp": None,
-        "isPinned": False,
-        "content": f"[{withheld}]" if withheld else message.content,
-    }
-
-
-def _author(author_id: str, name: str, nickname: str, type: str) -> dict[str, Json]:
-    return {
-        "id": author_id,
-        "name": name,
-        "discriminator": "0000",
-        "nickname": nickname,
-        "color": None,
-        "isBot": type == "bot_response",
-        "roles": [],
-        "avatarUrl": parts.default_avatar(author_id),
-    }
-
-
-def _data(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
-    """A message with the keys that DiscordChatExporter has, in its order."""
+def _fields(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
+    """Return a message with the keys of DiscordChatExporter, in its order."""
     message, extra = recorded.message, recorded.message.extra
-    data = {
-        **_head(recorded),
-        "author": _author(message.author_id, message.author, message.speaker, message.type),
-        **_PARTS,
-    }
-    edited = extra.get("edited_timestamp")
-    if isinstance(edited, str) and recorded.edited_at:
-        data["timestampEdited"] = edited
-    data["isPinned"] = extra.get("pinned") is True
-    data |= parts.write_seen(extra, message.attachments)
     mentions = extra.get("mentions")
-    data["mentions"] = parts.write_mentions(mentions if isinstance(mentions, dict) else {})
-    if isinstance(answered := extra.get("reply_to"), str):
-        data["reference"] = parts.write_reference(
-            answered, root.guild_id or NO_ID, message.channel_id
-        )
+    data: dict[str, Json] = {
+        "id": _id(recorded),
+        "type": type_of(extra),
+        "timestamp": message.timestamp.isoformat(),
+        "timestampEdited": _edited(recorded),
+        "callEndedTimestamp": None,
+        "isPinned": extra.get("pinned") is True,
+        "content": f"[{message.withheld}]" if message.withheld else message.content,
+        "author": fields.write_user(
+            message.author_id, message.author, message.speaker, message.type == "bot_response"
+        ),
+        **fields.write_media(extra, message.attachments),
+        "reactions": fields.write_reactions(recorded.reactions),
+        "mentions": fields.write_mentions(mentions if isinstance(mentions, dict) else {}),
+        "inlineEmojis": [],
+    }
+    if isinstance(reply_to := extra.get("reply_to"), str):
+        guild_id = root.guild_id or NO_ID
+        data["reference"] = fields.write_reference(reply_to, guild_id, message.channel_id)
     if isinstance(forwarded := extra.get("forwarded"), dict):
-        data["forwardedMessage"] = parts.write_forwarded(forwarded)
-    data["reactions"] = parts.write_reactions(recorded.reactions)
-    kept = extra.get("dce")
-    if not isinstance(kept, dict):
-        return data
-    if parts.read_reactions(kept.get("reactions")) != recorded.reactions:
-        kept = {key: value for key, value in kept.items() if key != "reactions"}
-    return _with_kept(data, kept)
+        data["forwardedMessage"] = fields.write_forwarded(forwarded)
+    imported = extra.get("dce")
+    return _with_imported(data, imported, recorded) if isinstance(imported, dict) else data
 
 
-def _with_kept(data: dict[str, Json], kept: dict[str, Json]) -> dict[str, Json]:
-    """`data` with what was kept aside when the message came in; it never hides what is ours."""
-    author, further = data["author"], kept.get("author")
-    added = {key: value for key, value in kept.items() if key not in data or key in _KEPT}
-    if isinstance(author, dict) and isinstance(further, dict):
-        open_keys = {k: v for k, v in further.items() if k not in author or k in _KEPT_OF_AUTHORS}
-        added["author"] = author | open_keys
-    return data | {key: value for key, value in added.items() if key not in ("recorder", "export")}
+def _id(recorded: RecordedMessage) -> str:
+    """Return the message's id, or one made from its time and index."""
+    if recorded.message.message_id is not None:
+        return str(recorded.message.message_id)
+    first = min(snowflake_at(recorded.message.timestamp), _LAST_ID)
+    return str(first + recorded.message_index % IDS_A_MILLISECOND)
+
+
+def _edited(recorded: RecordedMessage) -> str | None:
+    if recorded.edited_at is None:
+        return None
+    as_imported = recorded.message.extra.get("edited_timestamp")
+    return as_imported if isinstance(as_imported, str) else recorded.edited_at.isoformat()
+
+
+def _with_imported(
+    data: dict[str, Json], imported: dict[str, Json], recorded: RecordedMessage
+) -> dict[str, Json]:
+    """Return `data` with the keys of its import that the recorder has no place for."""
+    added = {k: v for k, v in imported.items() if k not in data or k in _IMPORTED}
+    if fields.read_reactions(imported.get("reactions")) != recorded.reactions:
+        added.pop("reactions", None)
+    author, of_author = data["author"], imported.get("author")
+    if isinstance(author, dict) and isinstance(of_author, dict):
+        added["author"] = author | {
+            k: v for k, v in of_author.items() if k not in author or k in _IMPORTED_OF_AUTHORS
+        }
+    return data | {k: v for k, v in added.items() if k not in ("recorder", "export")}

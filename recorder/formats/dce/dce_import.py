@@ -1,8 +1,8 @@
-"""DiscordChatExporter's JSON: its messages as ours, and ours as its.
+"""Messages read from DiscordChatExporter's JSON.
 
-Its schema grew over the years: any key but a message's id, time and author may be missing.
-What has no place of its own with us is kept under ``dce`` in a message's extra, and goes out
-again where it was; what has none with it goes out under ``recorder``, and comes in again.
+Its schema grew over the years: any key but a message's id, time and author may be missing. Keys
+that the recorder has no place for are kept under ``dce`` in a message's extra, and exported to
+where they were. The object ``recorder`` of an export restores what the other keys cannot hold.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from recorder.errors import InvalidLine
-from recorder.formats.dce import dce_parts as parts
+from recorder.formats.dce import dce_fields as fields
 from recorder.models import Change, Deletion, Json, Message
 from recorder.record import jsonl
 
 MESSAGE_START = re.compile(r'\{\s*"id"\s*:\s*"?\d+"?\s*,\s*"type"\s*:\s*"[^"]*"\s*,\s*"timestamp"')
-"""What a message begins with, in every version, and nothing else in a file does."""
+"""The start of a message in every version, and of nothing else in a file."""
 
-# Discord's own names of what happened, by DiscordChatExporter's; it writes a number where it
-# has none.
+# Discord's names of system messages by those of DiscordChatExporter, which writes a number where
+# it has no name.
 _EVENTS = {
     "RecipientAdd": "recipient_add",
     "RecipientRemove": "recipient_remove",
@@ -45,120 +45,120 @@ _EVENTS = {
     "46": "poll_result",
 }
 _TYPES = {event: type for type, event in _EVENTS.items()}
-# 20, 23: of a command; 21: of a thread; 0, 19: as Discord itself numbers the first two.
-_SPOKEN = frozenset({"Default", "Reply", "20", "21", "23", "0", "19"})
+# 20, 23: commands; 21: the first message of a thread; 0, 19: Discord's numbers of the first two.
+_CHAT_TYPES = frozenset({"Default", "Reply", "20", "21", "23", "0", "19"})
 NO_ID = "0"
-"""Of a guild that is none, as direct messages have it."""
+"""The guild id of direct messages, which have no guild."""
 
 _EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """What stands above the messages: where they come from.
+    """The keys above the messages: their guild and channel.
 
     Parameters
     ----------
     guild, channel
-        As DiscordChatExporter has them.
+        The objects of DiscordChatExporter.
     session
-        The name of the session that was exported, when it was by us.
-    further
-        Keys that are not known.
+        The name of the exported session, if the recorder wrote the file.
+    other
+        Unknown keys.
 
     Attributes
     ----------
     guild_id, channel_id
-        ``None`` where they are not known; direct messages have no guild.
+        ``None`` if unknown; direct messages have no guild.
     """
 
     guild: Mapping[str, Json] = field(default_factory=dict)
     channel: Mapping[str, Json] = field(default_factory=dict)
     session: str | None = None
-    further: Mapping[str, Json] = field(default_factory=dict)
+    other: Mapping[str, Json] = field(default_factory=dict)
     guild_id: str | None = field(init=False)
     channel_id: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        for key, place in (("guild_id", self.guild), ("channel_id", self.channel)):
-            place_id = parts.id_of(place)
-            object.__setattr__(self, key, None if place_id == NO_ID else place_id)
+        for key, scope in (("guild_id", self.guild), ("channel_id", self.channel)):
+            scope_id = fields.id_of(scope)
+            object.__setattr__(self, key, None if scope_id == NO_ID else scope_id)
 
     @property
     def channel_name(self) -> str | None:
-        """The channel's name, where it is known."""
+        """The channel's name, if known."""
         name = self.channel.get("name")
         return name if isinstance(name, str) else None
 
 
 def read_root(keys: Mapping[str, Json]) -> Root:
-    """The root's keys that stand before the messages, whatever is missing."""
-    guild, channel, ours = (keys.get(key) for key in ("guild", "channel", "recorder"))
-    session = ours.get("session") if isinstance(ours, dict) else None
+    """Return the root from the keys before the messages; any of them may be missing."""
+    guild, channel, own = (keys.get(key) for key in ("guild", "channel", "recorder"))
+    session = own.get("session") if isinstance(own, dict) else None
     known = ("guild", "channel", "recorder", "dateRange", "exportedAt", "messages", "messageCount")
     return Root(
         guild=guild if isinstance(guild, dict) else {},
         channel=channel if isinstance(channel, dict) else {},
         session=session if isinstance(session, str) else None,
-        further={key: value for key, value in keys.items() if key not in known},
+        other={key: value for key, value in keys.items() if key not in known},
     )
 
 
 def write_root(root: Root, exported_at: str) -> dict[str, Json]:
-    """The root's keys that stand before the messages."""
-    ours: dict[str, Json] = {"session": root.session}
+    """Return the keys before the messages."""
+    own: dict[str, Json] = {"session": root.session}
     return {
         "guild": dict(root.guild),
         "channel": dict(root.channel),
         "dateRange": {"after": None, "before": None},
-        **root.further,
+        **root.other,
         "exportedAt": exported_at,
-        **({} if root.session is None else {"recorder": ours}),
+        **({} if root.session is None else {"recorder": own}),
     }
 
 
 def with_root(message: Message, root: Root) -> Message:
-    """The first message of a file, with what the file's root said; not of a file of ours."""
+    """Return the first message of a file with the root, unless the recorder wrote the file."""
     if root.session is not None:
         return message
-    export: Json = {"guild": dict(root.guild), "channel": dict(root.channel), **root.further}
+    export: Json = {"guild": dict(root.guild), "channel": dict(root.channel), **root.other}
     kept = message.extra.get("dce")
     kept = {**kept, _EXPORT: export} if isinstance(kept, dict) else {_EXPORT: export}
     return replace(message, extra={**message.extra, "dce": kept})
 
 
 def take_root(message: Message) -> tuple[Root | None, Message]:
-    """What :func:`with_root` put into a message, if anything, and the message without it."""
+    """Return the root that :func:`with_root` added, if any, and the message without it."""
     kept = message.extra.get("dce")
     export = kept.get(_EXPORT) if isinstance(kept, dict) else None
     if not isinstance(kept, dict) or not isinstance(export, dict):
         return None, message
     extra = {key: value for key, value in message.extra.items() if key != "dce"}
-    if further := {key: value for key, value in kept.items() if key != _EXPORT}:
-        extra["dce"] = further
+    if others := {key: value for key, value in kept.items() if key != _EXPORT}:
+        extra["dce"] = others
     return read_root(export), replace(message, extra=extra)
 
 
 def read_message(data: Mapping[str, Json], root: Root) -> tuple[Message, Change | None]:
-    """A message, and its deletion if that is on record.
+    """Return a message, and its deletion if the file has one.
 
     Raises
     ------
     InvalidLine
-        It lacks what a message needs, or has it in another type; the text says what.
+        A key is missing or has a wrong type; the text says which.
     """
     rest = dict(data)
-    ours = rest.pop("recorder", None)
+    own = rest.pop("recorder", None)
     line = _line(rest, root)
-    if not isinstance(ours, dict):
+    if not isinstance(own, dict):
         return _message(line), None
-    keys, without = ours.get("keys"), ours.get("without")
+    keys, without = own.get("keys"), own.get("without")
     if isinstance(keys, dict):
         line |= keys
     for key in without if isinstance(without, list) else []:
         line.pop(str(key), None)
     message = _message(line)
-    deleted_at = ours.get("deleted_at")
+    deleted_at = own.get("deleted_at")
     if not isinstance(deleted_at, str) or message.message_id is None or message.channel_id is None:
         return message, None
     try:
@@ -176,38 +176,38 @@ def _message(line: dict[str, Json]) -> Message:
 
 
 def _line(rest: dict[str, Json], root: Root) -> dict[str, Json]:
-    """A message as our JSONL has it; what is not understood comes under ``dce``."""
-    author = parts.take_object(rest, "author")
+    """Return a message as a line of JSONL, with unknown keys under ``dce``."""
+    author = fields.take_object(rest, "author")
     names = _names(author)
     type, content, message_id = (rest.pop(key, None) for key in ("type", "content", "id"))
-    spoken = type is None or str(type) in _SPOKEN
-    speaker = "bot_response" if author.pop("isBot", None) is True else "user_message"
-    attachments = parts.take_list(rest, "attachments")
+    is_chat = type is None or str(type) in _CHAT_TYPES
+    chat_type = "bot_response" if author.pop("isBot", None) is True else "user_message"
+    attachments = fields.take_list(rest, "attachments")
     if message_id is None:
         raise InvalidLine('has no "id"')
     line: dict[str, Json] = {
         "timestamp": rest.pop("timestamp", None),
         **names,
         "content": "" if content is None else content,
-        "type": speaker if spoken else "system_message",
-        "attachments": [parts.url_of(attachment) for attachment in attachments],
+        "type": chat_type if is_chat else "system_message",
+        "attachments": [fields.url_of(attachment) for attachment in attachments],
         "message_id": message_id,
         "channel_id": root.channel_id,
-        **_before(rest, root, str(content)),
-        **parts.read_seen(rest, attachments),
-        **_after(rest, None if spoken else _EVENTS.get(str(type))),
+        **_references(rest, root, str(content)),
+        **fields.read_media(rest, attachments),
+        **_state(rest, None if is_chat else _EVENTS.get(str(type))),
     }
     if type is not None and type != type_of(line):
         rest["type"] = type
-    if further := parts.author_further(author, str(line["author_id"])):
-        rest["author"] = further
-    if kept := parts.without_empty(rest):
+    if other := fields.other_author_keys(author, str(line["author_id"])):
+        rest["author"] = other
+    if kept := fields.without_empty(rest):
         line["dce"] = kept
     return line
 
 
 def _names(author: dict[str, Json]) -> dict[str, Json]:
-    """Who speaks; taken out of `author`."""
+    """Take the author's id and names out of `author`."""
     author_id, name = author.pop("id", None), author.pop("name", None)
     nickname = author.pop("nickname", None) or name
     names = {
@@ -217,43 +217,43 @@ def _names(author: dict[str, Json]) -> dict[str, Json]:
     return names if nickname == names["author"] else {**names, "display_name": nickname}
 
 
-def _before(rest: dict[str, Json], root: Root, content: str) -> dict[str, Json]:
-    """Whom the message answers, and whom it names; taken out of `rest`."""
-    before: dict[str, Json] = {}
-    answered = parts.read_reference(rest, root.guild_id or NO_ID, root.channel_id)
-    if answered is not None and not isinstance(rest.get("forwardedMessage"), dict):
-        before["reply_to"] = answered
-    mentions = rest.get("mentions")
-    named = parts.read_mentions(mentions, content) if mentions else {}
-    if named:
-        before["mentions"] = named
-        if mentions == parts.write_mentions(named):
+def _references(rest: dict[str, Json], root: Root, content: str) -> dict[str, Json]:
+    """Take the message's reply and mentions out of `rest`."""
+    line: dict[str, Json] = {}
+    reply_to = fields.read_reference(rest, root.guild_id or NO_ID, root.channel_id)
+    if reply_to is not None and not isinstance(rest.get("forwardedMessage"), dict):
+        line["reply_to"] = reply_to
+    users = rest.get("mentions")
+    names = fields.read_mentions(users, content) if users else {}
+    if names:
+        line["mentions"] = names
+        if users == fields.write_mentions(names):
             del rest["mentions"]
-    return before
+    return line
 
 
-def _after(rest: dict[str, Json], event: str | None) -> dict[str, Json]:
-    """What was passed on, and what happened to the message; taken out of `rest`."""
-    after: dict[str, Json] = {}
+def _state(rest: dict[str, Json], event: str | None) -> dict[str, Json]:
+    """Take the forwarded message, the pin, the reactions and the edit out of `rest`."""
+    line: dict[str, Json] = {}
     if isinstance(rest.get("forwardedMessage"), dict):
-        after["forwarded"] = parts.read_forwarded(parts.take_object(rest, "forwardedMessage"))
+        line["forwarded"] = fields.read_forwarded(fields.take_object(rest, "forwardedMessage"))
     if event is not None:
-        after["event"] = event
+        line["event"] = event
     if rest.pop("isPinned", None) is True:
-        after["pinned"] = True
-    found = rest.get("reactions")
-    if found and (reactions := parts.read_reactions(found)):
-        after["reactions"] = dict(reactions)
-        if found == parts.write_reactions(reactions):
+        line["pinned"] = True
+    reactions = rest.get("reactions")
+    if reactions and (counts := fields.read_reactions(reactions)):
+        line["reactions"] = dict(counts)
+        if reactions == fields.write_reactions(counts):
             del rest["reactions"]
     edited = rest.pop("timestampEdited", None)
     if isinstance(edited, str):
-        after["edited_timestamp"] = edited
-    return after
+        line["edited_timestamp"] = edited
+    return line
 
 
 def type_of(extra: Mapping[str, Json]) -> str:
-    """The type of a message that says this beside its text."""
+    """Return DiscordChatExporter's type of a message with this extra."""
     event = extra.get("event")
     if isinstance(event, str) and event in _TYPES:
         return _TYPES[event]

@@ -1,1 +1,1 @@
-"""The HTML transcript: one page that loads nothing and runs nothing foreign."""
+"""The HTML transcript: one page that loads nothing and runs only its own script."""

@@ -1,17 +1,15 @@
-"""The transcript: a page for browsers, which needs nothing but its file."""
+"""The HTML transcript: a page for browsers that needs nothing but its file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from recorder.errors import InvalidInput
-from recorder.formats.entries import facts
-from recorder.formats.exported_session import Recording
+from recorder.formats.exported_session import ExportedSession
 
 
-def render(recording: Recording) -> Iterator[str]:
-    """The recording as a page of HTML, piece by piece.
+def render(exported: ExportedSession) -> Iterator[str]:
+    """Yield the session as an HTML page, piece by piece.
 
     Raises
     ------
@@ -19,7 +17,7 @@ def render(recording: Recording) -> Iterator[str]:
         Jinja2 is not installed.
     """
     try:
-        from recorder.formats.html import page  # noqa: PLC0415 (only those who want it have Jinja2)
+        from recorder.formats.html import page  # noqa: PLC0415 (Jinja2 is optional)
     except ModuleNotFoundError as error:
         if error.name not in ("jinja2", "markupsafe"):
             raise
@@ -27,18 +25,4 @@ def render(recording: Recording) -> Iterator[str]:
             "HTML exports need Jinja2. Install it on the recorder's host: "
             "pip install 'discord-session-recorder[html]'"
         ) from None
-    session, reader = recording.session, recording.reader
-    yield from page.render(
-        page.Transcript(
-            title=session.name,
-            facts=facts(recording),
-            messages=recording.messages(),
-            timezone=recording.timezone,
-            find=recording.message,
-            tags=reader.tags(session),
-            intervals=reader.intervals(session),
-            gaps=recording.gaps(),
-            kept_files={url: Path(path) for url, path in recording.kept_files().items()},
-            folder=reader.folder,
-        )
-    )
+    yield from page.render(exported)

@@ -1,4 +1,4 @@
-"""The page of a transcript, piece by piece: groups of messages, and what divides them."""
+"""The page of a transcript: groups of messages, and the dividers between them."""
 
 from __future__ import annotations
 
@@ -7,67 +7,35 @@ import hashlib
 import re
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from recorder.formats.html.content import Content, Contents, KeptFiles
-from recorder.formats.html.markup import day, excerpt
+from recorder.formats.exported_session import ExportedSession
+from recorder.formats.html.kept_files import KeptFiles
+from recorder.formats.html.markdown_html import day, excerpt
+from recorder.formats.html.message_content import Content, ContentBuilder
+from recorder.formats.transcript_entries import facts
 from recorder.formatting import clock, date_and_clock, duration, local_time, plural
-from recorder.models import Gap, Interval, Message, RecordedMessage, Tag
+from recorder.models import Message, RecordedMessage
 
-_SAME_BREATH = timedelta(minutes=7)
+_GROUP_INTERVAL = timedelta(minutes=7)
 _LARGEST_GROUP = 50
-_MESSAGES_A_SECTION = 100  # what a browser lays out, or leaves out, at once
-_REMEMBERED = 1_000  # messages that need not be looked up when they are answered
+_SECTION_MESSAGES = 100  # a browser lays out a section at once, or skips it
+_REMEMBERED = 1_000  # messages whose replies need no look at the database
 _COLOURS = 12
-_LONGEST_EXCERPT = 240  # of what a reply answers; the page cuts it where its line ends
+_LONGEST_EXCERPT = 240  # characters of the message replied to; the page cuts them at its width
 
 # Control characters that are no white space, and halves of surrogate pairs.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPOILER = re.compile(r"\|\|.*?(?:\|\||\Z)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What a page is made of.
-
-    Parameters
-    ----------
-    facts
-        What stands above the conversation, as pairs of a name and a value.
-    messages
-        In their order, without the text of deleted ones.
-    timezone
-        For all times, and for where a day ends.
-    find
-        Gives the message with a Discord id, if `messages` has it and it was long ago.
-    intervals
-        When it was recorded; what lies between them is shown as a pause.
-    kept_files
-        By URL without its query, the path of the kept file below `folder`.
-    folder
-        The data folder.
-    """
-
-    title: str
-    facts: Sequence[tuple[str, str]]
-    messages: Iterable[RecordedMessage]
-    timezone: ZoneInfo
-    find: Callable[[str], RecordedMessage | None] = lambda message_id: None
-    tags: Sequence[Tag] = ()
-    intervals: Sequence[Interval] = ()
-    gaps: Sequence[Gap] = ()
-    kept_files: Mapping[str, Path] = field(default_factory=dict)
-    folder: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +47,8 @@ class Divider:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The message that a reply answers; without a place when it is not in the page."""
+class RepliedTo:
+    """The message that a reply refers to; `index` is ``None`` if the page does not have it."""
 
     speaker: str
     excerpt: str
@@ -88,15 +56,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A message as the page shows it; times are texts."""
+class PageMessage:
+    """A message as the page shows it; times are formatted."""
 
     index: int
     clock: str
     time: str
     content: Content
     withheld: str | None
-    answered: Answered | None
+    replied_to: RepliedTo | None
     edited: str | None
     deleted: str | None
     is_pinned: bool
@@ -106,7 +74,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Messages that somebody wrote in one breath, below one name."""
+    """Messages of one author within a short time, below one name."""
 
     speaker: str
     user_name: str
@@ -115,7 +83,7 @@ class Group:
     is_bot: bool
     is_system: bool
     model: str | None
-    messages: list[Shown]
+    messages: list[PageMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +95,18 @@ class TagLink:
     index: int
 
 
-def render(transcript: Transcript) -> Iterator[str]:
-    """The page piece by piece; memory does not grow with the conversation."""
+def render(exported: ExportedSession) -> Iterator[str]:
+    """Yield the page in pieces; memory use does not grow with the session."""
     template = _templates().get_template("page.html.j2")
     style, script = _asset("page.css"), _asset("page.js")
     pieces = template.generate(
-        title=transcript.title,
-        facts=transcript.facts,
+        title=exported.session.name,
+        facts=facts(exported),
         tags=[
-            TagLink(tag.name, date_and_clock(tag.timestamp, transcript.timezone), tag.message_index)
-            for tag in transcript.tags
+            TagLink(tag.name, date_and_clock(tag.timestamp, exported.timezone), tag.message_index)
+            for tag in exported.reader.tags(exported.session)
         ],
-        sections=_sections(transcript),
+        sections=_sections(exported),
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -160,7 +128,7 @@ def _templates() -> Environment:
 
 @cache
 def _asset(name: str) -> Markup:
-    """A style sheet or script of ours; what it says is put into the page as it is."""
+    """Return the text of a style sheet or script, which goes into the page unescaped."""
     return Markup((files("recorder.formats.html") / "templates" / name).read_text("utf-8"))
 
 
@@ -168,19 +136,19 @@ def _hash(source: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
-def _sections(transcript: Transcript) -> Iterator[Markup]:
-    """The conversation as HTML, some hundred messages at a time."""
-    # The macros come with the template's module; Markup joins what is escaped already.
+def _sections(exported: ExportedSession) -> Iterator[Markup]:
+    """Yield the messages as HTML, about a hundred at a time."""
+    # The macros return Markup, so that joining them escapes nothing twice.
     macros = _templates().get_template("messages.html.j2").module
     parts: list[Markup] = []
     count = 0
-    for item in _Timeline(transcript).items():
+    for item in _Timeline(exported).items():
         if isinstance(item, Divider):
             parts.append(macros.divider(item))  # type: ignore[attr-defined]
             continue
         parts.append(macros.group(item))  # type: ignore[attr-defined]
         count += len(item.messages)
-        if count >= _MESSAGES_A_SECTION:
+        if count >= _SECTION_MESSAGES:
             yield Markup("").join(parts)
             parts, count = [], 0
     if parts:
@@ -188,38 +156,36 @@ def _sections(transcript: Transcript) -> Iterator[Markup]:
 
 
 class _Timeline:
-    """Groups and dividers in the order of the page."""
+    """The groups and dividers in the order of the page."""
 
-    def __init__(self, transcript: Transcript) -> None:
-        self._messages = transcript.messages
-        self._timezone = transcript.timezone
-        self._find = transcript.find
-        self._contents = Contents(
-            transcript.timezone, KeptFiles(transcript.kept_files, transcript.folder)
-        )
-        marks = [*_pauses(transcript), *_gaps(transcript)]
+    def __init__(self, exported: ExportedSession) -> None:
+        self._exported = exported
+        self._timezone = exported.timezone
+        kept_files = KeptFiles(exported.kept_files(), exported.reader.folder)
+        self._contents = ContentBuilder(exported.timezone, kept_files)
+        marks = [*_pauses(exported), *_gaps(exported)]
         self._marks = deque(sorted(marks, key=lambda mark: mark[0]))
-        self._seen: dict[str, Answered] = {}  # the excerpts as they were written
+        self._remembered: dict[str, RepliedTo] = {}  # their excerpts are still Markdown
 
     def items(self) -> Iterator[Divider | Group]:
-        """Everything in its order; a group comes once it is complete."""
+        """Yield the groups, once complete, and dividers in their order."""
         group: Group | None = None
         today: date | None = None
         before: RecordedMessage | None = None
-        for recorded in self._messages:
+        for recorded in self._exported.messages():
             message = recorded.message
             local = local_time(message.timestamp, self._timezone)
             dividers = self._dividers(message.timestamp)
             if local.date() != today:
                 dividers.append(Divider("day", day(local)))
                 today = local.date()
-            if group and (dividers or not before or not _goes_on(group, before, message)):
+            if group and (dividers or not before or not _continues(group, before, message)):
                 yield group
                 group = None
             yield from dividers
             if group is None:
                 group = _group(message)
-            group.messages.append(self._shown(recorded, local))
+            group.messages.append(self._page_message(recorded, local))
             self._remember(recorded)
             before = recorded
         if group:
@@ -227,23 +193,23 @@ class _Timeline:
         yield from (divider for _, divider in self._marks)
 
     def _dividers(self, until: datetime) -> list[Divider]:
-        found = []
+        dividers = []
         while self._marks and self._marks[0][0] < until:
-            found.append(self._marks.popleft()[1])
-        return found
+            dividers.append(self._marks.popleft()[1])
+        return dividers
 
-    def _shown(self, recorded: RecordedMessage, local: datetime) -> Shown:
+    def _page_message(self, recorded: RecordedMessage, local: datetime) -> PageMessage:
         message = recorded.message
         hour = clock(local, self._timezone)
         edited, deleted = recorded.edited_at, recorded.deleted_at
-        answered = message.extra.get("reply_to")
-        return Shown(
+        reply_to = message.extra.get("reply_to")
+        return PageMessage(
             index=recorded.message_index,
             clock=hour,
             time=f"{local.date()} {hour[:-3]}:{local.second:02}{hour[-3:]}",
-            content=self._contents.of(message),
+            content=self._contents.build(message),
             withheld=message.withheld,
-            answered=None if answered is None else self._answered(str(answered)),
+            replied_to=None if reply_to is None else self._replied_to(str(reply_to)),
             edited=date_and_clock(edited, self._timezone) if edited else None,
             deleted=date_and_clock(deleted, self._timezone) if deleted else None,
             is_pinned=message.extra.get("pinned") is True,
@@ -251,31 +217,31 @@ class _Timeline:
             tags=recorded.tags,
         )
 
-    def _answered(self, message_id: str) -> Answered:
-        answered = self._seen.get(message_id)
-        if answered is None:
-            recorded = self._find(message_id)
+    def _replied_to(self, message_id: str) -> RepliedTo:
+        replied_to = self._remembered.get(message_id)
+        if replied_to is None:
+            recorded = self._exported.message(message_id)
             if recorded is None:
-                return Answered("", "a message that is not in this recording", None)
-            answered = _as_answered(recorded)
-        # What was cut off may be the end of a spoiler.
-        shown = excerpt(_SPOILER.sub("▇▇▇", answered.excerpt), self._timezone)
-        return replace(answered, excerpt=shown)
+                return RepliedTo("", "a message that is not in this recording", None)
+            replied_to = _excerpt(recorded)
+        # The cut may have removed the end of a spoiler.
+        shown = excerpt(_SPOILER.sub("▇▇▇", replied_to.excerpt), self._timezone)
+        return replace(replied_to, excerpt=shown)
 
     def _remember(self, recorded: RecordedMessage) -> None:
         if recorded.message.message_id is not None:
-            self._seen[str(recorded.message.message_id)] = _as_answered(recorded)
-            if len(self._seen) > _REMEMBERED:
-                del self._seen[next(iter(self._seen))]
+            self._remembered[str(recorded.message.message_id)] = _excerpt(recorded)
+            if len(self._remembered) > _REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
 
 
-def _as_answered(recorded: RecordedMessage) -> Answered:
+def _excerpt(recorded: RecordedMessage) -> RepliedTo:
     message = recorded.message
-    return Answered(message.speaker, message.text[:_LONGEST_EXCERPT], recorded.message_index)
+    return RepliedTo(message.speaker, message.text[:_LONGEST_EXCERPT], recorded.message_index)
 
 
-def _goes_on(group: Group, before: RecordedMessage, message: Message) -> bool:
-    """Whether `message` stands below the same name as the one before it."""
+def _continues(group: Group, before: RecordedMessage, message: Message) -> bool:
+    """Return whether `message` belongs to the group of the message before it."""
     previous = before.message
     return (
         message.author_id == previous.author_id
@@ -285,7 +251,7 @@ def _goes_on(group: Group, before: RecordedMessage, message: Message) -> bool:
         and message.model == previous.model
         and "reply_to" not in message.extra
         and len(group.messages) < _LARGEST_GROUP
-        and abs(message.timestamp - previous.timestamp) < _SAME_BREATH
+        and abs(message.timestamp - previous.timestamp) < _GROUP_INTERVAL
     )
 
 
@@ -304,7 +270,7 @@ def _group(message: Message) -> Group:
 
 
 def _initials(name: str) -> str:
-    """The first letters of the first two words that have any."""
+    """Return the first letters of the first two words that have any."""
     words = ("".join(filter(str.isalnum, word[:20])) for word in name[:100].split())
     return "".join(word[0] for word in words if word)[:2].upper() or "?"
 
@@ -312,23 +278,24 @@ def _initials(name: str) -> str:
 _Mark = tuple[datetime, Divider]
 
 
-def _pauses(transcript: Transcript) -> Iterator[_Mark]:
-    """What lies between the intervals; merged recordings may overlap."""
+def _pauses(exported: ExportedSession) -> Iterator[_Mark]:
+    """Yield the pauses between the intervals, which overlap in merged sessions."""
     until: datetime | None = None
-    for interval in sorted(transcript.intervals, key=lambda interval: interval.started_at):
+    intervals = exported.reader.intervals(exported.session)
+    for interval in sorted(intervals, key=lambda interval: interval.started_at):
         start = interval.started_at
         if until and start - until >= timedelta(seconds=1):
             length = duration((start - until).total_seconds())
-            span = _span(until, start, transcript.timezone)
+            span = _span(until, start, exported.timezone)
             yield until, Divider("pause", f"Paused for {length} ({span})")
         if interval.ended_at is None:
             return
         until = max(until or interval.ended_at, interval.ended_at)
 
 
-def _gaps(transcript: Transcript) -> Iterator[_Mark]:
-    for gap in transcript.gaps:
-        text = f"Not heard {_span(gap.started_at, gap.ended_at, transcript.timezone)}: {gap.reason}"
+def _gaps(exported: ExportedSession) -> Iterator[_Mark]:
+    for gap in exported.gaps():
+        text = f"Not heard {_span(gap.started_at, gap.ended_at, exported.timezone)}: {gap.reason}"
         if gap.fetched:
             text += f"; {plural(gap.fetched, 'message')} fetched from the history"
         if gap.problem:

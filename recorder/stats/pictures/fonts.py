@@ -56,7 +56,7 @@ def fitting(text: str, width: int, size: int, *, bold: bool = False) -> tuple[st
 
 
 def _single_spaced(text: str) -> str:
-    return " ".join(text.split())
+    return collapse_whitespace(text)
 
 
 def _cut(text: str, width: int, chosen: Font) -> str:

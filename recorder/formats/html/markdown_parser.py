@@ -1,17 +1,31 @@
-"""Discord's Markdown as a tree; time and depth stay linear and small, whatever is written."""
+"""A parser of Discord's Markdown, in linear time and with limited depth for any text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-Style = Literal["bold", "italic", "underline", "strike", "spoiler"]
+from recorder.formats.html.markdown_nodes import (
+    Code,
+    CodeBlock,
+    Command,
+    Emoji,
+    Heading,
+    Link,
+    List,
+    Mention,
+    Node,
+    Nodes,
+    Quote,
+    Style,
+    Styled,
+    Timestamp,
+)
 
 _DEEPEST_LIST = 10
 
-# What has none of these is plain text, as most messages are.
+# Text without any of these is plain, as in most messages.
 _SPECIAL = re.compile(
     r"[\\*_~|`\[<]|://|@(?:everyone|here)|^ *+(?:#{1,3}|>{1,3}|-#?|\d{1,9}\.) ",
     re.IGNORECASE | re.MULTILINE,
@@ -23,7 +37,7 @@ _TOKEN = re.compile(
     r"|(?P<run>\*+|_+|~~|\|\|)"
     r"|<(?P<angled>@[!&]?\d{1,20}|\#\d{1,20}|a?:\w{1,64}:\d{1,20}|/[^<>\n:]{1,100}:\d{1,20}"
     r"|t:-?\d{1,14}(?::[tTdDfFR])?|https?://[^\s<>]+)>"
-    # The text of a link may hold brackets of its own, its address parentheses.
+    # The label of a link may contain brackets, its address parentheses.
     r"|\[(?P<label>(?:[^\[\]\\]|\\.|\[[^\[\]]*+\])++)\]\(<?(?P<target>https?://"
     r"[^\s()<>]*+(?:\([^\s()<>]*+\)[^\s()<>]*+)*+)>?(?:[ ]\"[^\"\n]*+\")?\)"
     r"|(?P<url>https?://[^\s<>]+)"
@@ -36,7 +50,7 @@ _ITEM = re.compile(r"( *+)(?:[-*]|(\d{1,9})\.) +(\S.*)")
 _LISTED = re.compile(r" *+(?:[-*]|\d{1,9}\.) +\S|  ")
 _QUOTED = re.compile(r">(?: |$)", re.MULTILINE)
 _TICKS = {1: re.compile("(?<!`)`(?!`)"), 2: re.compile("(?<!`)``(?!`)")}
-_AROUND_LINKS = ".,:;!?\"'"
+_PUNCTUATION = ".,:;!?\"'"
 _STYLES: dict[str, Style] = {
     "**": "bold",
     "*": "italic",
@@ -47,106 +61,16 @@ _STYLES: dict[str, Style] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Styled:
-    """Text in a style; a spoiler is shown once somebody wants to see it."""
-
-    style: Style
-    children: Nodes
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """Code within a line."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """Lines of code; the language is as it was written, if it was."""
-
-    text: str
-    language: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link by http or https, with its own address or another text."""
-
-    url: str
-    children: Nodes
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A raw token such as ``<@42>``, or ``@everyone``."""
-
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Emoji:
-    """A custom emoji by its name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A slash command by its name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Timestamp:
-    """A moment in seconds since 1970, and Discord's letter for how it is shown."""
-
-    seconds: int
-    style: str
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading of level 1 to 3, or small print with level 0."""
-
-    level: int
-    children: Nodes
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Lines that quote somebody."""
-
-    children: Nodes
-
-
-@dataclass(frozen=True, slots=True)
-class List:
-    """Items of a list; `start` is the first number, ``None`` for bullets."""
-
-    start: int | None
-    items: tuple[Nodes, ...]
-
-
-Node: TypeAlias = (
-    "str | Styled | Code | CodeBlock | Link | Mention | Emoji | Command | Timestamp | Heading"
-    " | Quote | List"
-)
-Nodes: TypeAlias = "tuple[Node, ...]"
-
-
 def parse(text: str) -> Nodes:
-    """The tree of a message's text."""
+    """Return the nodes of a message's text."""
     if not _SPECIAL.search(text):
         return (text,) if text else ()
     return tuple(_blocks(text, quoted=False))
 
 
 def _blocks(text: str, quoted: bool) -> Iterator[Node]:
-    """Headings, quotes and lists, which are whole lines, and the text between them."""
-    start = position = 0  # what lies between them belongs to no block
+    """Yield headings, quotes and lists, which are whole lines, and the text between them."""
+    start = position = 0  # the text between them belongs to no block
     while position < len(text):
         end = _line_end(text, position)
         blocks, after = _block(text, position, end, quoted)
@@ -160,7 +84,7 @@ def _blocks(text: str, quoted: bool) -> Iterator[Node]:
 
 
 def _block(text: str, position: int, end: int, quoted: bool) -> tuple[Nodes, int]:
-    """The block that begins with this line, and where the text goes on behind it."""
+    """Return the block that begins with this line, and the position behind it."""
     line = text[position:end]
     if line.startswith(">>> ") and not quoted:
         return (Quote(tuple(_blocks(text[position + 4 :], quoted=True))),), len(text)
@@ -177,7 +101,7 @@ def _block(text: str, position: int, end: int, quoted: bool) -> tuple[Nodes, int
 
 
 def _lines(text: str, position: int, wanted: re.Pattern[str]) -> tuple[list[str], int]:
-    """The lines from `position` on that begin as `wanted`, and where the text goes on."""
+    """Return the lines from `position` on that match `wanted`, and the position behind them."""
     lines = []
     while position < len(text) and wanted.match(text, position):
         end = _line_end(text, position)
@@ -192,7 +116,7 @@ def _line_end(text: str, position: int) -> int:
 
 
 def _behind_fences(text: str, position: int, end: int) -> int:
-    """The end of a line; of the line in which its blocks of code end, if it has any."""
+    """Return the end of a line, or of the last line of the blocks of code that begin in it."""
     while (position := text.find("```", position, end)) >= 0:
         position = _fence_end(text, position) or end
         end = max(end, _line_end(text, position))
@@ -200,13 +124,13 @@ def _behind_fences(text: str, position: int, end: int) -> int:
 
 
 def _fence_end(text: str, position: int) -> int | None:
-    """Where the block of code ends that begins here; ``None`` if it does not end or is empty."""
+    """Return the end of the block of code at `position`; ``None`` if it is open or empty."""
     end = text.find("```", position + 3)
     return end + 3 if end >= 0 and text[position + 3 : end].strip() else None
 
 
 def _lists(lines: list[str]) -> Nodes:
-    """The lists in these lines: bullets and numbers take turns, and deeper ones lie within."""
+    """Return the lists in these lines: of bullets and of numbers, deeper ones nested."""
     entries: list[_Entry] = []
     indents: list[int] = []
     for line in lines:
@@ -225,14 +149,14 @@ def _lists(lines: list[str]) -> Nodes:
     lists: list[Node] = []
     position = 0
     while position < len(entries):
-        found, position = _list(entries, position)
-        lists.append(found)
+        one, position = _list(entries, position)
+        lists.append(one)
     return tuple(lists)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An item of a list, before it is known what lies within it."""
+    """An item of a list, not yet nested."""
 
     depth: int
     number: int | None
@@ -255,9 +179,9 @@ def _list(entries: list[_Entry], position: int) -> tuple[List, int]:
 
 
 def _inline(text: str, linked: bool = True) -> Nodes:
-    """The text of a paragraph; within a link (`linked` is false) there are no others."""
+    """Return the nodes of a paragraph; the label of a link (`linked` is false) has no links."""
     open = _Open()
-    unclosed: set[int] = set()  # lengths of backticks that do not come again
+    unclosed: set[int] = set()  # lengths of runs of backticks without a second one
     position = 0
     while token := _TOKEN.search(text, position):
         open.add(text[position : token.start()])
@@ -279,7 +203,7 @@ def _inline(text: str, linked: bool = True) -> Nodes:
 
 
 def _code(text: str, token: re.Match[str], open: _Open, unclosed: set[int]) -> int:
-    """Take in what backticks begin; gives where the text goes on."""
+    """Add the code that backticks begin, and return the position behind it."""
     start, length = token.end(), len(token[0])
     if length >= 3:
         if (end := _fence_end(text, token.start())) is None:
@@ -304,7 +228,7 @@ def _code(text: str, token: re.Match[str], open: _Open, unclosed: set[int]) -> i
 
 
 def _leaf(token: re.Match[str], linked: bool) -> Node:
-    """What stands for itself, such as a mention."""
+    """Return the node of a token without children, such as a mention."""
     kind = token.lastgroup
     if kind == "escaped":
         return token["escaped"]
@@ -316,7 +240,7 @@ def _leaf(token: re.Match[str], linked: bool) -> Node:
 
 
 def _angled(text: str, linked: bool) -> Node:
-    """What stands between angle brackets."""
+    """Return the node of a text in angle brackets."""
     sign, *further = text.split(":")
     if text[0] in "@#":
         return Mention(f"<{text}>")
@@ -330,18 +254,18 @@ def _angled(text: str, linked: bool) -> Node:
 
 
 class _Open:
-    """The nodes so far, and the styles that are open: each at most once, so never deep."""
+    """The nodes so far, and the open styles: each at most once, so that depth is limited."""
 
     def __init__(self) -> None:
         self._levels: list[tuple[str, list[Node]]] = [("", [])]
 
     def add(self, node: Node) -> None:
-        """Take in a node; empty text is none."""
+        """Add a node, unless it is empty text."""
         if node:
             self._levels[-1][1].append(node)
 
     def run(self, run: str, before: str, after: str) -> None:
-        """Open or close what a run of signs means, between these characters."""
+        """Open or close the styles of a run of signs between these two characters."""
         sign = run[0]
         if len(run) == 3:
             inner = self._levels[-1][0] == sign
@@ -373,7 +297,7 @@ class _Open:
             self._levels.append((marker, []))
 
     def cut(self, url: str) -> str:
-        """A bare link without what closes a style and without punctuation behind it."""
+        """Return a bare link without the signs that close a style and the punctuation behind it."""
         markers = [marker for marker, _ in self._levels[1:]]
         for marker in markers:
             if marker in ("**", "||", "~~"):  # the others are common within links
@@ -384,12 +308,12 @@ class _Open:
         return _without_punctuation(url)
 
     def finish(self) -> Nodes:
-        """All nodes; what was left open is text."""
+        """Return all nodes; the signs of open styles become text."""
         self._collapse("")
         return tuple(self._levels[0][1])
 
     def _collapse(self, marker: str) -> None:
-        """Turn into text whatever was opened since `marker` was."""
+        """Turn the styles opened since `marker` into text."""
         while self._levels[-1][0] != marker:
             opened, nodes = self._levels.pop()
             self._levels[-1][1].extend((opened, *nodes))
@@ -402,7 +326,7 @@ def _in_word(character: str) -> bool:
 def _without_punctuation(url: str) -> str:
     unopened = url.count(")") - url.count("(")
     end = len(url)
-    while url[end - 1] in _AROUND_LINKS or (url[end - 1] == ")" and unopened > 0):
+    while url[end - 1] in _PUNCTUATION or (url[end - 1] == ")" and unopened > 0):
         unopened -= url[end - 1] == ")"
         end -= 1
     return url[:end]

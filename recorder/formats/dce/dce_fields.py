@@ -1,4 +1,4 @@
-"""The parts of a message in DiscordChatExporter's JSON: files, embeds, stickers, mentions."""
+"""Fields of DiscordChatExporter's messages, read into those of a line of JSONL and written back."""
 
 from __future__ import annotations
 
@@ -15,17 +15,23 @@ _ATTACHMENT_URL = re.compile(r"/attachments/\d+/(\d+)/")
 _COLOUR = re.compile("#([0-9A-Fa-f]{6})")
 _NO_DISCRIMINATOR = "0000"
 _STICKER_FORMAT = "Png"
+# The parts of an embed that have a link: its key in JSONL, and DiscordChatExporter's keys of the
+# shown and of the original link.
+_LINKS = {
+    **dict.fromkeys(("author", "footer"), ("icon_url", "iconUrl", "iconCanonicalUrl")),
+    **dict.fromkeys(("thumbnail", "image", "video"), ("url", "url", "canonicalUrl")),
+}
 
 Object = dict[str, Json]
 
 
 def without_empty(data: Object) -> Object:
-    """What says something: DiscordChatExporter writes each key, with something or nothing."""
+    """Return `data` without empty values: DiscordChatExporter writes every key."""
     return {k: v for k, v in data.items() if v or (v is not None and v not in ("", [], {}))}
 
 
 def id_of(data: Mapping[str, Json]) -> str | None:
-    """An object's id as a text of digits."""
+    """Return an object's id as a string of digits, ``None`` without a valid one."""
     value = data.get("id")
     text = str(value) if isinstance(value, str | int) else ""
     return text if _ID.fullmatch(text) else None
@@ -37,7 +43,7 @@ def take_object(rest: Object, key: str) -> Object:
     Raises
     ------
     InvalidLine
-        It is not there, or something else is.
+        The key is missing, or its value is no object.
     """
     value = rest.pop(key, None)
     if not isinstance(value, dict):
@@ -46,12 +52,12 @@ def take_object(rest: Object, key: str) -> Object:
 
 
 def take_list(rest: Object, key: str) -> list[Object]:
-    """Take a list of objects out of `rest`; none is there when nothing is said.
+    """Take a list of objects out of `rest`; without the key it is empty.
 
     Raises
     ------
     InvalidLine
-        It is something else.
+        The value is no list of objects.
     """
     value = rest.pop(key, None)
     if value is None or value == []:
@@ -64,34 +70,34 @@ def take_list(rest: Object, key: str) -> list[Object]:
     return objects
 
 
-# What a message shows beside its text.
+# Attachments, embeds, stickers and forwarded messages.
 
 
 def url_of(attachment: Object) -> Json:
-    """Where an attachment lies: a link, or a path beside the exported file."""
+    """Return the address of an attachment: a link, or a path beside the exported file."""
     url = attachment.get("url")
     return "" if url is None else url
 
 
-def read_seen(rest: Object, attachments: Sequence[Object]) -> Object:
-    """``files``, ``embeds`` and ``stickers`` as our JSONL has them; taken out of `rest`."""
-    seen: Object = {}
+def read_media(rest: Object, attachments: Sequence[Object]) -> Object:
+    """Take embeds and stickers out of `rest`; return them and `attachments` as JSONL has them."""
+    media: Object = {}
     if attachments:
-        seen["files"] = [_read_file(data, place) for place, data in enumerate(attachments)]
+        media["files"] = [_read_file(data, position) for position, data in enumerate(attachments)]
     if embeds := take_list(rest, "embeds"):
-        seen["embeds"] = [_read_embed(embed) for embed in embeds]
+        media["embeds"] = [_read_embed(embed) for embed in embeds]
     if stickers := take_list(rest, "stickers"):
-        seen["stickers"] = [_read_sticker(sticker) for sticker in stickers]
-    return seen
+        media["stickers"] = [_read_sticker(sticker) for sticker in stickers]
+    return media
 
 
-def write_seen(extra: Mapping[str, Json], urls: Sequence[str]) -> Object:
-    """``attachments``, ``embeds`` and ``stickers`` as DiscordChatExporter has them."""
+def write_media(extra: Mapping[str, Json], urls: Sequence[str]) -> Object:
+    """Return attachments, embeds and stickers as DiscordChatExporter has them."""
     files = _objects(extra.get("files"))
     return {
         "attachments": [
-            _write_file(files[place] if place < len(files) else {}, url, place)
-            for place, url in enumerate(urls)
+            _write_file(files[position] if position < len(files) else {}, url, position)
+            for position, url in enumerate(urls)
         ],
         "embeds": [_write_embed(embed) for embed in _objects(extra.get("embeds"))],
         "stickers": [_write_sticker(sticker) for sticker in _objects(extra.get("stickers"))],
@@ -99,44 +105,44 @@ def write_seen(extra: Mapping[str, Json], urls: Sequence[str]) -> Object:
 
 
 def read_forwarded(data: Object) -> Object:
-    """A message that was passed on."""
+    """Return a forwarded message as JSONL has it."""
     rest = dict(data)
     attachments = take_list(rest, "attachments")
     content = rest.pop("content", None)
     forwarded: Object = {"content": "" if content is None else content}
     if attachments:
         forwarded["attachments"] = [url_of(attachment) for attachment in attachments]
-    forwarded |= read_seen(rest, attachments)
+    forwarded |= read_media(rest, attachments)
     return forwarded | without_empty(rest)
 
 
 def write_forwarded(forwarded: Object) -> Object:
-    """A message that was passed on, with the keys that DiscordChatExporter has."""
+    """Return a forwarded message as DiscordChatExporter has it."""
     rest = dict(forwarded)
     urls = rest.pop("attachments", None)
     data: Object = {
         "timestamp": rest.pop("timestamp", None),
         "timestampEdited": rest.pop("timestampEdited", None),
         "content": rest.pop("content", ""),
-        **write_seen(rest, [str(url) for url in urls] if isinstance(urls, list) else []),
+        **write_media(rest, [str(url) for url in urls] if isinstance(urls, list) else []),
     }
     return data | {k: v for k, v in rest.items() if k not in ("files", "embeds", "stickers")}
 
 
-def _read_file(data: Object, place: int) -> Object:
+def _read_file(data: Object, position: int) -> Object:
     rest = dict(data)
     url = str(rest.pop("url", ""))
-    size = rest.pop("fileSizeBytes", None) or None  # an empty one goes out again as such
+    size = rest.pop("fileSizeBytes", None) or None  # 0 is exported for a missing size
     file: Object = {"name": rest.pop("fileName", None), "size": size}
-    if rest.get("id") == _attachment_id(url, place):
+    if rest.get("id") == _attachment_id(url, position):
         del rest["id"]
     return {key: value for key, value in (file | rest).items() if value is not None}
 
 
-def _write_file(file: Object, url: str, place: int) -> Object:
+def _write_file(file: Object, url: str, position: int) -> Object:
     rest = dict(file)
     return {
-        "id": rest.pop("id", _attachment_id(url, place)),
+        "id": rest.pop("id", _attachment_id(url, position)),
         "url": url,
         "fileName": rest.pop("name", url.partition("?")[0].rpartition("/")[2]),
         "fileSizeBytes": rest.pop("size", 0),
@@ -144,9 +150,9 @@ def _write_file(file: Object, url: str, place: int) -> Object:
     }
 
 
-def _attachment_id(url: str, place: int) -> str:
-    found = _ATTACHMENT_URL.search(url)
-    return found[1] if found else str(place + 1)
+def _attachment_id(url: str, position: int) -> str:
+    match = _ATTACHMENT_URL.search(url)
+    return match[1] if match else str(position + 1)
 
 
 def _read_sticker(data: Object) -> Object:
@@ -168,7 +174,7 @@ def _write_sticker(sticker: Object) -> Object:
     }
 
 
-# Embeds: with us they are as Discord itself has them.
+# Embeds: JSONL has them in the form of Discord's API.
 
 
 def _read_embed(data: Object) -> Object:
@@ -181,12 +187,9 @@ def _read_embed(data: Object) -> Object:
         embed.setdefault("image", images[0])
         if len(images) > 1:
             embed["images"] = images
-    for key in ("author", "footer"):
+    for key, names in _LINKS.items():
         if isinstance(part := embed.get(key), dict):
-            embed[key] = _read_link(part, "icon_url", "iconUrl", "iconCanonicalUrl")
-    for key in ("thumbnail", "image", "video"):
-        if isinstance(part := embed.get(key), dict):
-            embed[key] = _read_link(part, "url", "url", "canonicalUrl")
+            embed[key] = _read_link(part, *names)
     if isinstance(fields := embed.get("fields"), list):
         embed["fields"] = [_renamed(f, "isInline", "inline") for f in _objects(fields)]
     return embed
@@ -202,33 +205,30 @@ def _write_embed(embed: Object) -> Object:
         data["color"] = f"#{colour & 0xFFFFFF:06X}"
     elif colour is not None:
         data["color"] = colour
-    for key in ("author", "footer"):
+    for key, names in _LINKS.items():
         if isinstance(part := rest.get(key), dict):
-            rest[key] = _write_link(part, "icon_url", "iconUrl", "iconCanonicalUrl")
-    for key in ("thumbnail", "image", "video"):
-        if isinstance(part := rest.get(key), dict):
-            rest[key] = _write_link(part, "url", "url", "canonicalUrl")
+            rest[key] = _write_link(part, *names)
     images: Json = [rest["image"]] if "image" in rest else []
     fields = [_renamed(f, "inline", "isInline") for f in _objects(rest.pop("fields", None))]
     return {**data, "images": images, "fields": list(fields), "inlineEmojis": [], **rest}
 
 
-def _read_link(part: Object, ours: str, shown: str, canonical: str) -> Object:
-    """A link, and the one through Discord's own server where that differs."""
+def _read_link(part: Object, name: str, shown: str, canonical: str) -> Object:
+    """Return an object with its link, and with the one through Discord's proxy if that differs."""
     rest: Object = {key: value for key, value in part.items() if value is not None}
     link = rest.pop(shown, None)
     original = rest.pop(canonical, link)
     if original is not None:
-        rest[ours] = original
+        rest[name] = original
     if link is not None and link != original:
-        rest[f"proxy_{ours}"] = link
+        rest[f"proxy_{name}"] = link
     return rest
 
 
-def _write_link(part: Object, ours: str, shown: str, canonical: str) -> Object:
+def _write_link(part: Object, name: str, shown: str, canonical: str) -> Object:
     rest = dict(part)
-    original = rest.pop(ours, None)
-    link = rest.pop(f"proxy_{ours}", original)
+    original = rest.pop(name, None)
+    link = rest.pop(f"proxy_{name}", original)
     if original is None and link is None:
         return rest
     return {**rest, shown: link, canonical: original}
@@ -238,11 +238,11 @@ def _renamed(data: Object, old: str, new: str) -> Object:
     return {new if key == old else key: value for key, value in data.items()}
 
 
-# People.
+# Users.
 
 
 def read_mentions(mentions: Json, content: str) -> Object:
-    """The names that people saw for the raw tokens in `content`."""
+    """Return the displayed names of the mentions in `content`, by their raw tokens."""
     names = {
         id_of(user): f"@{user.get('nickname') or user.get('name')}" for user in _objects(mentions)
     }
@@ -254,46 +254,52 @@ def read_mentions(mentions: Json, content: str) -> Object:
 
 
 def write_mentions(mentions: Mapping[str, Json]) -> list[Json]:
-    """The people that a message mentions, from their tokens and names."""
+    """Return the mentioned users from their tokens and names."""
     users: dict[str, Json] = {}
     for token, name in mentions.items():
         match = MENTION.fullmatch(token)
         if match and match[1] in ("@", "@!") and isinstance(name, str):
-            users[match[2]] = {
-                "id": match[2],
-                "name": name.removeprefix("@"),
-                "discriminator": _NO_DISCRIMINATOR,
-                "nickname": name.removeprefix("@"),
-                "color": None,
-                "isBot": False,
-                "roles": [],
-                "avatarUrl": default_avatar(match[2]),
-            }
+            shown = name.removeprefix("@")
+            users[match[2]] = write_user(match[2], shown, shown, is_bot=False)
     return list(users.values())
 
 
-def author_further(author: Object, author_id: str) -> Object:
-    """What is known of an author beside the names."""
-    further = without_empty(author)
-    if further.get("discriminator") == _NO_DISCRIMINATOR:
-        del further["discriminator"]
-    if further.get("avatarUrl") == default_avatar(author_id):
-        del further["avatarUrl"]
-    return further
+def write_user(user_id: str, name: str, nickname: str, is_bot: bool) -> Object:
+    """Return a user as DiscordChatExporter has them, with defaults for what is unknown."""
+    return {
+        "id": user_id,
+        "name": name,
+        "discriminator": _NO_DISCRIMINATOR,
+        "nickname": nickname,
+        "color": None,
+        "isBot": is_bot,
+        "roles": [],
+        "avatarUrl": default_avatar(user_id),
+    }
+
+
+def other_author_keys(author: Object, author_id: str) -> Object:
+    """Return the keys of an author, without the values that an export writes by default."""
+    other = without_empty(author)
+    if other.get("discriminator") == _NO_DISCRIMINATOR:
+        del other["discriminator"]
+    if other.get("avatarUrl") == default_avatar(author_id):
+        del other["avatarUrl"]
+    return other
 
 
 @lru_cache(maxsize=1_000)
 def default_avatar(user_id: str) -> str:
-    """The picture that Discord shows for somebody without one."""
+    """Return the URL of the avatar that Discord shows for a user without one."""
     number = (int(user_id) // IDS_A_MILLISECOND) % 6 if _ID.fullmatch(user_id) else 0
     return f"https://cdn.discordapp.com/embed/avatars/{number}.png"
 
 
-# Reactions: with us, by emoji how many.
+# Reactions: JSONL has their counts by emoji.
 
 
 def read_reactions(reactions: Json | None) -> dict[str, int]:
-    """How many reacted, by emoji."""
+    """Return the counts of reactions by emoji."""
     counts: dict[str, int] = {}
     for reaction in _objects(reactions):
         emoji, count = reaction.get("emoji"), reaction.get("count")
@@ -305,7 +311,7 @@ def read_reactions(reactions: Json | None) -> dict[str, int]:
 
 
 def write_reactions(counts: Mapping[str, int]) -> list[Json]:
-    """Reactions with the keys that DiscordChatExporter has; of people unknown."""
+    """Return reactions as DiscordChatExporter has them, without users."""
     return [
         {
             "emoji": {"id": "", "name": emoji, "code": emoji, "isAnimated": False, "imageUrl": ""},
@@ -316,27 +322,27 @@ def write_reactions(counts: Mapping[str, int]) -> list[Json]:
     ]
 
 
-# Which message is answered.
+# Replies.
 
 
 def read_reference(rest: Object, guild_id: str, channel_id: str | None) -> str | None:
-    """The id of the message that is answered; what says more stays in `rest`."""
+    """Return the id of the message replied to; take the reference out of `rest` if that is all."""
     reference = rest.get("reference")
     if not isinstance(reference, dict):
         return None
-    answered = reference.get("messageId")
-    if not isinstance(answered, str) or not answered:
+    message_id = reference.get("messageId")
+    if not isinstance(message_id, str) or not message_id:
         return None
-    if {"type": "Default", **reference} == write_reference(answered, guild_id, channel_id):
+    if {"type": "Default", **reference} == write_reference(message_id, guild_id, channel_id):
         del rest["reference"]
-    return answered
+    return message_id
 
 
-def write_reference(answered: str, guild_id: str, channel_id: str | None) -> Object:
-    """That a message answers another one of its channel."""
+def write_reference(message_id: str, guild_id: str, channel_id: str | None) -> Object:
+    """Return the reference of a reply to a message of the same channel."""
     return {
         "type": "Default",
-        "messageId": answered,
+        "messageId": message_id,
         "channelId": channel_id,
         "guildId": guild_id,
     }

@@ -1,4 +1,4 @@
-"""The tree of a message's text as HTML: every text in it is escaped, every link is http(s)."""
+"""Discord's Markdown as HTML: every text is escaped, every link is http(s)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from recorder.formats.html.discord_markdown import (
+from recorder.formats.html.markdown_nodes import (
     Code,
     CodeBlock,
     Command,
@@ -23,8 +23,8 @@ from recorder.formats.html.discord_markdown import (
     Quote,
     Styled,
     Timestamp,
-    parse,
 )
+from recorder.formats.html.markdown_parser import parse
 from recorder.formatting import clock, local_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,35 +39,35 @@ _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 def markdown(text: str, timezone: ZoneInfo, names: Mapping[str, object] | None = None) -> Markup:
-    """A text in Discord's Markdown as HTML.
+    """Return a text in Discord's Markdown as HTML.
 
     Parameters
     ----------
     timezone
         For the timestamps in it.
     names
-        By raw token, such as ``<@42>``, the name that people saw.
+        The displayed names of mentions by their raw token, such as ``<@42>``.
     """
     return Markup(_Writer(timezone, names or {}).nodes(parse(text)))
 
 
 def excerpt(text: str, timezone: ZoneInfo) -> str:
-    """A text in Discord's Markdown as it reads on one line, without its styles."""
+    """Return a text in Discord's Markdown on one line, without styles."""
     return Markup(_BLOCK.sub(" ", markdown(text, timezone))).striptags()
 
 
 def web_url(url: object) -> str | None:
-    """`url` if it is one of http or https; nothing else becomes a link."""
+    """Return `url` if it is one of http or https, else ``None``."""
     return url if isinstance(url, str) and _WEB.match(url) else None
 
 
 def day(time: datetime) -> str:
-    """``Saturday, November 8, 2025``, whatever the system's language."""
+    """Return ``Saturday, November 8, 2025``, whatever the system's language."""
     return f"{_WEEKDAYS[time.weekday()]}, {_date(time)}"
 
 
 def link(url: str, inner: Markup, **attributes: str) -> Markup:
-    """A link that tells its target nothing."""
+    """Return a link that sends its target no referrer."""
     further = Markup("").join(
         Markup(' {}="{}"').format(key, value) for key, value in attributes.items()
     )
@@ -80,7 +80,7 @@ def _date(time: datetime) -> str:
 
 
 class _Writer:
-    """Writes nodes as strings of HTML; texts go through :func:`escape` and nothing else."""
+    """A writer of nodes as HTML; all texts go through :func:`escape`."""
 
     def __init__(self, timezone: ZoneInfo, names: Mapping[str, object]) -> None:
         self._timezone = timezone
