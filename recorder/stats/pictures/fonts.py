@@ -15,6 +15,8 @@ from typing import TypeAlias
 
 from PIL import ImageFont
 
+from recorder.formatting import collapse_whitespace
+
 Font: TypeAlias = ImageFont.FreeTypeFont
 
 _NOTO = ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf")
@@ -42,10 +44,10 @@ def fitting(text: str, width: int, size: int, *, bold: bool = False) -> tuple[st
     out, and styled letters become plain ones.
     """
     plain = unicodedata.normalize("NFKC", text[:_LONGEST])
-    text = _single_spaced("".join(c if _is_drawable(c) else " " for c in plain))
+    text = collapse_whitespace("".join(c if _is_drawable(c) else " " for c in plain))
     best, chosen = "", font(size, bold=bold)
     for candidate in _fonts(size, bold):
-        drawn = _single_spaced("".join(c if _has(candidate, c) else " " for c in text))
+        drawn = collapse_whitespace("".join(c if _has(candidate, c) else " " for c in text))
         if len(drawn.replace(" ", "")) > len(best.replace(" ", "")):
             best, chosen = drawn, candidate
         if drawn == text:
@@ -53,10 +55,6 @@ def fitting(text: str, width: int, size: int, *, bold: bool = False) -> tuple[st
     if all(unicodedata.category(character)[0] in "MPZ" for character in best):
         best = ""
     return _cut(best, width, chosen), chosen
-
-
-def _single_spaced(text: str) -> str:
-    return collapse_whitespace(text)
 
 
 def _cut(text: str, width: int, chosen: Font) -> str:
