@@ -1,135 +1,134 @@
--- What a fresh recorder.db gets. Times are ISO 8601 in UTC with offset, so that they sort as text.
--- Discord's ids are TEXT where they only name something and INTEGER where they are sorted by.
+-- The schema of a new recorder.db. Times are ISO 8601 in UTC with offset, so they sort as text.
+-- Discord's ids are TEXT where they only name something and INTEGER where rows are sorted by them.
 
--- One row a recording. The first nine columns are the specification's.
+-- One row per recording.
 CREATE TABLE recording_sessions (
     id TEXT PRIMARY KEY,
     name TEXT,
-    user_id TEXT,               -- who started it
-    channel_id TEXT,            -- where it is recorded, or was last; NULL when read from a file
+    user_id TEXT,               -- the user who started it
+    channel_id TEXT,            -- of the current or last recording; NULL if imported from a file
     started_at TIMESTAMP,
     stopped_at TIMESTAMP,
     message_count INTEGER,
-    file_path TEXT,             -- its JSONL file, relative to the data folder
+    file_path TEXT,             -- of the JSONL file, relative to the data folder
     status TEXT CHECK (status IN ('active', 'paused', 'stopped')),
-    name_key TEXT NOT NULL,     -- the name as it is compared: NFKC, without case
+    name_key TEXT NOT NULL,     -- the name for comparisons: NFKC, case-folded
     guild_id TEXT,              -- NULL for a DM channel
-    is_auto INTEGER NOT NULL DEFAULT 0,       -- begun by auto-recording, ends with its day
+    is_auto INTEGER NOT NULL DEFAULT 0,       -- started by auto-recording, ends with its day
     line_count INTEGER NOT NULL DEFAULT 0,    -- lines in the file: messages and later changes
-    byte_size INTEGER NOT NULL DEFAULT 0,     -- size of the whole file
-    synced_bytes INTEGER NOT NULL DEFAULT 0,  -- up to here the file is known to be on disk
+    byte_size INTEGER NOT NULL DEFAULT 0,     -- size of the complete file
+    synced_bytes INTEGER NOT NULL DEFAULT 0,  -- the file is on disk up to here
     head BLOB NOT NULL          -- hash of the last line: the head of the chain
 );
--- A name is unique within its guild, or within its DM channel.
+-- A name is unique within its guild or DM channel.
 CREATE UNIQUE INDEX session_name ON recording_sessions (coalesce(guild_id, channel_id, ''), name_key);
--- One session at a time in a channel.
+-- One session at a time per channel.
 CREATE UNIQUE INDEX running_session ON recording_sessions (channel_id) WHERE status <> 'stopped';
 
--- Moments that somebody marked, so that they are found again.
+-- Moments that users marked to find them again.
 CREATE TABLE session_tags (
     session_id TEXT REFERENCES recording_sessions (id) ON DELETE CASCADE,
     tag TEXT,
     timestamp TIMESTAMP,
-    message_index INTEGER       -- the message that was marked
+    message_index INTEGER       -- the marked message
 );
--- A tag's name is unique in its session.
+-- A tag is unique in its session.
 CREATE UNIQUE INDEX session_tag ON session_tags (session_id, tag);
 -- The tags of a message.
 CREATE INDEX session_tag_place ON session_tags (session_id, message_index);
 
--- Every channel that a session holds messages of; who may read it is decided by them.
+-- The channels of the messages in a session; they decide who may read it.
 CREATE TABLE session_channels (
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
     channel_id TEXT NOT NULL,
-    watermark INTEGER,          -- Discord id up to which the channel's history was compared
+    watermark INTEGER,          -- Discord id up to which the channel's history is compared
     PRIMARY KEY (session_id, channel_id)
 ) WITHOUT ROWID;
 
--- When a session was really recording: from start or resume to pause or stop.
+-- The times in which a session was recording: from start or resume to pause or stop.
 CREATE TABLE session_intervals (
     id INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
     started_at TIMESTAMP NOT NULL,
-    ended_at TIMESTAMP          -- NULL while it runs
+    ended_at TIMESTAMP          -- NULL while it is recording
 );
--- How long a session was recorded, without its pauses.
+-- The intervals of a session, to compute its duration.
 CREATE INDEX session_interval ON session_intervals (session_id, started_at);
 
--- When a session was not heard though it was recording, and what its channels' history gave.
+-- The times in which a recording session missed events, and the result of the backfill.
 CREATE TABLE session_gaps (
     id INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
-    started_at TIMESTAMP NOT NULL,  -- the last moment that was surely heard
-    ended_at TIMESTAMP,             -- NULL until the recorder is back
+    started_at TIMESTAMP NOT NULL,  -- the last time without a loss
+    ended_at TIMESTAMP,             -- NULL until the recorder is connected again
     reason TEXT NOT NULL,
-    fetched INTEGER,                -- messages taken from the history; NULL until it was read
+    fetched INTEGER,                -- messages fetched from the history; NULL until it is read
     problem TEXT                    -- why the history could not be read
 );
 -- The gaps of a session.
 CREATE INDEX session_gap ON session_gaps (session_id, started_at);
 
--- People whose messages are recorded without content and name, from then on.
+-- Users whose messages are recorded without content and name, from then on.
 CREATE TABLE opted_out (
-    place_id TEXT NOT NULL,     -- the guild, or the DM channel
+    place_id TEXT NOT NULL,     -- the guild or DM channel
     user_id TEXT NOT NULL,
     since TIMESTAMP NOT NULL,
     PRIMARY KEY (place_id, user_id)
 ) WITHOUT ROWID;
 
--- Where auto-recording is on: a channel, or a guild with all its channels.
+-- The scopes of auto-recording: a channel, or a guild with all its channels.
 CREATE TABLE auto_recording (
     place_id TEXT PRIMARY KEY,  -- id of the channel or of the guild
     guild_id TEXT,              -- NULL for a DM channel
-    user_id TEXT NOT NULL       -- who switched it on
+    user_id TEXT NOT NULL       -- the user who switched it on
 ) WITHOUT ROWID;
 
--- The record itself: each line of each JSONL file, in the order of writing, never changed but
--- by an erasure.
--- The id is a change sequence: who has seen all up to an id has seen every change before it.
+-- The record: each line of each JSONL file, in the order of writing, changed only by an erasure.
+-- The id is a change sequence: a reader that knows all lines up to an id has missed none.
 CREATE TABLE lines (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
-    line_number INTEGER NOT NULL,   -- from 1, without holes
-    byte_offset INTEGER NOT NULL,   -- where the line begins in the file
+    line_number INTEGER NOT NULL,   -- from 1, contiguous
+    byte_offset INTEGER NOT NULL,   -- of the line in the file
     line TEXT NOT NULL,             -- without the newline
-    about INTEGER,                  -- of a later change: Discord id of the message it speaks of
-    key BLOB NOT NULL,              -- of this line's digest; dies with the line when it is erased
-    hash BLOB NOT NULL,             -- over the hash of the line before and this line's digest
+    about INTEGER,                  -- for a later change: Discord id of the message
+    key BLOB NOT NULL,              -- for this line's digest; erased together with the line
+    hash BLOB NOT NULL,             -- of the previous line's hash and this line's digest
     UNIQUE (session_id, line_number)
 );
 -- The changes of a message.
 CREATE INDEX line_about ON lines (session_id, about) WHERE about IS NOT NULL;
 
--- What people read and search: each message as it is now, made from its lines.
+-- The messages to read and search, in their current state, computed from their lines.
 CREATE TABLE messages (
-    id INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE,  -- of the line that holds it
+    id INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE,  -- of its line
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
-    message_index INTEGER NOT NULL, -- from 1, without holes
+    message_index INTEGER NOT NULL, -- from 1, contiguous
     message_id INTEGER,             -- Discord's
-    channel_id TEXT,                -- of a thread, the thread's own
+    channel_id TEXT,                -- in a thread, the thread's own
     timestamp TIMESTAMP NOT NULL,
     author TEXT NOT NULL,           -- user name
     author_id TEXT NOT NULL,
     type TEXT NOT NULL CHECK (type IN ('user_message', 'bot_response', 'system_message')),
     content TEXT NOT NULL,          -- raw, as it was sent
-    shown_text TEXT,                -- what people saw, where that is more than the content
+    shown_text TEXT,                -- what people saw, if that is more than the content
     model TEXT,                     -- AI model of a bot's answer
     attachments TEXT,               -- JSON array of URLs
-    reply_to INTEGER,               -- Discord id of the message it answers
-    edited_at TIMESTAMP,            -- when it was last edited
-    deleted_at TIMESTAMP,           -- when it was deleted in Discord
+    reply_to INTEGER,               -- Discord id of the message it replies to
+    edited_at TIMESTAMP,            -- time of the last edit
+    deleted_at TIMESTAMP,           -- time of the deletion in Discord
     pinned INTEGER NOT NULL DEFAULT 0,
-    spaced_text TEXT,               -- the text's parts in scripts that put no spaces between words,
-                                    -- a space after each character: so they are found word by word
+    spaced_text TEXT,               -- the parts of the text in scripts without spaces between words,
+                                    -- with a space after each character, so that words are found
     text TEXT GENERATED ALWAYS AS (coalesce(shown_text, content)) VIRTUAL,
-    reactions TEXT,                 -- JSON object: emoji to how many reacted with it
+    reactions TEXT,                 -- JSON object: count by emoji
     UNIQUE (session_id, message_index)
 );
--- A Discord message stands in a session once.
+-- A Discord message is in a session once.
 CREATE UNIQUE INDEX session_message ON messages (session_id, message_id) WHERE message_id IS NOT NULL;
 
--- Full-text index over what people saw; a session's own id is a word of it, so that a search
--- inside a session costs what the session costs.
+-- The full-text index of messages. The session's id is a column of it, so that the cost of a search
+-- within a session depends on the session's size alone.
 CREATE VIRTUAL TABLE messages_fts USING fts5(
     text, session_id, spaced_text,
     content="messages", content_rowid="id", tokenize="unicode61 remove_diacritics 2"
@@ -149,42 +148,42 @@ CREATE TRIGGER messages_after_update AFTER UPDATE OF content, shown_text, sessio
     VALUES (new.id, new.text, new.session_id, new.spaced_text);
 END;
 
--- Each erasure: what was destroyed for good, when and why. Whom it concerned is not kept.
+-- The erasures: time, reason and extent. Whom they concerned is not stored.
 CREATE TABLE erasures (
     id INTEGER PRIMARY KEY,
     erased_at TIMESTAMP NOT NULL,
     reason TEXT NOT NULL CHECK (reason IN ('user', 'message', 'session', 'retention', 'deletion')),
-    line_count INTEGER NOT NULL,    -- lines whose content was destroyed
-    finished INTEGER NOT NULL DEFAULT 0     -- 1 once no byte of it is left in any file
+    line_count INTEGER NOT NULL,    -- lines whose content was erased
+    finished INTEGER NOT NULL DEFAULT 0     -- 1 once no file contains a byte of it
 );
 
--- What stays of an erased line, so that the chain can be verified without it.
+-- What remains of an erased line, so that the chain can be verified without it.
 CREATE TABLE erased_lines (
     line_id INTEGER PRIMARY KEY REFERENCES lines (id) ON DELETE CASCADE,
     erasure_id INTEGER NOT NULL REFERENCES erasures (id),
-    digest BLOB NOT NULL            -- of the line that stood there, under its destroyed key
+    digest BLOB NOT NULL            -- of the original line, with its erased key
 );
 
--- Files attached to messages, kept under attachments/ by the hash of their content.
+-- Files attached to messages, stored in attachments/ under the hash of their content.
 CREATE TABLE attachments (
     url TEXT PRIMARY KEY,       -- without its query, which expires within a day
     channel_id TEXT NOT NULL,
-    message_id INTEGER NOT NULL,    -- of the message that a fresh URL is asked of
-    file_path TEXT,             -- relative to the data folder; NULL while it is not kept
+    message_id INTEGER NOT NULL,    -- of the message to fetch a new URL from
+    file_path TEXT,             -- relative to the data folder; NULL until it is stored
     byte_size INTEGER,
     attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at TIMESTAMP,  -- NULL once it is kept or given up
-    problem TEXT                -- why it could not be kept
+    next_attempt_at TIMESTAMP,  -- NULL once it is stored or has failed for good
+    problem TEXT                -- why it could not be stored
 ) WITHOUT ROWID;
--- What is to be downloaded next.
+-- The next downloads.
 CREATE INDEX attachment_due ON attachments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
--- Files of deleted and erased sessions, until they are gone from the disk too.
+-- Files of deleted and erased sessions that are still to be removed from the disk.
 CREATE TABLE file_removals (
     file_path TEXT PRIMARY KEY
 ) WITHOUT ROWID;
 
--- Messages as people read them: with the name of their session and their place in Discord.
+-- Messages with the name of their session, their tags and their link in Discord.
 CREATE VIEW conversation AS
 SELECT
     s.name AS session,
@@ -194,22 +193,22 @@ SELECT
     m.type,
     m.text,                     -- what people saw
     'https://discord.com/channels/' || coalesce(s.guild_id, iif(s.channel_id IS NULL, NULL, '@me'))
-        || '/' || m.channel_id || '/' || m.message_id AS discord_url,   -- where Discord shows it
+        || '/' || m.channel_id || '/' || m.message_id AS discord_url,   -- link to it in Discord
     m.model,                    -- AI model of a bot's answer
     (SELECT group_concat(t.tag, ', ') FROM session_tags t
         WHERE t.session_id = m.session_id AND t.message_index = m.message_index) AS tags,
-    m.reactions,                -- JSON object: emoji to how many reacted with it
-    m.edited_at,                -- when it was last edited
-    m.deleted_at,               -- when it was deleted in Discord
-    m.channel_id,               -- of a thread, the thread's own
+    m.reactions,                -- JSON object: count by emoji
+    m.edited_at,                -- time of the last edit
+    m.deleted_at,               -- time of the deletion in Discord
+    m.channel_id,               -- in a thread, the thread's own
     m.author_id,
     m.message_id,               -- Discord's
-    m.reply_to,                 -- Discord id of the message it answers
+    m.reply_to,                 -- Discord id of the message it replies to
     m.session_id,
     m.id
 FROM messages m JOIN recording_sessions s ON s.id = m.session_id;
 
--- Sessions with how long they were recorded and what they hold.
+-- Sessions with their duration and their counts of messages, tags and gaps.
 CREATE VIEW sessions AS
 SELECT
     s.name,
@@ -220,20 +219,20 @@ SELECT
         FROM session_intervals i WHERE i.session_id = s.id) AS minutes,    -- without pauses
     s.message_count,
     (SELECT count(*) FROM session_tags t WHERE t.session_id = s.id) AS tags,
-    (SELECT count(*) FROM session_gaps g WHERE g.session_id = s.id) AS gaps,  -- times not heard
-    s.is_auto,                  -- begun by auto-recording
+    (SELECT count(*) FROM session_gaps g WHERE g.session_id = s.id) AS gaps,  -- with missed events
+    s.is_auto,                  -- started by auto-recording
     s.channel_id,               -- where it is recorded, or was last
     s.guild_id,                 -- NULL for a DM channel
     s.id
 FROM recording_sessions s;
 
--- How much was said in each quarter of an hour of a session.
+-- Messages and authors per quarter of an hour of a session.
 CREATE VIEW activity AS
 SELECT
     s.name AS session,
-    a.quarter,                  -- its beginning
+    a.quarter,                  -- its start
     a.messages,
-    a.authors,                  -- how many different ones wrote, Discord itself aside
+    a.authors,                  -- different authors, without Discord itself
     a.user_messages,
     a.bot_responses,
     a.session_id
@@ -247,15 +246,15 @@ FROM (
     FROM messages GROUP BY session_id, quarter
 ) a JOIN recording_sessions s ON s.id = a.session_id;
 
--- Messages that call a command of a bot: a sign, a letter, and a word up to the first space.
+-- Messages that call a command of a bot: a prefix sign, a letter, and the rest of the word.
 CREATE VIEW commands AS
 SELECT
     s.name AS session,
     m.message_index,            -- from 1 in its session
     m.timestamp,
     m.author,                   -- user name
-    m.command,                  -- with its sign
-    m.content,                  -- with its values
+    m.command,                  -- with its prefix
+    m.content,                  -- with its arguments
     m.author_id,
     m.session_id,
     m.id
@@ -265,7 +264,7 @@ FROM (
 ) m JOIN recording_sessions s ON s.id = m.session_id
 WHERE substr(m.command, 2) NOT GLOB '*[^A-Za-z0-9_-]*';
 
--- The moments that somebody marked, with what was said there.
+-- The tagged moments with the messages that they mark.
 CREATE VIEW tagged_moments AS
 SELECT
     t.tag,
@@ -274,7 +273,7 @@ SELECT
     c.timestamp,
     c.author,                   -- user name
     c.text,                     -- what people saw
-    c.discord_url,              -- where Discord shows it
+    c.discord_url,              -- link to it in Discord
     t.session_id
 FROM session_tags t
 JOIN conversation c ON c.session_id = t.session_id AND c.message_index = t.message_index;

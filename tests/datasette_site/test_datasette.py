@@ -66,8 +66,8 @@ def test_the_pages_that_people_want_are_offered_and_internals_are_not(site: Site
 
 def test_tables_and_columns_are_described_and_faceted(site: Site) -> None:
     page = site.get("/recorder/conversation")
-    assert "Messages as people read them" in page
-    assert "where Discord shows it" in page
+    assert "Messages with the name of their session, their tags" in page
+    assert "link to it in Discord" in page
     for facet in ("type", "author", "channel_id", "session"):
         assert f'data-column="{facet}"' in page
     first = re.search(r'<th class="col-(\w+)"', page)

@@ -121,10 +121,10 @@ def test_the_schema_is_described_with_its_comments() -> None:
         assert {name for (name,) in tables} == described.keys()
     assert all(item.comment and item.sql.startswith("CREATE") for item in described.values())
     assert described["messages"].columns["spaced_text"] == (
-        "the text's parts in scripts that put no spaces between words, "
-        "a space after each character: so they are found word by word"
+        "the parts of the text in scripts without spaces between words, "
+        "with a space after each character, so that words are found"
     )
-    assert described["conversation"].columns["discord_url"] == "where Discord shows it"
+    assert described["conversation"].columns["discord_url"] == "link to it in Discord"
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(schema.schema())
         for item in described.values():
