@@ -166,8 +166,8 @@ class DiscordServer:
             replace(Route, "BASE", self.url + PREFIX)
             replace(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(self.gateway.url()))
             replace(discord.utils, "utcnow", lambda: self.world.now)
-            replace(discord.http, "asyncio", quick)
-            replace(discord.webhook.async_, "asyncio", quick)
+            for module in (discord.client, discord.http, discord.webhook.async_):
+                replace(module, "asyncio", quick)
             replace(discord.client, "ExponentialBackoff", _BackOff)
             replace(HTTPClient, "request", self._counted(HTTPClient.request))
             replace(HTTPClient, "get_from_cdn", self._counted(HTTPClient.get_from_cdn))
@@ -200,7 +200,7 @@ class DiscordServer:
 
 
 class _Quick:
-    """The module asyncio, but that nobody sleeps."""
+    """The module asyncio, but that nobody sleeps for long."""
 
     def __init__(self, sleeps: list[float]) -> None:
         self._sleeps = sleeps
@@ -210,7 +210,7 @@ class _Quick:
 
     async def sleep(self, delay: float) -> None:
         self._sleeps.append(delay)
-        await asyncio.sleep(0)
+        await asyncio.sleep(delay if delay <= _BACK_OFF else 0)
 
 
 class _BackOff:
