@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,12 @@ class Stage:
     async def settle(self) -> None:
         await self.server.settle()
 
-    def heard(self, name: str = "message") -> list[Any]:
+    def received(self, name: str = "message") -> list[Any]:
         return [payload for event, payload in self.events if event == name]
 
     @property
     def texts(self) -> list[str]:
-        return [message.content for message in self.heard()]
+        return [message.content for message in self.received()]
 
     def seen(self, channel: Channel) -> Any:
         """The channel as discord.py sees it."""
@@ -93,7 +93,7 @@ async def test_the_bot_is_ready_and_knows_its_guild(stage: Stage) -> None:
     guild = stage.bot.get_guild(stage.guild.id)
     assert guild is not None and guild.chunked and guild.me.name == "recorder-bot"
     assert [channel.name for channel in guild.text_channels] == ["development"]
-    assert stage.heard("guild_available") == [guild] and len(stage.heard("ready")) == 1
+    assert stage.received("guild_available") == [guild] and len(stage.received("ready")) == 1
     assert discord.utils.utcnow() == stage.world.now
 
 
@@ -101,7 +101,7 @@ async def test_messages_arrive_as_they_were_said(stage: Stage) -> None:
     said = stage.world.say(stage.alice, stage.channel, f"hello {stage.mod.mention}")
     stage.world.say(stage.mod, stage.channel, "hi", reply_to=said, files={"a.txt": b"abc"})
     await stage.settle()
-    first, second = stage.heard()
+    first, second = stage.received()
     assert (first.id, first.created_at.replace(microsecond=0)) == (
         said.id,
         said.timestamp.replace(microsecond=0),
@@ -125,7 +125,7 @@ async def test_messages_of_every_shape_are_understood(stage: Stage) -> None:
     world.announce_join(channel, alice)
     world.pin(alice, original)
     await stage.settle()
-    _, forward, asked, silent, sticker, layout, webhook, join, pinned = stage.heard()
+    _, forward, asked, silent, sticker, layout, webhook, join, pinned = stage.received()
     assert forward.message_snapshots[0].content == "original"
     assert asked.poll.question == "Lunch?" and silent.poll.answers[0].text == "yes"
     assert sticker.stickers[0].name == "wave" and layout.components[0].content == "layout"
@@ -157,7 +157,7 @@ async def test_a_role_that_shows_a_channel_brings_its_threads(stage: Stage) -> N
     assert stage.seen(thread) is None
     world.edit_member(guild, world.bot, roles=[role])
     await stage.settle()
-    assert stage.seen(thread).name == "aside" and stage.heard("thread_join")
+    assert stage.seen(thread).name == "aside" and stage.received("thread_join")
 
 
 @pytest.mark.parametrize("oldest_first", [True, False])
@@ -221,6 +221,30 @@ async def test_faults_reach_the_bot(stage: Stage) -> None:
     assert len(stage.channel.messages) == 1
 
 
+async def test_a_request_is_held_while_the_world_goes_on(stage: Stage) -> None:
+    said = stage.world.say(stage.alice, stage.channel, "old")
+    held = stage.server.faults.add(hold=True, method="GET", times=1)
+    asking = asyncio.create_task(_collect(stage.seen(stage.channel).history()))
+    await stage.settle()
+    stage.world.delete(said)
+    assert held.hits == 1 and not asking.done()
+    held.release()
+    assert await asking == []
+
+
+async def test_another_bot_continues_in_the_same_world() -> None:
+    async with serving() as server:
+        guild = server.world.create_guild("Workshop")
+        channel = server.world.create_channel(guild, "development")
+        for count in range(3):
+            bot = plain_bot()
+            async with server.connected(bot):
+                seen = bot.get_channel(channel.id)
+                assert isinstance(seen, discord.TextChannel)
+                assert len(await _collect(seen.history())) == count
+                await seen.send("I was here")
+
+
 async def test_a_resumed_session_receives_what_it_missed(stage: Stage) -> None:
     await stage.server.gateway.disconnect(None)
     stage.world.say(stage.alice, stage.channel, "meanwhile")
@@ -230,7 +254,7 @@ async def test_a_resumed_session_receives_what_it_missed(stage: Stage) -> None:
     stage.world.say(stage.alice, stage.channel, "afterwards")
     await stage.settle()
     assert stage.texts == ["meanwhile", "afterwards"]
-    assert len(stage.heard("resumed")) == 2 and stage.server.gateway.identified == 1
+    assert len(stage.received("resumed")) == 2 and stage.server.gateway.identified == 1
 
 
 async def test_a_lost_session_is_begun_again_without_what_was_missed(stage: Stage) -> None:
@@ -240,7 +264,7 @@ async def test_a_lost_session_is_begun_again_without_what_was_missed(stage: Stag
     await stage.settle()
     stage.world.say(stage.alice, stage.channel, "received")
     await stage.settle()
-    assert stage.texts == ["received"] and len(stage.heard("ready")) == 2
+    assert stage.texts == ["received"] and len(stage.received("ready")) == 2
 
 
 async def test_events_are_lost_and_held_on_demand(stage: Stage) -> None:
@@ -269,27 +293,27 @@ async def test_a_refused_bot_comes_back(stage: Stage) -> None:
 async def test_the_bot_is_kicked_and_invited_again(stage: Stage) -> None:
     channel = stage.seen(stage.channel)
     stage.world.remove_member(stage.guild, stage.world.bot)
-    stage.world.say(stage.alice, stage.channel, "unheard")
+    stage.world.say(stage.alice, stage.channel, "unseen")
     await stage.settle()
-    assert len(stage.heard("guild_remove")) == 1 and not stage.bot.guilds
+    assert len(stage.received("guild_remove")) == 1 and not stage.bot.guilds
     with pytest.raises(discord.Forbidden):
         await channel.send("too late")
     stage.world.add_member(stage.guild, stage.world.bot)
     await stage.settle()
-    assert len(stage.heard("guild_join")) == 1 and stage.texts == []
+    assert len(stage.received("guild_join")) == 1 and stage.texts == []
 
 
 async def test_an_outage_of_a_guild(stage: Stage) -> None:
     stage.world.set_available(stage.guild, False)
-    stage.world.say(stage.alice, stage.channel, "unheard")
+    stage.world.say(stage.alice, stage.channel, "unseen")
     await stage.settle()
-    guild = stage.heard("guild_unavailable")[0]
+    guild = stage.received("guild_unavailable")[0]
     assert guild.unavailable and stage.texts == []
     with pytest.raises(discord.DiscordServerError):
         await stage.bot.fetch_channel(stage.channel.id)
     stage.world.set_available(stage.guild, True)
     await stage.settle()
-    assert len(stage.heard("guild_available")) == 2 and not guild.unavailable
+    assert len(stage.received("guild_available")) == 2 and not guild.unavailable
 
 
 async def test_archived_threads_are_listed_in_pages(stage: Stage) -> None:
@@ -311,11 +335,11 @@ async def test_a_thread_starts_at_a_message(stage: Stage) -> None:
     said = stage.world.say(stage.alice, stage.channel, "worth a thread")
     thread = stage.world.start_thread(stage.mod, stage.channel, "aside", message=said)
     await stage.settle()
-    starter = stage.heard()[-1]
+    starter = stage.received()[-1]
     assert thread.id == said.id == starter.channel.id
     assert starter.type is discord.MessageType.thread_starter_message
     assert starter.reference.resolved.content == "worth a thread"
-    assert stage.heard("raw_message_edit")[-1].message.flags.has_thread
+    assert stage.received("raw_message_edit")[-1].message.flags.has_thread
 
 
 async def test_forum_posts(stage: Stage) -> None:
@@ -323,8 +347,8 @@ async def test_forum_posts(stage: Stage) -> None:
     post = stage.world.post(stage.alice, forum, "How?", "I wonder")
     stage.world.say(stage.mod, post, "Like this")
     await stage.settle()
-    assert stage.texts == ["I wonder", "Like this"] and stage.heard()[0].id == post.id
-    assert stage.heard("thread_create")[0].parent.name == "help"
+    assert stage.texts == ["I wonder", "Like this"] and stage.received()[0].id == post.id
+    assert stage.received("thread_create")[0].parent.name == "help"
     created = await stage.seen(forum).create_thread(name="Mine", content="Text")
     assert created.message.id == created.thread.id and created.message.content == "Text"
 
@@ -332,18 +356,18 @@ async def test_forum_posts(stage: Stage) -> None:
 async def test_private_threads_are_seen_by_their_members(stage: Stage) -> None:
     world = stage.world
     thread = world.start_thread(stage.alice, stage.channel, "secret", private=True)
-    world.say(stage.alice, thread, "unheard")
+    world.say(stage.alice, thread, "unseen")
     await stage.settle()
     assert stage.texts == [] and stage.seen(thread) is None
     world.join_thread(thread, world.bot)
-    world.say(stage.alice, thread, "heard")
+    world.say(stage.alice, thread, "shared")
     await stage.settle()
-    assert stage.texts == ["heard"] and len(await _collect(stage.seen(thread).history())) == 2
+    assert stage.texts == ["shared"] and len(await _collect(stage.seen(thread).history())) == 2
     seen = stage.seen(thread)
     world.leave_thread(thread, world.bot)
-    world.say(stage.alice, thread, "unheard again")
+    world.say(stage.alice, thread, "secret again")
     await stage.settle()
-    assert stage.texts == ["heard"] and stage.heard("thread_remove")
+    assert stage.texts == ["shared"] and stage.received("thread_remove")
     with pytest.raises(discord.Forbidden):
         await seen.send("?")
 
@@ -376,6 +400,20 @@ def _slash_bot() -> commands.Bot:
         button.callback = pressed  # type: ignore[method-assign, assignment]
         await interaction.response.send_message("ready?", view=view.add_item(button))
 
+    @echo.autocomplete("text")
+    async def offer(_: discord.Interaction, current: str) -> list[discord.app_commands.Choice[str]]:
+        return [discord.app_commands.Choice(name=f"{current}!", value=current)]
+
+    class Form(discord.ui.Modal, title="Form"):
+        answer: discord.ui.TextInput[Form] = discord.ui.TextInput(label="?", custom_id="answer")
+
+        async def on_submit(self, interaction: discord.Interaction) -> None:
+            await interaction.response.send_message(f"It is {self.answer.value}")
+
+    @bot.tree.command(description="Fill in")
+    async def fill(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Form())
+
     return bot
 
 
@@ -384,7 +422,7 @@ async def test_a_slash_command_is_answered() -> None:
         used = stage.world.slash(stage.alice, stage.channel, "echo", text="hello")
         await stage.settle()
         assert used.answers == ["hello", "and this to you alone"] and stage.texts == ["hello"]
-        answer = stage.heard()[0]
+        answer = stage.received()[0]
         assert answer.type is discord.MessageType.chat_input_command
         assert answer.interaction_metadata.user.id == stage.alice.id
         assert len(stage.channel.messages) == 1
@@ -395,7 +433,7 @@ async def test_a_deferred_answer_arrives_as_an_edit() -> None:
         used = stage.world.slash(stage.alice, stage.channel, "think")
         await stage.settle()
         assert used.answers == ["thought"] and not used.followups
-        [edit] = stage.heard("raw_message_edit")
+        [edit] = stage.received("raw_message_edit")
         assert edit.cached_message.flags.loading and edit.cached_message.content == ""
         assert (edit.message.content, edit.message.flags.loading) == ("thought", False)
 
@@ -410,6 +448,27 @@ async def test_a_button_is_pressed() -> None:
         assert used.answers == ["gone"] and used.original.components == []
 
 
+async def test_options_are_completed_and_forms_filled_in() -> None:
+    async with staged(_slash_bot()) as stage:
+        typed = stage.world.autocomplete(stage.alice, stage.channel, "echo", "text", text="hi")
+        used = stage.world.slash(stage.alice, stage.channel, "fill")
+        await stage.settle()
+        sent = stage.world.submit(used, answer="42")
+        await stage.settle()
+        assert [choice["name"] for choice in typed.choices] == ["hi!"]
+        assert sent.answers == ["It is 42"]
+
+
+async def test_an_interaction_that_waited_too_long_is_unknown() -> None:
+    async with staged(_slash_bot()) as stage:
+        stage.server.gateway.hold()
+        used = stage.world.slash(stage.alice, stage.channel, "think")
+        stage.world.advance(seconds=4)
+        stage.server.gateway.release()
+        await stage.settle()
+        assert used.answers == [] and not used.acknowledged
+
+
 async def test_the_bot_uploads_files(stage: Stage) -> None:
     file = discord.File(io.BytesIO(b"\x00picture"), "chart.png")
     sent = await stage.seen(stage.channel).send("see", file=file)
@@ -417,7 +476,7 @@ async def test_the_bot_uploads_files(stage: Stage) -> None:
     assert stage.channel.messages[sent.id].attachments[0]["filename"] == "chart.png"
 
 
-async def test_reactions_and_deletions_are_told_of_old_messages_too(stage: Stage) -> None:
+async def test_changes_of_messages_that_are_not_cached_arrive(stage: Stage) -> None:
     world, channel = stage.world, stage.channel
     old = [world.say(stage.alice, channel, str(n)) for n in range(5)]
     await stage.settle()
@@ -430,18 +489,42 @@ async def test_reactions_and_deletions_are_told_of_old_messages_too(stage: Stage
     world.delete(old[1])
     world.bulk_delete(channel, old[2:])
     await stage.settle()
-    assert [r.emoji.name for r in stage.heard("raw_reaction_add")] == ["👍", "party"]
-    assert len(stage.heard("raw_reaction_remove")) == len(stage.heard("raw_reaction_clear")) == 1
-    assert stage.heard("raw_message_edit")[0].message.edited_at == world.now
-    assert stage.heard("raw_message_delete")[0].message_id == old[1].id
-    assert stage.heard("raw_bulk_message_delete")[0].message_ids == {m.id for m in old[2:]}
+    assert [r.emoji.name for r in stage.received("raw_reaction_add")] == ["👍", "party"]
+    assert (
+        len(stage.received("raw_reaction_remove")) == len(stage.received("raw_reaction_clear")) == 1
+    )
+    assert stage.received("raw_message_edit")[0].message.edited_at == world.now
+    assert stage.received("raw_message_delete")[0].message_id == old[1].id
+    assert stage.received("raw_bulk_message_delete")[0].message_ids == {m.id for m in old[2:]}
+
+
+async def test_channels_of_every_kind(stage: Stage) -> None:
+    world, guild = stage.world, stage.guild
+    category = world.create_channel(guild, "Rooms", "category")
+    kinds = "text voice news stage forum media".split()
+    channels = {k: world.create_channel(guild, k, k, parent=category) for k in kinds}
+    for kind in ("voice", "news", "stage"):
+        world.say(stage.alice, channels[kind], kind)
+    world.overwrite(channels["voice"], guild.everyone, connect=False)
+    world.say(stage.alice, channels["voice"], "behind a closed door")
+    world.rename(channels["text"], "renamed")
+    world.delete_channel(channels["media"])
+    await stage.settle()
+    assert stage.texts == ["voice", "news", "stage"]
+    seen = stage.bot.get_guild(guild.id)
+    assert seen is not None
+    names = "renamed voice news stage forum".split()
+    assert sorted(c.name for c in seen.channels if c.category) == sorted(names)
+    assert [c.name for c in await seen.fetch_channels()] == ["development", "Rooms", *names]
+    fetched = {member.id async for member in seen.fetch_members()}
+    assert fetched == set(guild.members)
 
 
 async def test_direct_messages(stage: Stage) -> None:
     stage.world.say(stage.alice, stage.world.dm(stage.alice), "psst")
     await stage.settle()
-    assert isinstance(stage.heard()[0].channel, discord.DMChannel)
-    await stage.heard()[0].author.send("what?")
+    assert isinstance(stage.received()[0].channel, discord.DMChannel)
+    await stage.received()[0].author.send("what?")
     assert [m.content for m in stage.world.dm(stage.alice).messages.values()] == ["psst", "what?"]
 
 
@@ -452,7 +535,7 @@ async def test_intents_decide_what_arrives() -> None:
         said = stage.world.say(stage.alice, stage.channel, "words")
         stage.world.react(stage.alice, said, "👍")
         await stage.settle()
-        assert stage.texts == [""] and stage.heard("raw_reaction_add") == []
+        assert stage.texts == [""] and stage.received("raw_reaction_add") == []
 
 
 async def test_an_intent_that_is_not_granted_ends_the_bot() -> None:
@@ -498,7 +581,9 @@ async def recording(stage: Stage, folder: Path) -> AsyncIterator[Recording]:
     cog = Recorder(stage.bot, settings)
     await stage.bot.add_cog(cog)
     people = (stage.alice, stage.mod)
-    yield Recording(stage.server, stage.world, stage.channel, *people, cog, Reader(folder))
+    it = Recording(stage.server, stage.world, stage.channel, *people, cog, Reader(folder))
+    await it.settle()
+    yield it
 
 
 async def test_a_conversation_is_recorded(stage: Stage, tmp_path: Path) -> None:
@@ -534,7 +619,6 @@ async def test_who_may_not_record_is_refused(stage: Stage, tmp_path: Path) -> No
     async with recording(stage, tmp_path) as it:
         await it.say(it.alice, "!record start x")
         assert it.reader.sessions() == [] and len(it.channel.messages) == 2
-        it.world.advance(seconds=timedelta(hours=1).total_seconds())
 
 
 async def _collect(pages: AsyncIterator[Any]) -> list[Any]:

@@ -67,9 +67,9 @@ class Conversation(Threads):
 
     def webhook_say(self, channel: Channel, name: str, content: str, **details: Any) -> Message:
         """Say something through a webhook, under a name that is no user's."""
-        id = next((id for id, token in self.webhooks.items() if token == name), 0)
-        id = id or self.snowflake()
-        self.webhooks[id] = name
+        if name not in self.webhooks:
+            self.webhooks[name] = self.snowflake()
+        id = self.webhooks[name]
         return self.say(User(id, name, bot=True), channel, content, webhook_id=id, **details)
 
     def edit(self, message: Message, content: str | None = None, **details: Any) -> None:
@@ -187,8 +187,7 @@ class Conversation(Threads):
 
     def rename(self, channel: Channel, name: str, user: User | None = None) -> None:
         """Rename a channel or a thread; in a thread a message of the system tells."""
-        channel.name = name
-        self._emit_update(channel)
+        self.edit_channel(channel, name=name)
         if isinstance(channel, Thread) and not channel.archived and user:
             self.say(user, channel, name, type=4)
 

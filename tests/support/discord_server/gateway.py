@@ -71,8 +71,8 @@ class Gateway:
     ----------
     session
         The newest session; events are kept for it while the bot is away.
-    dropped
-        Predicates of events that are lost on the way; each is asked for name and data.
+    dropping
+        How many events of a name are still to be lost on the way.
     refusing
         Whether new connections are refused.
     identified, resumed
@@ -84,7 +84,7 @@ class Gateway:
         self.url = url
         self.session: Session | None = None
         self.connection: Connection | None = None
-        self.dropped: list[Callable[[str, Json], bool]] = []
+        self.dropping: dict[str, int] = {}
         self.refusing = False
         self.allowed_intents = -1
         self.identified = self.resumed = 0
@@ -115,14 +115,7 @@ class Gateway:
 
     def drop(self, name: str, times: int = 1) -> None:
         """Lose the next events of a name; nothing brings them back."""
-        left = [times]
-
-        def lost(event: str, _: Json) -> bool:
-            hit = event == name and left[0] > 0
-            left[0] -= hit
-            return hit
-
-        self.dropped.append(lost)
+        self.dropping[name] = self.dropping.get(name, 0) + times
 
     def hold(self) -> None:
         """Keep events back until `release`."""
@@ -146,7 +139,8 @@ class Gateway:
             me = str(self.world.bot.id)
             data = {**data, "members": [m for m in data["members"] if m["user"]["id"] == me]}
         session.sequence += 1
-        if any(lost(name, data) for lost in self.dropped):
+        if self.dropping.get(name):
+            self.dropping[name] -= 1
             return
         event = {"op": _DISPATCH, "t": name, "s": session.sequence, "d": data}
         text = json.dumps(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from . import payloads
 from .model import Channel, Guild, Json, Kind, Member, Role, Thread, User
@@ -17,7 +18,7 @@ Outlet = Callable[[str, Json], None]
 
 
 class Guilds:
-    """The part of the world that is there before anybody says a word.
+    """The part of the world without threads and messages.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class Guilds:
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}  # and threads, and DMs
         self.users: dict[int, User] = {}
-        self.webhooks: dict[int, str] = {}  # tokens by id
+        self.webhooks: dict[str, int] = {}  # ids by name
         self.files: dict[str, bytes] = {}  # what attachments hold, by the path of their URL
         self.url = ""  # of the server
         self.cdn_url = ""  # where attachments seem to lie; by default on the server
@@ -138,7 +139,7 @@ class Guilds:
             guild.available = False
 
     def guild_create(self, guild: Guild, *, joined: bool = False) -> Json:
-        return payloads.guild_create(guild, self.bot, all_members=True, joined=joined)
+        return payloads.guild_create(guild, self.bot, joined=joined)
 
     # channels
 
@@ -153,8 +154,10 @@ class Guilds:
         self.emit("CHANNEL_CREATE", payloads.channel(channel, self.bot), guild)
         return channel
 
-    def edit_channel(self, channel: Channel, *, name: str, topic: str | None = None) -> None:
-        channel.name, channel.topic = name, topic or channel.topic
+    def edit_channel(self, channel: Channel, **changes: Any) -> None:
+        """Change a channel or a thread: its name, its topic or any other field."""
+        for name, value in changes.items():
+            setattr(channel, name, value)
         self._emit_update(channel)
 
     def delete_channel(self, channel: Channel) -> None:

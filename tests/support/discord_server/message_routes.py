@@ -17,7 +17,7 @@ _TWO_WEEKS = timedelta(days=14)
 
 @route("GET", "/channels/{channel}/messages")
 def get_history(request: Request) -> list[Json]:
-    """A page of the history, the newest first; of those that follow `after` the next ones."""
+    """Return a page of the history, the newest first; after an id, the messages that follow it."""
     channel, query = request.channel, request.query
     if channel.kind in _UNSPEAKABLE:
         raise DiscordError(400, 50008, "Cannot send messages in a non-text channel")

@@ -62,7 +62,7 @@ def role(role: Role) -> Json:
 
 
 def channel(channel: Channel, me: User) -> Json:
-    """A channel; what the bot cannot view has no more than its type and place."""
+    """Return a channel; of one that the bot cannot view no more than its type and place."""
     if isinstance(channel, Thread):
         return thread(channel, me)
     if channel.guild is None:
@@ -195,16 +195,15 @@ def guild(guild: Guild) -> Json:
     }
 
 
-def guild_create(subject: Guild, me: User, *, all_members: bool, joined: bool) -> Json:
-    """The GUILD_CREATE event: after an outage or at the start `unavailable` is false."""
-    members = subject.members.values() if all_members else [subject.members[me.id]]
+def guild_create(subject: Guild, me: User, *, joined: bool) -> Json:
+    """Return the event; at the start and after an outage it says that the guild is available."""
     return {
         **guild(subject),
         **({} if joined else {"unavailable": False}),
         "joined_at": iso(subject.members[me.id].joined_at),
         "large": len(subject.members) > 250,
         "member_count": len(subject.members),
-        "members": [member(each) for each in members],
+        "members": [member(each) for each in subject.members.values()],
         "channels": [channel(each, me) for each in subject.channels.values()],
         "threads": [thread(each, me) for each in active_threads(subject, me)],
         "voice_states": [],
@@ -216,12 +215,12 @@ def guild_create(subject: Guild, me: User, *, all_members: bool, joined: bool) -
 
 
 def active_threads(guild: Guild, me: User) -> list[Thread]:
-    """The threads of a guild that are not archived and that the bot can view."""
+    """Return the threads of a guild that are not archived and that the bot can view."""
     return [t for t in guild.threads.values() if not t.archived and can_view(t, me)]
 
 
 def message(subject: Message, me: User, *, nested: bool = False) -> Json:
-    """A message as the REST API returns it."""
+    """Return a message as the REST API does."""
     data: Json = {
         "id": str(subject.id),
         "type": subject.type,
@@ -241,11 +240,8 @@ def message(subject: Message, me: User, *, nested: bool = False) -> Json:
     }
     if subject.reactions:
         data["reactions"] = [_reaction(e, users, me) for e, users in subject.reactions.items()]
-    if subject.webhook_id:
-        data["webhook_id"] = str(subject.webhook_id)
-        if subject.author.id == subject.webhook_id:  # not a member, but a name for the occasion
-            data["author"] |= {"bot": True, "discriminator": "0000"}
     optional = {
+        "webhook_id": _id(subject.webhook_id),
         "application_id": _id(subject.application_id),
         "sticker_items": subject.stickers,
         "poll": subject.poll,
@@ -264,7 +260,7 @@ def message(subject: Message, me: User, *, nested: bool = False) -> Json:
 
 
 def message_event(subject: Message, me: User) -> Json:
-    """A message as the gateway sends it."""
+    """Return a message as the gateway sends it."""
     data = message(subject, me)
     home = subject.channel.guild
     data["channel_type"] = int(subject.channel.kind)
@@ -279,7 +275,7 @@ def message_event(subject: Message, me: User) -> Json:
 
 
 def without_content(data: Json, me: User) -> Json:
-    """A message as a bot without the message content intent receives it."""
+    """Return a message as a bot without the message content intent receives it."""
     mentioned = any(each["id"] == str(me.id) for each in data["mentions"])
     if data["author"]["id"] == str(me.id) or mentioned or data.get("channel_type") == Kind.DM:
         return data
@@ -288,7 +284,7 @@ def without_content(data: Json, me: User) -> Json:
 
 
 def snapshot(subject: Message) -> Json:
-    """What a forward shows of a message."""
+    """Return what a forward shows of a message."""
     keys = "type content embeds attachments timestamp edited_timestamp flags mentions".split()
     data = message(subject, subject.author)
     kept = {key: data[key] for key in (*keys, "mention_roles", "components")}
@@ -296,7 +292,7 @@ def snapshot(subject: Message) -> Json:
 
 
 def emoji(name: str) -> Json:
-    """An emoji from the way it stands in a URL: a character, or ``name:id``."""
+    """Return an emoji from its form in a URL: a character, or ``name:id``."""
     if match := _CUSTOM.fullmatch(name):
         return {"id": match[2], "name": match[1], "animated": name.startswith("<a")}
     return {"id": None, "name": name}
@@ -328,7 +324,7 @@ def _mentions(subject: Message) -> Json:
 
 
 def message_keys(subject: Message) -> Json:
-    """The ids that events about a message carry."""
+    """Return the ids that events about a message carry."""
     return {"message_id": str(subject.id), **channel_keys(subject.channel)}
 
 

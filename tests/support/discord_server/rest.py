@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,10 +165,14 @@ class Rest:
                 return _response(fault.status, fault.body, fault.headers)
         if path in self.world.files:
             return web.Response(body=self.world.files[path])
-        found = next(self._matching(request.method, path), None)
-        if found is None:
-            return _response(404, {"message": "404: Not Found", "code": 0}, {})
-        template, handler, args = found
+        for template, pattern, handler in _ROUTES.get(request.method, []):
+            if match := pattern.fullmatch(path):
+                return await self._call(request, template, handler, match.groupdict())
+        return _response(404, {"message": "404: Not Found", "code": 0}, {})
+
+    async def _call(
+        self, request: web.Request, template: str, handler: Handler, args: dict[str, str]
+    ) -> web.StreamResponse:
         try:
             self._authorize(request, template)
             call = Request(self.world, dict(request.query), args=args)
@@ -178,11 +182,6 @@ class Rest:
             return _response(error.status, error.body, _limits(template))
         status = 204 if answer is None else 200
         return _response(status, answer, _limits(template))
-
-    def _matching(self, method: str, path: str) -> Iterator[tuple[str, Handler, dict[str, str]]]:
-        for template, pattern, handler in _ROUTES.get(method, []):
-            if match := pattern.fullmatch(path):
-                yield template, handler, match.groupdict()
 
     def _authorize(self, request: web.Request, template: str) -> None:
         needs_none = template.startswith(("/interactions", "/webhooks/{webhook}/{token}"))

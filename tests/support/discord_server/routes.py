@@ -229,14 +229,14 @@ def _threads(request: Request, wanted: Callable[[Thread], bool]) -> list[Thread]
 
 
 def _archived(request: Request, wanted: Callable[[Thread], bool]) -> Json:
-    """A page of archived threads, the last archived first."""
+    """Return a page of archived threads, the last archived first."""
     threads, limit = _threads(request, wanted), request.limit(50, 100)
     if limit < 2:
         raise DiscordError(400, 50035, "Invalid Form Body")
     if before := request.query.get("before"):
         time = datetime.fromisoformat(before)
         threads = [t for t in threads if t.archived_at and t.archived_at < time]
-    threads.sort(key=lambda thread: thread.archived_at or thread.created_at, reverse=True)  # type: ignore[arg-type, return-value]
+    threads.sort(key=lambda thread: payloads.iso(thread.archived_at) or "", reverse=True)
     return _listed(request, threads[:limit], has_more=len(threads) > limit)
 
 

@@ -89,6 +89,7 @@ class DiscordServer:
                     self._bot = None
                     ready.cancel()
                     await asyncio.wait([self._running, ready])
+                    self._running.exception()  # seen, if it was not raised before
                     self.gateway.leave()
 
     async def settle(self, *flushes: Callable[[], Awaitable[object]]) -> None:
@@ -136,6 +137,8 @@ class DiscordServer:
         session = self.gateway.session
         if self.gateway.connection is None or session is None:
             return False
+        if session.sent == 0:  # READY is held
+            return True
         return bool(bot.ws and bot.ws.session_id == session.id and bot.ws.sequence == session.sent)
 
     def _raise_if_stopped(self) -> None:
@@ -152,7 +155,7 @@ class DiscordServer:
         quick, delay_ready = _Quick(self.sleeps), state._delay_ready
 
         async def ready() -> None:
-            """Discord sends the guilds at once: no need to wait whether another one comes."""
+            """Be ready once all guilds have come, instead of waiting whether another one comes."""
             while True:
                 if self._has_received_all(bot):
                     return await delay_ready()
@@ -219,7 +222,7 @@ class _BackOff:
 
 
 def _waiting() -> dict[asyncio.Task[Any], object]:
-    """What each task waits for."""
+    """Return what each task waits for."""
     return {task: getattr(task, "_fut_waiter", None) for task in asyncio.all_tasks()}
 
 

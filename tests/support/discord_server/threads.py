@@ -50,13 +50,10 @@ class Threads(Guilds):
             thread.members.pop(user.id, None)
 
     def archive(self, thread: Thread, *, locked: bool = False) -> None:
-        thread.locked = locked
-        thread.archived, thread.archived_at = True, self.now
-        self._emit_update(thread)
+        self.edit_channel(thread, archived=True, archived_at=self.now, locked=locked)
 
     def unarchive(self, thread: Thread) -> None:
-        thread.archived, thread.archived_at, thread.locked = False, self.now, False
-        self._emit_update(thread)
+        self.edit_channel(thread, archived=False, archived_at=self.now, locked=False)
 
     def _before_saying(self, channel: Channel, author: User) -> None:
         """Open an archived thread, and add to a thread who speaks in it."""
