@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -544,6 +544,18 @@ async def test_an_intent_that_is_not_granted_ends_the_bot() -> None:
         with pytest.raises(discord.PrivilegedIntentsRequired):
             async with server.connected(plain_bot()):
                 pass
+
+
+def test_the_world_changes_while_the_loop_stands_still() -> None:
+    """As in the rules of a state machine, which are no coroutines."""
+    with asyncio.Runner() as runner:
+        stack, bot = AsyncExitStack(), plain_bot()
+        stage = runner.run(stack.enter_async_context(staged(bot)))
+        for text in ("one", "two"):
+            stage.world.say(stage.alice, stage.channel, text)
+            runner.run(stage.settle())
+            assert stage.texts[-1] == text
+        runner.run(stack.aclose())
 
 
 # the recorder in it

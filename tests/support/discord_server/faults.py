@@ -86,6 +86,8 @@ class Faults:
         ----------
         method, path
             Which ones: a method (all by default), and a pattern found in the path.
+        drop
+            Close the connection without an answer; aiohttp tries a GET once more by itself.
         """
         held = asyncio.Event() if hold else None
         fault = Fault(method, re.compile(path), status, code, message, retry_after, is_global)

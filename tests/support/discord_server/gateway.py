@@ -51,6 +51,7 @@ class Connection:
     def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         self.socket = socket
         self.transport = request.transport
+        self.loop = asyncio.get_running_loop()
         compression = request.query.get("compress")
         self._deflate = zlib.compressobj(1) if compression == "zlib-stream" else None
 
@@ -167,7 +168,8 @@ class Gateway:
     def _flush(self) -> None:
         """Send what is queued; events of a session that is not connected wait for its RESUME."""
         if self.connection is not None and not self._holding and not self.has_unsent:
-            self._flushing = asyncio.get_running_loop().create_task(self._send_all())
+            # The world may be changed while the loop does not run, as by a state machine.
+            self._flushing = self.connection.loop.create_task(self._send_all())
 
     async def _send_all(self) -> None:
         while self._outbox and self.connection is not None and not self._holding:

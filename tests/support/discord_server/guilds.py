@@ -186,7 +186,7 @@ class Guilds:
             channel.overwrites[target.id] = overwritten(channel, target, changes)
             if channel.overwrites[target.id] == (0, 0):
                 del channel.overwrites[target.id]
-        self._emit_update(channel)
+            self._emit_update(channel)
 
     def dm(self, user: User) -> Channel:
         """Return the DM channel of the bot with a user."""

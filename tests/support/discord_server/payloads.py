@@ -11,6 +11,14 @@ from .permissions import can_view, in_channel
 
 OBFUSCATED = 1 << 17
 _MENTION = re.compile(r"<@(!?|&)(\d+)>")
+_UNSET_IN_GUILDS = (
+    "icon splash discovery_splash afk_channel_id application_id system_channel_id "
+    "rules_channel_id public_updates_channel_id vanity_url_code description banner"
+).split()
+_ZERO_IN_GUILDS = (
+    "afk_timeout verification_level default_message_notifications explicit_content_filter "
+    "mfa_level nsfw_level system_channel_flags premium_tier"
+).split()
 _CUSTOM = re.compile(r"(?:<a?:)?(\w+):(\d+)>?")
 
 
@@ -36,12 +44,9 @@ def member(member: Member, *, with_user: bool = True) -> Json:
         "nick": member.nick,
         "avatar": None,
         "joined_at": iso(member.joined_at),
-        "premium_since": None,
-        "deaf": False,
-        "mute": False,
-        "pending": False,
+        **dict.fromkeys(("premium_since", "communication_disabled_until")),
+        **dict.fromkeys(("deaf", "mute", "pending"), False),
         "flags": 0,
-        "communication_disabled_until": None,
     }
     return {**data, "user": user(member.user)} if with_user else data
 
@@ -167,30 +172,11 @@ def guild(guild: Guild) -> Json:
     return {
         "id": str(guild.id),
         "name": guild.name,
-        "icon": None,
-        "splash": None,
-        "discovery_splash": None,
         "owner_id": str(guild.owner.id),
-        "afk_channel_id": None,
-        "afk_timeout": 300,
-        "verification_level": 0,
-        "default_message_notifications": 0,
-        "explicit_content_filter": 0,
         "roles": [role(each) for each in guild.roles.values()],
-        "emojis": [],
-        "stickers": [],
-        "features": [],
-        "mfa_level": 0,
-        "nsfw_level": 0,
-        "application_id": None,
-        "system_channel_id": None,
-        "system_channel_flags": 0,
-        "rules_channel_id": None,
-        "public_updates_channel_id": None,
-        "vanity_url_code": None,
-        "description": None,
-        "banner": None,
-        "premium_tier": 0,
+        **{name: [] for name in ("emojis", "stickers", "features")},
+        **dict.fromkeys(_UNSET_IN_GUILDS),
+        **dict.fromkeys(_ZERO_IN_GUILDS, 0),
         "preferred_locale": "en-US",
     }
 
@@ -206,11 +192,8 @@ def guild_create(subject: Guild, me: User, *, joined: bool) -> Json:
         "members": [member(each) for each in subject.members.values()],
         "channels": [channel(each, me) for each in subject.channels.values()],
         "threads": [thread(each, me) for each in active_threads(subject, me)],
-        "voice_states": [],
-        "presences": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
+        **{name: [] for name in ("voice_states", "presences", "stage_instances")},
+        **{name: [] for name in ("guild_scheduled_events", "soundboard_sounds")},
     }
 
 
