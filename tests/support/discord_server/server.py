@@ -103,17 +103,24 @@ class DiscordServer:
             Awaited each time the bot rests, until nothing follows from it: for what the bot
             hands to threads of its own, such as ``cog.recorder.flush``.
         """
-        async with asyncio.timeout(_PATIENCE):
-            while True:
-                await self._rest()
-                waiting = _waiting()
-                for flush in flushes:
-                    await flush()
-                await self._rest()
-                if not flushes or _waiting() == waiting:
-                    return
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while True:
+                    await self._wait_until_idle()
+                    waiting = _waiting()
+                    for flush in flushes:
+                        await flush()
+                    await self._wait_until_idle()
+                    if not flushes or _waiting() == waiting:
+                        return
+        except TimeoutError:
+            session = self.gateway.session
+            raise TimeoutError(
+                f"The bot does not rest: {self._in_flight} requests, {len(self._threads)} threads, "
+                f"session {session and (session.id, session.sent)}, {self.rest.log[-3:]}"
+            ) from None
 
-    async def _rest(self) -> None:
+    async def _wait_until_idle(self) -> None:
         """Wait until nothing can run."""
         loop = asyncio.get_running_loop()
         while True:
