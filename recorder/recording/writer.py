@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from recorder.errors import DamagedRow, NotFound, RecorderError, RecordingFailed, StorageError
-from recorder.models import Change, Message
+from recorder.models import Change, Edit, Message
 from recorder.recording.projection import Projection
-from recorder.store import attachment_files, attachments, erasure
+from recorder.store import attachment_files, attachments, erasure, sessions
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
@@ -56,6 +56,19 @@ class Call(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """An edit with the message after it, for sessions that missed the original."""
+
+    message: Message
+    edit: Edit
+
+    @property
+    def channel_id(self) -> str:
+        """The channel of the message."""
+        return self.edit.channel_id
+
+
+@dataclass(frozen=True, slots=True)
 class Barrier:
     """Resolved once every earlier item is committed; needs no transaction of its own."""
 
@@ -72,7 +85,7 @@ class _Stop:
     """The end of the queue."""
 
 
-Item = Message | Change | Call[Any] | Barrier | Rewrite | _Stop
+Item = Message | Change | Update | Call[Any] | Barrier | Rewrite | _Stop
 Waiter = asyncio.Future[Any] | None
 
 
@@ -218,9 +231,10 @@ class Writer(threading.Thread):
 
     def _recover(self) -> None:
         """Recover every file from the database, from its last synced offset on."""
-        self._finish_erasures()
         connection = self._journal.connection
         db = self._journal.db
+        sessions.discard_drafts(self._journal)
+        self._finish_erasures()
         attachment_files.recover(self._folder, lambda path: attachments.is_known(db, path))
         for state in file_states(connection):
             size = self._projection.size(state.file_path)
@@ -294,6 +308,8 @@ class Writer(threading.Thread):
                 return journal.record(item)
             if isinstance(item, Change):
                 return journal.change(item)
+            if isinstance(item, Update):
+                return journal.update(item.message, item.edit)
             if isinstance(item, Call):
                 with journal.all_or_nothing():
                     return item.work(journal)
@@ -305,7 +321,7 @@ class Writer(threading.Thread):
             self._raise_of_storage(error)
             if not isinstance(error, RecorderError):
                 log.exception("Unexpected error: nothing was changed, and recording goes on.")
-            elif isinstance(item, Message | Change):
+            elif isinstance(item, Message | Change | Update):
                 log.error("In channel %s: %s", item.channel_id, error)
             # A future does not take a StopIteration.
             return RuntimeError(repr(error)) if isinstance(error, StopIteration) else error

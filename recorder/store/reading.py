@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -27,7 +29,7 @@ from recorder.store.database import (
 from recorder.store.lines import PAGE, FileState, file_states, lines_from
 from recorder.store.message_rows import changes_of, message_in
 
-SESSION_SQL = """
+_SESSION_COLUMNS = """
 SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stopped_at, s.status,
     s.message_count, s.byte_size, s.file_path,
     coalesce((SELECT round(sum(julianday(ended_at) - julianday(started_at)) * 86400, 3)
@@ -36,8 +38,13 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
     (SELECT max(started_at) FROM session_intervals WHERE session_id = s.id AND ended_at IS NULL)
         AS running_since,
     s.line_count || ':' || lower(hex(s.head)) AS head, s.is_auto
-FROM recording_sessions s
 """
+SESSION_SQL = f"{_SESSION_COLUMNS} FROM recording_sessions s "
+"""Selects all sessions; a condition on ``s`` follows."""
+_VISIBLE_SQL = (
+    f"{_SESSION_COLUMNS} FROM (SELECT rowid, * FROM recording_sessions WHERE NOT is_draft) s "
+)
+_LARGEST = (1 << 63) - 1
 Parameter: TypeAlias = str | int | float | None
 
 
@@ -61,9 +68,9 @@ def session_from(row: dict[str, Any]) -> Session:
 
 
 def sessions_with(connection: Connection, ids: Sequence[str]) -> list[Session]:
-    """Return the sessions with these ids, in any order."""
+    """Return the sessions with these ids, in any order, without drafts."""
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
-    rows = db.query(f"{SESSION_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids)
+    rows = db.query(f"{_VISIBLE_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids)
     return [session_from(row) for row in rows]
 
 
@@ -241,6 +248,48 @@ class Reader:
         )
         return {row["channel_id"]: row["watermark"] for row in rows}
 
+    def threads_watermarks(self, session: Session) -> dict[str, int]:
+        """Return by channel the id up to which its archived threads were compared."""
+        rows = self.query(
+            "SELECT channel_id, threads_watermark FROM session_channels "
+            "WHERE session_id = ? AND threads_watermark IS NOT NULL",
+            session.id,
+        )
+        return {row["channel_id"]: row["threads_watermark"] for row in rows}
+
+    def newest_message_ids(self, session: Session, channel_id: str, count: int) -> list[int]:
+        """Return the Discord ids of the newest messages of a channel, the newest first."""
+        rows = self.query(
+            "SELECT message_id FROM messages WHERE session_id = ? AND channel_id = ? "
+            "AND message_id IS NOT NULL ORDER BY message_id DESC LIMIT ?",
+            session.id,
+            channel_id,
+            count,
+        )
+        return [row["message_id"] for row in rows]
+
+    def own_messages(self, message_ids: Sequence[int]) -> set[int]:
+        """Return those of `message_ids` that are messages of the recorder itself."""
+        rows = self.query(
+            "SELECT message_id FROM own_messages JOIN json_each(?) ON value = message_id",
+            json.dumps(list(message_ids)),
+        )
+        return {row["message_id"] for row in rows}
+
+    def unfilled_sessions(self) -> list[Session]:
+        """Return the active sessions, and others with ended gaps that are not complete."""
+        return self._sessions(
+            "WHERE s.status = 'active' OR EXISTS (SELECT 1 FROM session_gaps g "
+            "WHERE g.session_id = s.id AND g.ended_at IS NOT NULL AND NOT g.complete)"
+        )
+
+    def suspended_sessions(self) -> list[Session]:
+        """Return the sessions that are paused since the bot lacks a permission."""
+        return self._sessions(
+            "WHERE s.status = 'paused' AND EXISTS (SELECT 1 FROM session_gaps g "
+            "WHERE g.session_id = s.id AND g.ended_at IS NULL)"
+        )
+
     def running_auto(self) -> list[Session]:
         """Return the running sessions of auto-recording."""
         return self._sessions("WHERE s.is_auto AND s.status <> 'stopped'")
@@ -292,11 +341,11 @@ class Reader:
     def gaps(self, session: Session) -> list[Gap]:
         """Return the times in which a running session missed messages, in order."""
         rows = self.query(
-            "SELECT started_at, ended_at, reason, fetched, problem FROM session_gaps "
+            "SELECT started_at, ended_at, reason, fetched, problem, complete FROM session_gaps "
             "WHERE session_id = ? ORDER BY started_at, id",
             session.id,
         )
-        return [Gap(**row | _times(row)) for row in rows]
+        return [Gap(**row | _times(row) | {"complete": bool(row["complete"])}) for row in rows]
 
     def kept_files(self, session: Session) -> dict[str, str]:
         """Return the paths of a session's kept files, by URL without query."""
@@ -321,46 +370,50 @@ class Reader:
         last: int | None = None,
         as_of: datetime | None = None,
     ) -> Iterator[RecordedMessage]:
-        """Yield messages of a session by their index, from `first` to `last`, page by page.
+        """Yield messages of a session in order of time, page by page.
 
         Parameters
         ----------
+        first, last
+            The positions of the first and the last message, from 1. A position differs from
+            the message index only where a message was recorded after a later one.
         as_of
             Yield them in their state at that time, without later messages.
         """
-        while last is None or first <= last:
-            limit = PAGE if last is None else min(PAGE, last - first + 1)
+        with self.connect() as connection:
+            ids = array("q", _ids_in_order(connection, session_id, first, last))
+        for start in range(0, len(ids), PAGE):
             with self.connect() as connection:
-                rows = connection.execute(
-                    "SELECT m.message_index, l.line, (SELECT group_concat(tag, char(10)) "
-                    "FROM session_tags t WHERE t.session_id = m.session_id "
-                    "AND t.message_index = m.message_index), EXISTS (SELECT 1 FROM lines c "
-                    "WHERE c.session_id = m.session_id AND c.about = m.message_id) "
-                    "FROM messages m JOIN lines l ON l.id = m.id "
-                    "WHERE m.session_id = ? AND m.message_index >= ? "
-                    "ORDER BY m.message_index LIMIT ?",
-                    (session_id, first, limit),
-                ).fetchall()
+                rows = _recorded_rows(connection, ids[start : start + PAGE])
                 page = [_recorded(connection, session_id, as_of, *row) for row in rows]
-            yield from (
-                recorded for recorded in page if not as_of or recorded.message.timestamp <= as_of
-            )
-            if len(page) < limit:
-                return
-            first += limit
+            for recorded in page:
+                if as_of is None or recorded.message.timestamp <= as_of:
+                    yield recorded
+
+    def position(self, session_id: str, message_index: int) -> int:
+        """Return the position of a message in order of time, from 1."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT id FROM messages WHERE session_id = ? AND message_index = ?",
+                (session_id, message_index),
+            ).fetchone()
+            ids = array("q", _ids_in_order(connection, session_id, 1, None))
+        return ids.index(row[0]) + 1 if row else message_index
 
     def message(
         self, session_id: str, message_id: int, as_of: datetime | None = None
     ) -> RecordedMessage | None:
         """Return the message with this Discord id; `as_of` as in :meth:`messages`."""
         with self.connect() as connection:
-            row = connection.execute(
-                "SELECT message_index FROM messages WHERE session_id = ? AND message_id = ?",
+            found = connection.execute(
+                "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
                 (session_id, message_id),
             ).fetchone()
-        if row is None:
-            return None
-        return next(self.messages(session_id, row[0], row[0], as_of), None)
+            rows = _recorded_rows(connection, found) if found else []
+            for recorded in (_recorded(connection, session_id, as_of, *row) for row in rows):
+                if as_of is None or recorded.message.timestamp <= as_of:
+                    return recorded
+        return None
 
     def lines(self, session_id: str) -> Iterator[str]:
         """Yield the lines of a session's file, without newlines."""
@@ -369,12 +422,48 @@ class Reader:
                 yield line.line
 
     def _sessions(self, where: str, *parameters: str) -> list[Session]:
-        return [session_from(row) for row in self.query(SESSION_SQL + where, *parameters)]
+        return [session_from(row) for row in self.query(_VISIBLE_SQL + where, *parameters)]
 
 
 def no_such_session(name: str) -> NotFound:
     """Return the error for a session that does not exist or may not be seen."""
     return NotFound(f'There is no session "{name}" here. See `record list`.')
+
+
+def _ids_in_order(
+    connection: Connection, session_id: str, first: int, last: int | None
+) -> Iterator[int]:
+    """Yield the row ids of messages in order of time, by position."""
+    row = connection.execute(
+        "SELECT in_order FROM recording_sessions WHERE id = ?", (session_id,)
+    ).fetchone()
+    if row and row[0]:
+        rows = connection.execute(
+            "SELECT id FROM messages WHERE session_id = ? AND message_index >= ? "
+            "AND message_index <= ? ORDER BY message_index",
+            (session_id, first, _LARGEST if last is None else last),
+        )
+    else:
+        rows = connection.execute(
+            "SELECT id FROM messages WHERE session_id = ? "
+            "ORDER BY timestamp, message_id, message_index LIMIT ? OFFSET ?",
+            (session_id, -1 if last is None else max(last - first + 1, 0), first - 1),
+        )
+    return (row_id for (row_id,) in rows)
+
+
+def _recorded_rows(connection: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return what :func:`_recorded` takes of the messages with these row ids, in their order."""
+    rows = connection.execute(
+        "SELECT m.id, m.message_index, l.line, (SELECT group_concat(tag, char(10)) "
+        "FROM session_tags t WHERE t.session_id = m.session_id "
+        "AND t.message_index = m.message_index), EXISTS (SELECT 1 FROM lines c "
+        "WHERE c.session_id = m.session_id AND c.about = m.message_id) "
+        f"FROM messages m JOIN lines l ON l.id = m.id WHERE m.id IN ({', '.join('?' * len(ids))})",
+        tuple(ids),
+    )
+    by_id = {row_id: values for row_id, *values in rows}
+    return [tuple(by_id[row_id]) for row_id in ids if row_id in by_id]
 
 
 def _recorded(

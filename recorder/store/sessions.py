@@ -15,9 +15,10 @@ from recorder.models import Channel, Session, Status
 from recorder.record import chain
 from recorder.record.names import name_key
 from recorder.record.snowflake import snowflake_at
-from recorder.store import attachments, merging
-from recorder.store.gaps import raise_watermark
+from recorder.store import attachments
+from recorder.store.gaps import end_of_session, end_suspension, open_gap, raise_watermark
 from recorder.store.journal import Journal
+from recorder.store.merging import Merge
 from recorder.store.open_session import load_open_session
 from recorder.store.reading import SESSION_SQL, session_from
 
@@ -49,7 +50,7 @@ def running(journal: Journal, channel_id: str) -> Session:
         No session is running there.
     """
     open_session = journal.running.get(channel_id)
-    if open_session is None:
+    if open_session is None or open_session.is_draft:
         raise Conflict(
             "Nothing is being recorded in this channel. Begin with `record start <name>`."
         )
@@ -94,6 +95,71 @@ def create(
     return _run(journal, session_id, channel.id, now)
 
 
+def prepare(
+    journal: Journal,
+    name: str,
+    channel: Channel,
+    user_id: str,
+    *,
+    stem: str,
+    now: datetime,
+    is_auto: bool = False,
+) -> Session:
+    """Create a draft that occupies its channel until :func:`activate` or :func:`discard`.
+
+    Nothing is recorded before its notice is sent, and nobody sees it; a crash removes it.
+    Parameters and errors are those of :func:`create`.
+    """
+    _require_free_name(journal, name, channel.guild_id, channel.id)
+    _stop_auto_session(journal, channel.id, now)
+    session_id = _insert(
+        journal,
+        name=name,
+        guild_id=channel.guild_id,
+        channel_id=channel.id,
+        user_id=user_id,
+        file_path=_free_file_path(journal, stem),
+        started_at=now,
+        status="paused",
+        is_auto=is_auto,
+        is_draft=True,
+    )
+    journal.add_channel(session_id, channel.id)
+    journal.running[channel.id] = load_open_session(journal.db, session_id)
+    return session(journal, session_id)
+
+
+def activate(journal: Journal, session_id: str, now: datetime) -> Session:
+    """Start recording a prepared session.
+
+    Raises
+    ------
+    NotFound
+        It was discarded.
+    """
+    draft = session(journal, session_id)
+    _update(journal, session_id, status="active", started_at=now.isoformat(), is_draft=0)
+    return _run(journal, session_id, draft.channel_id or "", now)
+
+
+def discard(journal: Journal, session_id: str) -> None:
+    """Delete a draft, if it is still one."""
+    table = journal.db.table("recording_sessions")
+    for row in list(table.rows_where("id = ? AND is_draft", (session_id,))):
+        open_session = journal.running.get(row["channel_id"] or "")
+        if open_session is not None and open_session.id == session_id:
+            del journal.running[row["channel_id"]]
+        journal.db.table("messages").delete_where("session_id = ?", (session_id,))
+        table.delete(session_id)
+        remove_files(journal, [row["file_path"]])
+
+
+def discard_drafts(journal: Journal) -> None:
+    """Delete the drafts that a crash left behind."""
+    for row in list(journal.db.query("SELECT id FROM recording_sessions WHERE is_draft")):
+        discard(journal, row["id"])
+
+
 def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -> Session:
     """Continue a stopped session in a channel of its guild.
 
@@ -112,7 +178,7 @@ def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -
     return _run(journal, session_id, channel.id, now)
 
 
-def merge(
+def begin_merge(
     journal: Journal,
     name: str,
     sources: Sequence[Session],
@@ -120,9 +186,8 @@ def merge(
     user_id: str,
     *,
     stem: str,
-    now: datetime,
-) -> Session:
-    """Copy the messages of several sessions into a new, stopped one.
+) -> Merge:
+    """Create the draft of a merged session; the messages of its sources are copied in slices.
 
     Raises
     ------
@@ -142,12 +207,24 @@ def merge(
         file_path=_free_file_path(journal, stem),
         started_at=min(source.started_at for source in sources),
         status="stopped",
+        is_draft=True,
     )
-    merging.copy_messages(journal, sources, load_open_session(journal.db, session_id))
-    merging.copy_intervals(journal, sources, session_id)
+    return Merge(journal, sources, session_id)
+
+
+def finish_merge(journal: Journal, merge: Merge, now: datetime) -> Session:
+    """Complete a merged session.
+
+    Raises
+    ------
+    NotFound
+        A source was deleted in the meantime.
+    """
+    sources = [session(journal, source.id) for source in merge.sources]
+    merge.finish(journal)
     ended = max(source.stopped_at or now for source in sources)
-    _update(journal, session_id, stopped_at=ended.isoformat())
-    return session(journal, session_id)
+    _update(journal, merge.session_id, stopped_at=ended.isoformat(), is_draft=0)
+    return session(journal, merge.session_id)
 
 
 def insert_imported(
@@ -233,10 +310,28 @@ def resume(journal: Journal, channel_id: str, now: datetime) -> Session:
     current = running(journal, channel_id)
     if current.status == "active":
         raise Conflict(f"{current.name} is not paused; it is being recorded.")
+    end_suspension(journal, current.id, now)
     _update(journal, current.id, status="active")
     _begin_interval(journal, current.id, now)
+    raise_watermark(journal, current.id, channel_id, snowflake_at(now))
     journal.running[channel_id].active = True
     return session(journal, current.id)
+
+
+def suspend(journal: Journal, session_id: str, reason: str, now: datetime) -> Session | None:
+    """Pause an active session with a gap, since the bot lacks a permission.
+
+    Returns ``None`` when it is not active.
+    """
+    current = session(journal, session_id)
+    if current.status != "active":
+        return None
+    open_session = journal.session(session_id)
+    open_gap(journal, open_session, reason, now)
+    _update(journal, session_id, status="paused")
+    _end_interval(journal, session_id, now)
+    open_session.active = False
+    return session(journal, session_id)
 
 
 def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
@@ -249,6 +344,7 @@ def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
     """
     current = running(journal, channel_id)
     _end_interval(journal, current.id, now)
+    end_of_session(journal, current.id, now)
     _update(journal, current.id, status="stopped", stopped_at=now.isoformat())
     del journal.running[channel_id]
     return session(journal, current.id)
@@ -344,6 +440,7 @@ def _insert(
     started_at: datetime,
     status: Status,
     is_auto: bool = False,
+    is_draft: bool = False,
 ) -> str:
     session_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
     journal.db.table("recording_sessions").insert(
@@ -359,13 +456,14 @@ def _insert(
             "name_key": name_key(name),
             "guild_id": guild_id,
             "is_auto": is_auto,
+            "is_draft": is_draft,
             "head": chain.genesis(session_id),
         }
     )
     return session_id
 
 
-def _update(journal: Journal, session_id: str, **values: str | None) -> None:
+def _update(journal: Journal, session_id: str, **values: str | int | None) -> None:
     journal.db.table("recording_sessions").update(session_id, values)
 
 
@@ -373,6 +471,8 @@ def _stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None
     """Stop the session of auto-recording that runs in a channel; refuse any other."""
     if channel_id not in journal.running:
         return
+    if journal.running[channel_id].is_draft:
+        raise Conflict("A recording is just being started in this channel. Try again.")
     current = running(journal, channel_id)
     if not current.is_auto:
         raise Conflict(

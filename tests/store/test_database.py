@@ -285,7 +285,7 @@ async def test_a_reader_neither_waits_for_the_writer_nor_stops_it(
 def test_another_program_that_writes_is_named_as_the_reason(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_BUSY_SECONDS", 0)
+    monkeypatch.setattr(database, "_WRITER_BUSY_SECONDS", 0)
     with closing(open_for_writing(made.parent)) as ours, closing(sqlite3.connect(made)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="locked by another program"), sqlite_errors(made):

@@ -32,7 +32,8 @@ async def record_secrets(folder: Path) -> None:
             await manager.start(name, CHANNEL, user_id="666", now=NOW)
             await recorder.record(said(first + 1, "harmless before"))
             secret_id = 1000 + first + 2
-            await recorder.record(replace(secret, message_id=secret_id))
+            time = said(first + 2).timestamp
+            await recorder.record(replace(secret, message_id=secret_id, timestamp=time))
             await recorder.record(said(first + 3, "harmless after"))
             recorder.change(Edit(NOW, CHANNEL.id, secret_id, SECRETS[1]))
             recorder.change(Reaction(NOW, CHANNEL.id, secret_id - 1, "add", SECRETS[5], "666"))

@@ -24,7 +24,7 @@ def said(number: int, text: str = "", **changes: Any) -> Message:
 def texts(folder: Path) -> list[str]:
     """What the one session in a folder holds, read by its index."""
     (session,) = Reader(folder).sessions()
-    recorded = list(Reader(folder).messages(session.id))
+    recorded = sorted(Reader(folder).messages(session.id), key=lambda r: r.message_index)
     assert [r.message_index for r in recorded] == list(range(1, len(recorded) + 1))
     return [r.message.content for r in recorded]
 
