@@ -17,10 +17,10 @@ from rich.table import Table
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.full_disk import fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
+from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.kills import kill
 from scripts.torture_runs.other_processes import read, refuse_second
 from scripts.torture_runs.power_cuts import cut_power
-from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import has_strace
 
 SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader")

@@ -28,7 +28,7 @@ from recorder import Channel, Message, SessionManager, SessionRecorder
 from recorder.errors import StorageError
 from recorder.models import Edit
 from recorder.store.database import open_for_writing
-from scripts.torture_runs.soundness import FIRST_ID
+from scripts.torture_runs.integrity import FIRST_ID
 
 CHANNEL = Channel("77", "development", "1")
 NOW = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)

@@ -15,7 +15,7 @@ from recorder.care.verification import verify
 from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
 from scripts.torture_runs.child import SESSION_FILE, Orders, running
-from scripts.torture_runs.soundness import Result, start
+from scripts.torture_runs.integrity import Result, start
 
 _MESSAGES = 40
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recorder.errors import StorageError
 from scripts.torture_runs.child import Orders, read_said, running
-from scripts.torture_runs.soundness import Result, start
+from scripts.torture_runs.integrity import Result, start
 
 _PATIENCE = 60.0
 

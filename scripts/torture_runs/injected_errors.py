@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.torture_runs.child import Orders
+from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.power_cuts import record_traced, replay
-from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import calls
 
 CALLS = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "openat", "mkdir", "unlink")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.torture_runs.child import Orders, Said, read_said, running
-from scripts.torture_runs.soundness import Result
+from scripts.torture_runs.integrity import Result
 
 _KILLS_A_FOLDER = 25
 _PATIENCE = 60.0

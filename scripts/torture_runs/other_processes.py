@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from recorder.store.database import DATABASE_NAME
 from scripts.torture_runs.child import Orders, read_said, running
-from scripts.torture_runs.soundness import Result
+from scripts.torture_runs.integrity import Result
 
 _PATIENCE = 60.0
 _QUERIES = (

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.torture_runs.child import Orders, Said, read_said, running
+from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.simulated_disk import SimulatedDisk
-from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import SystemCall, calls, traced
 
 _CUTS_A_RECORDING = 50

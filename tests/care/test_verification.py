@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.care.verification import rebuild_index, verify, verify_database

@@ -11,7 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.recordings import NOW, Run, message, record
+from support.command_line import Run
+from support.recordings import NOW, message, record
 
 from recorder import Channel, SessionManager, SessionRecorder
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.command_line import call, unprivileged
-from support.recordings import Run, record
-from support.soundness import assert_sound
+from support.command_line import Run, call, unprivileged
+from support.recordings import assert_sound, record
 
 from recorder.cli import main
 from recorder.errors import StorageError

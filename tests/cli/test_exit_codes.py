@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.command_line import call, state, unprivileged
-from support.recordings import Run, record
+from support.command_line import Run, call, state, unprivileged
+from support.recordings import record
 
 from recorder.cli import main
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.recordings import Run
+from support.command_line import Run
 
 BEGIN = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.recordings import Run, record
+from support.command_line import Run
+from support.recordings import record
 
 Terminal = Callable[..., tuple[int, str]]
 

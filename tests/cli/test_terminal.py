@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.recordings import NOW, Run, record
+from support.command_line import Run
+from support.recordings import NOW, record
 
 Terminal = Callable[..., tuple[int, str]]
 

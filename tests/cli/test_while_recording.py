@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.recordings import Run
+from support.command_line import Run
 
 RECORD = """
 import asyncio, itertools, sys

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from html.parser import HTMLParser
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,15 +16,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.recordings import record
-from support.soundness import NOW, UTC_ZONE, said
+from support.recordings import NOW, UTC_ZONE, record, said
+from support.transcripts import Balanced, page, recorded
 
 from recorder import SessionRecorder
 from recorder.formats.exported_session import Recording
 from recorder.formats.html.content import LARGEST_IMAGE, KeptFiles
 from recorder.formats.html.markup import markdown
 from recorder.formats.html.page import Transcript, render
-from recorder.models import Deletion, Gap, Interval, Json, Message, RecordedMessage, Tag
+from recorder.models import Deletion, Gap, Interval, Json, RecordedMessage, Tag
 from recorder.store.reading import Reader
 
 PNG = base64.b64decode(
@@ -155,38 +154,6 @@ def test_any_text_gives_well_formed_html(text: str) -> None:
 
 
 ALLOWED = set("a b i u s span code pre small h3 h4 h5 blockquote ul ol li time".split())
-VOID = {"meta", "input", "img", "br"}
-
-
-class Balanced(HTMLParser):
-    """Every element that begins ends too, in its order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open.pop() == tag
-
-    def feed_all(self, page: str) -> None:
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-
-def recorded(*messages: Message) -> list[RecordedMessage]:
-    return [RecordedMessage(index, message) for index, message in enumerate(messages, 1)]
-
-
-def page(messages: Iterable[RecordedMessage], title: str = "plans", **further: object) -> str:
-    transcript = Transcript(title, (("Messages", "3"),), messages, UTC_ZONE, **further)  # type: ignore[arg-type]
-    return "".join(render(transcript))
 
 
 def test_the_page_has_everything_in_its_place(tmp_path: Path) -> None:

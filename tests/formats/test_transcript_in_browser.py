@@ -9,8 +9,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from formats.test_transcript import Balanced, page, recorded
-from support.soundness import NOW, said
+from support.recordings import NOW, said
+from support.transcripts import Balanced, page, recorded
 
 from recorder.models import Gap, Json, RecordedMessage, Tag
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import SessionManager, SessionRecorder
 from recorder.errors import RecordingFailed

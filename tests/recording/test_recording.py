@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
 from recorder.errors import AlreadyRunning, StorageError

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scripts.torture_runs import soundness
+from scripts.torture_runs import integrity
 from scripts.torture_runs.__main__ import main, show
 from scripts.torture_runs.child import Orders
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.full_disk import can_mount, fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
+from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.kills import kill
 from scripts.torture_runs.other_processes import read, refuse_second
 from scripts.torture_runs.power_cuts import cut_power, record_traced
 from scripts.torture_runs.simulated_disk import SimulatedDisk
-from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import SystemCall, has_strace
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no signals to kill with")
@@ -197,8 +197,8 @@ def test_the_table_tells_what_passed(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_exit_code_tells_whether_anything_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
 ) -> None:
-    kept = soundness.kept
-    monkeypatch.setattr(soundness, "kept", lambda folder: dict(list(kept(folder).items())[lost:]))
+    kept = integrity.kept
+    monkeypatch.setattr(integrity, "kept", lambda folder: dict(list(kept(folder).items())[lost:]))
     run = CliRunner().invoke(main, ["kills", "--kills", "1", "--folder", str(tmp_path)])
     assert run.exit_code == lost
     assert ("FAILED" in run.output) == bool(lost)

@@ -10,8 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
-from support.recordings import record
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, record, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.errors import DataFolderError, StorageError
@@ -29,7 +28,7 @@ RECORDS = textwrap.dedent("""
     from recorder import SessionManager, SessionRecorder
     from recorder.errors import RecordingFailed
     from recorder.models import Edit
-    from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+    from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 
     async def main(folder, length, at_once, limit):
         failures = []

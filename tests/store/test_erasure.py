@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 from support.secretive import SECRETS, found_in, record_secrets
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import SessionExporter, SessionManager, SessionRecorder
 from recorder.care.verification import verify

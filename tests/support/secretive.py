@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.models import Deletion, Edit, Reaction

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import simcord
-from bot.test_escaping import shown
 from simcord.backend import serializers
+from support.discord_formatting import shown
 from support.harmless import is_harmless
 from support.world import World
 

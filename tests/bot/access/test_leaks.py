@@ -1,7 +1,7 @@
 """Nobody gets in: what people of every kind get to see of sessions of every kind.
 
 The whole table is played once, in one Discord; each of its cells is then a test.
-``pytest tests/bot/test_leaks.py -k table -s`` prints it.
+``pytest tests/bot/access/test_leaks.py -k table -s`` prints it.
 """
 
 from __future__ import annotations

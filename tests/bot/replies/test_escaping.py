@@ -7,51 +7,9 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.discord_formatting import shown
 
 from recorder.bot.replies.escaping import one_line, plain
-
-# The rules of Discord's client, each of them tried where the text before it has been read.
-AT_LINE_START = {
-    "heading": r" *#{1,3}\s+\S",
-    "small print": r" *-# +\S",
-    "quote": r" *>(?:>>)? ",
-    "list": r" *(?:[*+-]|\d+[.)])\s",
-}
-ANYWHERE = {
-    "code": r"(`+)[\s\S]*?[^`]\1(?!`)",
-    "bold": r"\*\*(?:\\[\s\S]|[^\\])+?\*\*(?!\*)",
-    "underlined": r"__(?:\\[\s\S]|[^\\])+?__(?!_)",
-    "italic": r"_(?:__|\\[\s\S]|[^\\_])+?_(?![A-Za-z0-9_])",
-    "italic too": r"\*(?=\S)(?:\*\*|\\[\s\S]|\s+(?:\\[\s\S]|[^\s*\\]|\*\*)|[^\s*\\])+?\*(?!\*)",
-    "struck out": r"~~[\s\S]+?~~",
-    "spoiler": r"\|\|[\s\S]+?\|\|",
-    "link text": r"\[(?:\[[^\]]*\]|[^\[\]])*\]\([^)\n]*\)",
-    "mention": r"<(?:@[!&]?|#)\d+>|@everyone|@here",
-    "emoji": r"<a?:\w+:\d+>",
-    "time": r"<t:-?\d+(?::[tTdDfFR])?>",
-    "command": r"</[^:\n]+:\d+>",
-    "place": r"<id:\w+>",
-}
-ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
-ADDRESS = re.compile(r"((?:https?|steam)://[^\s<]+[^<.,:;\"'\]\s])|<([^: >]+:/[^ >]+)>")
-
-
-def shown(source: str) -> str:
-    """What a reader sees of `source`; fails when anything in it is formatted."""
-    text, position = "", 0
-    while position < len(source):
-        rules = ANYWHERE
-        if position == 0 or source[position - 1] == "\n":
-            rules = AT_LINE_START | ANYWHERE
-        if escape := ESCAPE.match(source, position):
-            text, position = text + escape[1], escape.end()
-        elif address := ADDRESS.match(source, position):
-            text, position = text + (address[1] or address[2]), address.end()
-        else:
-            found = [name for name in rules if re.compile(rules[name]).match(source, position)]
-            assert found == [], (source, position)
-            text, position = text + source[position], position + 1
-    return re.sub("@\u200b", "@", text)
 
 
 def visible(text: str) -> str:
