@@ -15,7 +15,7 @@ from recorder.care.verification import verify
 from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
 from scripts.torture_runs.child import SESSION_FILE, Orders, running
-from scripts.torture_runs.integrity import Result, start
+from scripts.torture_runs.integrity import Result, recover
 
 _MESSAGES = 40
 
@@ -70,16 +70,16 @@ def _damage(data: Path, whole: bytes, damaged: bytes, place: int, result: Result
     # As after a crash: no more than this is known to be on disk.
     synced = whole.rfind(b"\n", 0, place) + 1
     _set_synced(data, min(synced, len(damaged)))
-    start(data)
+    recover(data)
     if file.read_bytes() != whole:
         result.damage(f"byte {place}: a start did not recover the file")
 
     file.write_bytes(damaged)  # and now, with all of it known to be on disk
     if len(damaged) == len(whole):
-        start(data)  # looks at the size alone
+        recover(data)  # looks at the size alone
         asyncio.run(_repair(data, session.id))
     else:
-        start(data)
+        recover(data)
     if file.read_bytes() != whole:
         result.damage(f"byte {place}: the file was not repaired")
     for copy in file.parent.glob("*.damaged*"):

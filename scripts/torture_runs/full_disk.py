@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recorder.errors import StorageError
 from scripts.torture_runs.child import Orders, read_said, running
-from scripts.torture_runs.integrity import Result, start
+from scripts.torture_runs.integrity import Result, recover
 
 _PATIENCE = 60.0
 
@@ -67,7 +67,7 @@ def fill(folder: Path, runs: int, chance: random.Random, size: str = "4m") -> Re
             if not said.failure.startswith("RecordingFailed Writing to "):
                 result.damage(f"{orders}: ended with {said.failure or 'nothing'!r}")
             with suppress(StorageError):  # it may find room, or say that there is none
-                start(data)
+                recover(data)
             remount("size=64m")
             result.check(data, said.acknowledged)
         result.runs += 1

@@ -39,7 +39,7 @@ def faults(folder: Path, *, recording: bool = False) -> list[str]:
     return found + [f"database: {message}" for (message,) in check if message != "ok"]
 
 
-def start(folder: Path) -> None:
+def recover(folder: Path) -> None:
     """Let a recorder open a data folder, which recovers it, and close it."""
 
     async def open_and_close() -> None:
@@ -123,7 +123,7 @@ class Result:
             they are kept beside it, which else means that a file led the database.
         """
         try:
-            start(folder)
+            recover(folder)
             index = kept(folder)
             found = faults(folder)
         except (RecorderError, OSError) as error:

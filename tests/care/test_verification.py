@@ -3,14 +3,11 @@
 import asyncio
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 
 from recorder import SessionManager, SessionRecorder
@@ -181,24 +178,6 @@ def repair(folder: Path) -> None:
                 await recorder.rewrite(session.id)
 
     asyncio.run(run())
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.data())
-def test_any_flipped_byte_of_a_file_is_noticed(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = asyncio.run(record_into(folder))
-        whole = path.read_bytes()
-        for _ in range(10):
-            at = data.draw(st.integers(0, len(whole) - 1))
-            flip = data.draw(st.integers(1, 255))
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
-            (fault,) = faults(folder)
-            line = whole.count(b"\n", 0, at) + 1
-            assert fault.startswith(f"sessions/{path.name}, line {line}: differs")
-        path.write_bytes(whole)
-        assert faults(folder) == ()
 
 
 # Damage in the database.

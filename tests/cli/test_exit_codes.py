@@ -188,7 +188,7 @@ def test_what_cannot_be_repaired_is_1(recorded: Path, tmp_path: Path) -> None:
     assert call(folder, "verify").exit_code == 1
 
 
-def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path: Path) -> None:
+def test_a_folder_without_rights_is_3(recorded: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns("*-shm", "*-wal"))
     paths = [folder, *folder.rglob("*")]
@@ -196,16 +196,9 @@ def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path:
     for path in paths:
         path.chmod(modes[path] & ~0o222)
     try:
-        readings = [("list",), ("show", "oauth"), ("search", "words"), ("backup", tmp_path / "b")]
-        for reading in readings:
-            result = unprivileged(folder, *reading)
-            assert result.returncode == 0 or (
-                result.returncode == 3 and result.stderr.startswith("Error: ")
-            )
-        for writing in (("init",), ("tag", "oauth", "x"), ("rename", "oauth", "y"), ("repair",)):
-            result = unprivileged(folder, *writing)
-            assert result.returncode == 3
-            assert result.stderr.startswith("Error: ") and "access" in result.stderr
+        result = unprivileged(folder, "tag", "oauth", "x")
+        assert result.returncode == 3
+        assert result.stderr.startswith("Error: ") and "access" in result.stderr
         (folder / "recorder.db").chmod(0)
         assert unprivileged(folder, "list").returncode == 3
         folder.chmod(0)

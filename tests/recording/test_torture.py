@@ -13,11 +13,9 @@ from scripts.torture_runs import integrity
 from scripts.torture_runs.__main__ import main, show
 from scripts.torture_runs.child import Orders
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
-from scripts.torture_runs.full_disk import can_mount, fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
 from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.kills import kill
-from scripts.torture_runs.other_processes import read, refuse_second
 from scripts.torture_runs.power_cuts import cut_power, record_traced
 from scripts.torture_runs.simulated_disk import SimulatedDisk
 from scripts.torture_runs.tracing import SystemCall, has_strace
@@ -61,7 +59,6 @@ def test_they_would_if_commits_were_not_synced(tmp_path: Path, chance: random.Ra
     [
         ("fdatasync", "EIO", [10]),
         ("pwrite64", "ENOSPC", [150]),
-        ("write", "ENOSPC", [1, 2, 1000]),
     ],
 )
 def test_a_call_that_fails_loses_nothing(
@@ -77,11 +74,6 @@ def test_a_power_cut_after_a_sync_that_failed_loses_nothing(
     assert_passed(fail_syncs(tmp_path, chance, names=["fdatasync"], numbers=[10]), 40)
 
 
-@pytest.mark.skipif(not can_mount(), reason="only root can mount a small disk")
-def test_a_disk_that_fills_loses_nothing(tmp_path: Path, chance: random.Random) -> None:
-    assert_passed(fill(tmp_path, 2, chance, "2m"), 2)
-
-
 def test_a_file_cut_at_any_byte_is_named_and_made_whole(tmp_path: Path) -> None:
     assert_passed(cut_files(tmp_path, step=101), 40)
 
@@ -90,14 +82,6 @@ def test_a_file_with_any_byte_flipped_is_named_and_made_whole(
     tmp_path: Path, chance: random.Random
 ) -> None:
     assert_passed(flip_bytes(tmp_path, chance, step=101), 40)
-
-
-def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
-    assert_passed(refuse_second(tmp_path, 2), 2)
-
-
-def test_a_reader_meets_no_error(tmp_path: Path) -> None:
-    assert_passed(read(tmp_path, 1), 10)
 
 
 # Failures that went by unsaid.
