@@ -347,6 +347,7 @@ def test_damage_of_the_index_is_named_and_repaired(folder: Path, file: Path, dam
 # While a recorder is recording.
 
 
+@pytest.mark.slow
 async def test_there_is_no_false_fault_while_a_recorder_records(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:

@@ -127,6 +127,7 @@ def test_json_is_alone_on_standard_output(recorded: Path, arguments: str) -> Non
 
 
 def test_json_of_a_tagged_moment_and_of_a_backup(recorded: Path, tmp_path: Path) -> None:
+    assert call(recorded, "export", "oauth", "md", "--force").exit_code == 0
     folder = tmp_path / "copy"
     backup = json.loads(call(recorded, "backup", str(folder), "--json").stdout)
     assert backup["files"] == len(list((recorded / "exports").iterdir())) > 0
@@ -188,6 +189,7 @@ def test_what_cannot_be_repaired_is_1(recorded: Path, tmp_path: Path) -> None:
     assert call(folder, "verify").exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_folder_without_rights_is_3(recorded: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns("*-shm", "*-wal"))
@@ -210,6 +212,7 @@ def test_a_folder_without_rights_is_3(recorded: Path, tmp_path: Path) -> None:
             path.chmod(modes[path])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["list", "list --json", "export oauth md -o -", "--help"])
 def test_output_that_cannot_be_written_is_3(recorded: Path, arguments: str) -> None:
     if not Path("/dev/full").exists():
@@ -229,6 +232,7 @@ def test_env_files_that_cannot_be_read_are_named(run: Run, tmp_path: Path) -> No
     assert result.returncode == 2 and ".env cannot be read" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", ["list", "show long", "search words", "show long --json", "export long txt -o -"]
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Run
 
+pytestmark = pytest.mark.slow
+
 RECORD = """
 import asyncio, itertools, sys
 from pathlib import Path

@@ -232,7 +232,7 @@ def test_a_broken_message_is_named_and_the_rest_comes_in(tmp_path: Path, kind: s
     assert text.startswith(f"{path}, message 5 (byte {start + 1}): ") and fault in text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, len(MANY_BYTES) - 1), st.integers(0, 255))
 @example(STARTS[3] - 6, ord("]"))
 @example(STARTS[3] - 6, ord("x"))
@@ -267,6 +267,7 @@ def test_a_message_without_an_end_does_not_swallow_the_others(tmp_path: Path) ->
         range(100, 2_000, 100), faults(found), strict=True)] == [True] * 19  # fmt: skip
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         path = tmp_path / f"{count}.json"

@@ -117,7 +117,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     return draw(st.permutations([*named, *draw(st.lists(plain, max_size=3))]))
 
 
-@settings(deadline=None)
+@pytest.mark.slow
 @given(conversations(), st.sampled_from(["70", None]))
 @example(
     [said(1, "x", extra={"dce": {"export": {"guild": {"id": "1"}, "channel": {"name": "x"}}}})],
@@ -138,7 +138,8 @@ RICH: list[dict[str, Any]] = [
 PLACES = [(number, path) for number, message in enumerate(RICH) for path in paths(message)]
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(st.sampled_from(PLACES), JSON)
 def test_no_wrong_type_stops_an_import_or_what_goes_out_of_it(
     place: tuple[int, tuple[str | int, ...]], value: Any

@@ -465,6 +465,7 @@ def test_json_says_what_the_messages_say(messages: list[Message], name: str) -> 
     assert all(list(each)[:4] == first_keys for each in data["messages"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_memory_does_not_grow_with_the_session(format: str) -> None:
     count = 10_000

@@ -15,7 +15,10 @@ from support.transcripts import Balanced, page, recorded
 from recorder.models import Gap, Json, RecordedMessage, Tag
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+]
 
 HIT = "document.title='hit'"
 ATTACKS = (

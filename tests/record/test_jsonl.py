@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.strategies import IDS, JSON, OWN_KEYS, TEXT, TIMES, WILD_TEXT, messages
 
@@ -23,7 +23,6 @@ QUESTION = Message(
 )
 
 
-@settings(deadline=None)
 @given(messages(TEXT))
 def test_a_message_comes_back_as_it_was_from_one_line(message: Message) -> None:
     line = jsonl.encode(message)
@@ -36,7 +35,6 @@ def test_a_message_comes_back_as_it_was_from_one_line(message: Message) -> None:
     assert keys[:5] == OWN_KEYS[:5]
 
 
-@settings(deadline=None)
 @given(messages(WILD_TEXT))
 def test_lone_surrogates_are_replaced(message: Message) -> None:
     clean = jsonl.without_surrogates(message)
@@ -53,7 +51,6 @@ def test_only_lone_surrogates_are_replaced() -> None:
     assert jsonl.without_surrogates(message).content == "\ufeff🎉 🎉 \ufffd! ü"
 
 
-@settings(deadline=None)
 @given(st.builds(Annotation, TIMES, TEXT, IDS, TEXT))
 def test_an_annotation_comes_back_as_it_was(annotation: Annotation) -> None:
     line = jsonl.encode_change(annotation)
@@ -61,7 +58,6 @@ def test_an_annotation_comes_back_as_it_was(annotation: Annotation) -> None:
     assert line.splitlines() == [line]
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         TEXT, JSON.map(json.dumps), st.dictionaries(st.sampled_from(OWN_KEYS), JSON).map(json.dumps)

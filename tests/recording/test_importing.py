@@ -80,7 +80,8 @@ async def record_and_import(folder: Path, what: list[Message | Change]) -> None:
     assert_sound(folder / "two")
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(said())
 @example([replace(QUESTION, message_id=0), Edit(NOW, CHANNEL.id, 0, "x")])
 def test_what_we_wrote_is_read_back_to_the_same_bytes(what: list[Message | Change]) -> None:

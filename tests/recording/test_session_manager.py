@@ -270,8 +270,8 @@ class Lifecycle(RuleBasedStateMachine):
         assert files == sorted(self.actual(session).file_path for session in self.sessions)
 
 
-TestLifecycle = Lifecycle.TestCase
-TestLifecycle.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestLifecycle = pytest.mark.slow(Lifecycle.TestCase)
+TestLifecycle.settings = settings(max_examples=25, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "../x", "a\nb", "x" * 101, "con", ".hidden"])

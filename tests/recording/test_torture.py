@@ -20,7 +20,10 @@ from scripts.torture_runs.power_cuts import cut_power, record_traced
 from scripts.torture_runs.simulated_disk import SimulatedDisk
 from scripts.torture_runs.tracing import SystemCall, has_strace
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no signals to kill with")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="has no signals to kill with"),
+]
 traced = pytest.mark.skipif(not has_strace(), reason="strace is not installed")
 
 

@@ -147,6 +147,7 @@ def test_erasing_twice_changes_nothing(secretive: Path) -> None:
 SYSCALLS = "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat2,unlink,unlinkat"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_killed_at_any_step_it_is_old_or_new_and_never_mixed(
     secretive: Path, tmp_path: Path

@@ -1,4 +1,4 @@
-"""A session and its messages, in no database."""
+"""Sessions and messages that are in no database."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace

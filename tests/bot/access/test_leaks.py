@@ -28,6 +28,11 @@ from recorder.bot import Recorder
 from recorder.bot.commands.base import Answering
 from recorder.settings import Settings
 
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),  # the first test plays the whole table
+]
+
 WAYS = ("prefix", "slash")
 HERE, PRIVATELY, NOTHING = "here", "privately", "as if not there"
 

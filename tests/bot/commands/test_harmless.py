@@ -132,6 +132,7 @@ def assert_harmless(world: World, place: simcord.ChannelHandle) -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 async def test_every_answer_is_harmless(world: World) -> None:
     await record(world)
     for name in (f"@everyone _needle_ {EMOJI}", "# [needle](b) ~~x~~"):
@@ -166,6 +167,7 @@ def token(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return token
 
 
+@pytest.mark.slow
 async def test_the_token_is_nowhere(
     token: str, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ PIECES = st.sampled_from(
 TEXTS = st.text() | st.lists(PIECES, max_size=12).map("".join)
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @example("foo_bar_ and _x_")
 @example("https://a_ https://a_")
@@ -48,11 +49,13 @@ def test_everything_is_shown_as_it_is(text: str) -> None:
     assert shown(plain(text)) == visible(text)
 
 
+@pytest.mark.slow
 def test_every_character_is_shown_or_removed() -> None:
     for character in map(chr, [*range(0x3000), *range(0xD7FE, 0xE002), *range(0xFE00, 0x10000)]):
         assert shown(plain(f"a{character}b")) == visible(f"a{character}b")
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(1, 60))
 @example("foo_bar_baz_qux", 9)
 @example("*" * 30, 10)
