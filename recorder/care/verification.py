@@ -99,6 +99,7 @@ class _Check:
         # Bytes that a running recorder has committed but need not have written yet.
         self._may_lack_from = totals.synced_bytes if recording else totals.byte_size
         self._offset = 0
+        self._file_ended = False
         self._hash = chain.genesis(session.id)
         self._changes = changes
 
@@ -162,10 +163,13 @@ class _Check:
         return None
 
     def _file_fault(self, expected: bytes, file: BinaryIO) -> str | None:
+        if self._file_ended:  # bytes that are written meanwhile belong to earlier lines
+            return None
         found = file.read(len(expected))
         if found == expected:
             return None
         if self._offset >= self._may_lack_from and expected.startswith(found):
+            self._file_ended = True
             return None
         if not found:
             return "is missing in the file, which ends before it"
@@ -216,7 +220,7 @@ class _Check:
             self.faults.append(f"{path}: the head of the chain does not fit")
         # Behind this snapshot a running recorder may have written more.
         growing = self._recording and self._session.status != "stopped"
-        if file and not growing and (more := file.read(_SHOWN)):
+        if file and not growing and not self._file_ended and (more := file.read(_SHOWN)):
             self.faults.append(
                 f"{path}, line {self.lines + 1}: is not in the database: {_shown(more)}"
             )

@@ -402,6 +402,24 @@ async def test_what_is_not_yet_in_the_file_is_no_fault_while_a_recorder_records(
         assert verify(manager.reader, now, recording=True).faults
 
 
+async def test_a_file_that_grows_during_the_verification_is_no_fault(folder: Path) -> None:
+    async with SessionRecorder(folder, sync_seconds=600) as recorder:
+        manager = SessionManager(recorder, UTC_ZONE)
+        session = await manager.start("session", CHANNEL, user_id="5", now=NOW)
+        for number in range(5):
+            await recorder.record(said(number, "committed"))
+        now, path = manager.reader.session(session.id), folder / session.file_path
+        whole = path.read_bytes()
+
+        def grow(_: int) -> None:
+            path.write_bytes(whole)
+
+        for length in (0, len(whole) // 2):
+            os.truncate(path, length)
+            report = verify(manager.reader, now, recording=True, progress=grow)
+            assert (report.faults, report.messages) == ((), 5)
+
+
 async def test_a_real_fault_is_found_while_a_recorder_records(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:
