@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.recordings import Run
+from support.command_line import Run
 
 BEGIN = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
 
@@ -42,6 +42,7 @@ def replayed(run: Run, *arguments: str) -> tuple[list[str], float]:
     return texts, time.monotonic() - begin
 
 
+@pytest.mark.slow
 def test_it_waits_as_long_as_the_speed_says(run: Run, tmp_path: Path) -> None:
     texts = recorded(run, tmp_path, [0, 1_000, 1_500, 3_000])
     said, seconds = replayed(run, "--speed", "2000")

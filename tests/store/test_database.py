@@ -248,12 +248,6 @@ def test_an_empty_file_is_not_for_readers(empty: Path) -> None:
     assert empty.read_bytes() == b""
 
 
-def test_a_database_that_is_a_folder_is_refused(empty: Path) -> None:
-    empty.mkdir()
-    with pytest.raises(DataFolderError, match=re.escape(str(empty))):
-        open_for_writing(empty.parent)
-
-
 def test_a_reader_cannot_write(made: Path) -> None:
     with closing(open_for_reading(made.parent)) as connection:
         for query_only in ("ON", "OFF"):
