@@ -60,8 +60,9 @@ def test_clocks_that_jump_are_no_error(
     run: Run, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     centuries = 7_000 * 365 * 86_400.0
-    texts = recorded(run, tmp_path, [0, centuries, 60, 30, centuries])
-    assert replayed(run, *arguments)[0] == texts
+    first, *_ = texts = recorded(run, tmp_path, [0, centuries, 60, 30, centuries])
+    in_order_of_time = [first, texts[3], texts[2], texts[1], texts[4]]
+    assert replayed(run, *arguments)[0] == in_order_of_time
 
 
 def test_json_is_a_line_a_message(run: Run, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_what_a_message_says_has_its_place_with_us(tmp_path: Path) -> None:
 
 def test_system_messages_bots_pins_and_edits_are_known(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", FILES["2.16 (2020)"])
-    _, edited, bot, joined, photo = (r for r in records(path) if isinstance(r, Message))
+    _, bot, joined, photo, edited = (r for r in records(path) if isinstance(r, Message))
     assert edited.timestamp == datetime(2018, 10, 5, 12, 0, 0, 123_000, tzinfo=UTC)
     assert current(edited).edited_at == datetime(2018, 10, 5, 13, tzinfo=UTC)
     assert (bot.type, bot.extra["pinned"]) == ("bot_response", True)

@@ -111,10 +111,10 @@ FILES: dict[str, Data] = {
         **OLD_ROOT,
         "messages": numbered(
             old(),
-            old(timestamp="2018-10-05T14:00:00.123+02:00", timestampEdited="2018-10-05T13:00:00Z"),
             old(author={**USER, "isBot": True, "avatarUrl": AVATAR}, isPinned=True),
             old(type="GuildMemberJoin", content="Joined the server."),
             old(attachments=[PHOTO], reactions=[{**REACTIONS[0], "users": None}]),
+            old(timestamp="2018-10-05T14:00:00.123+02:00", timestampEdited="2018-10-05T13:00:00Z"),
         ),
         "messageCount": 99,
     },
