@@ -17,7 +17,7 @@ from recorder.record.names import check_file_name, check_name, export_name, file
 from recorder.recording import erasing
 from recorder.recording.erasing import ErasurePlan
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import auto_recording, consent, merging, own_messages, sessions, tags
+from recorder.store import auto_recording, consent, drafts, merging, own_messages, sessions, tags
 from recorder.store.erasure import Selection
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
@@ -82,7 +82,7 @@ class SessionManager:
         name = check_name(name)
         stem = file_stem(name, now.astimezone(self._timezone).date())
         return await self._recorder.call(
-            lambda journal: sessions.prepare(journal, name, channel, user_id, stem=stem, now=now)
+            lambda journal: drafts.prepare(journal, name, channel, user_id, stem=stem, now=now)
         )
 
     def activate(self, draft: Session, *, now: datetime) -> Awaitable[Session]:
@@ -99,13 +99,13 @@ class SessionManager:
             The draft was discarded.
         """
         return self._recorder.submit(
-            lambda journal: sessions.activate(journal, draft.id, now),
+            lambda journal: drafts.activate(journal, draft.id, now),
             starts=draft.channel_id,
         )
 
     async def discard(self, draft: Session) -> None:
         """Delete a draft whose notice could not be sent."""
-        await self._recorder.call(lambda journal: sessions.discard(journal, draft.id))
+        await self._recorder.call(lambda journal: drafts.discard(journal, draft.id))
 
     async def suspend(self, session: Session, reason: str, *, now: datetime) -> Session | None:
         """Pause an active session with a gap, since the bot lacks a permission.
@@ -190,19 +190,17 @@ class SessionManager:
         stem = file_stem(name, sources[0].started_at.astimezone(self._timezone).date())
         row_ids = await asyncio.to_thread(merging.message_ids, self.reader, sources)
         merge = await self._recorder.call(
-            lambda journal: sessions.begin_merge(
-                journal, name, sources, channel, user_id, stem=stem
-            )
+            lambda journal: drafts.begin_merge(journal, name, sources, channel, user_id, stem=stem)
         )
         try:
             for start in range(0, len(row_ids), _MERGE_SLICE):
                 part = row_ids[start : start + _MERGE_SLICE]
                 await self._recorder.call(lambda journal, part=part: merge.copy(journal, part))  # type: ignore[misc]
             merged = await self._recorder.call(
-                lambda journal: sessions.finish_merge(journal, merge, now)
+                lambda journal: drafts.finish_merge(journal, merge, now)
             )
         except BaseException:
-            await self._recorder.call(lambda journal: sessions.discard(journal, merge.session_id))
+            await self._recorder.call(lambda journal: drafts.discard(journal, merge.session_id))
             raise
         await self._recorder.rewrite(merged.id)
         return merged

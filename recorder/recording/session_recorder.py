@@ -12,7 +12,8 @@ from typing import Self, TypeVar
 from recorder.errors import StorageError
 from recorder.models import Annotation, Change, Edit, Message
 from recorder.record.jsonl import clean_text
-from recorder.recording.writer import Barrier, Call, Rewrite, Update, Writer
+from recorder.recording.queue_items import Barrier, Call, Rewrite, Update
+from recorder.recording.writer import Writer
 from recorder.store.journal import Journal, Recorded
 
 T = TypeVar("T")

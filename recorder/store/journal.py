@@ -14,25 +14,23 @@ from sqlite_utils import Database
 from recorder.errors import InvalidInput
 from recorder.models import Annotation, Change, Edit, Message, Reaction, UnrecordedEdit
 from recorder.record import chain, jsonl
-from recorder.record.changes import Current, apply, current
+from recorder.record.changes import apply, current
 from recorder.store import attachments
 from recorder.store.batch_insert import BatchInsert, Row
 from recorder.store.database import Connection
 from recorder.store.message_rows import (
     MESSAGE_COLUMNS,
     UPDATE_MESSAGE,
-    changes_of,
-    message_in,
     message_row,
     withheld,
 )
+from recorder.store.message_states import MessageStates
 from recorder.store.open_session import OpenSession, load_open_session
 
 LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about", "key", "hash")
 _INSERT_LINES = BatchInsert("lines", LINE_COLUMNS)
 _INSERT_MESSAGES = BatchInsert("messages", MESSAGE_COLUMNS)
 _REMEMBERED_MODELS = 1_000
-_REMEMBERED_STATES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,6 @@ class Recorded:
 
     session_id: str
     message_index: int
-
-
-@dataclass(slots=True)
-class _MessageState:
-    row_id: int
-    message_index: int
-    current: Current
 
 
 @dataclass(slots=True)
@@ -105,7 +96,7 @@ class Journal:
         self._written: dict[str, WrittenLines] = {}
         self._models: OrderedDict[tuple[str, int], str] = OrderedDict()
         # Of recently changed messages, so that a further change costs the same as the first.
-        self._states: OrderedDict[tuple[str, int], _MessageState] = OrderedDict()
+        self._states = MessageStates()
         self._load()
 
     def reload(self, session_ids: Collection[str]) -> None:
@@ -307,7 +298,7 @@ class Journal:
             The change cannot be recorded; nothing was changed.
         """
         self.flush()
-        state = self._state(session.id, change.message_id)
+        state = self._states.get(self.connection, session.id, change.message_id)
         if state is None or self._is_withheld(session, state.current.message, change):
             return None
         line = jsonl.encode_change(change)
@@ -326,28 +317,6 @@ class Journal:
         self.connection.execute(UPDATE_MESSAGE, (*values, state.row_id))
         state.current = after
         return after.message
-
-    def _state(self, session_id: str, message_id: int) -> _MessageState | None:
-        """Return the state of a message, ``None`` when the session does not hold it."""
-        key = (session_id, message_id)
-        state = self._states.get(key)
-        if state is not None:
-            self._states.move_to_end(key)
-            return state
-        row = self.connection.execute(
-            "SELECT l.line, m.id, m.message_index FROM messages m JOIN lines l ON l.id = m.id "
-            "WHERE m.session_id = ? AND m.message_id = ?",
-            key,
-        ).fetchone()
-        if row is None:
-            return None
-        line, row_id, message_index = row
-        changes = changes_of(self.connection, session_id, message_id)
-        state = _MessageState(row_id, message_index, current(message_in(line), changes))
-        self._states[key] = state
-        if len(self._states) > _REMEMBERED_STATES:
-            self._states.popitem(last=False)
-        return state
 
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
         """Return whether a change is by, or of a message of, a user who opted out."""

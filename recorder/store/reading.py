@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 from sqlite_utils import Database
 
 from recorder.errors import InvalidInput, NotFound, StorageError
-from recorder.models import Annotation, AutoRecording, Gap, Interval, RecordedMessage, Session, Tag
-from recorder.record.changes import current
+from recorder.models import AutoRecording, Gap, Interval, RecordedMessage, Session, Tag
 from recorder.record.jsonl import clean_text
 from recorder.record.names import name_key
 from recorder.store.database import (
@@ -27,7 +26,7 @@ from recorder.store.database import (
     stored_time,
 )
 from recorder.store.lines import PAGE, FileState, file_states, lines_from
-from recorder.store.message_rows import changes_of, message_in
+from recorder.store.recorded_messages import ids_in_order, recorded, recorded_rows
 
 _SESSION_COLUMNS = """
 SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stopped_at, s.status,
@@ -44,7 +43,6 @@ SESSION_SQL = f"{_SESSION_COLUMNS} FROM recording_sessions s "
 _VISIBLE_SQL = (
     f"{_SESSION_COLUMNS} FROM (SELECT rowid, * FROM recording_sessions WHERE NOT is_draft) s "
 )
-_LARGEST = (1 << 63) - 1
 Parameter: TypeAlias = str | int | float | None
 
 
@@ -381,14 +379,14 @@ class Reader:
             Yield them in their state at that time, without later messages.
         """
         with self.connect() as connection:
-            ids = array("q", _ids_in_order(connection, session_id, first, last))
+            ids = array("q", ids_in_order(connection, session_id, first, last))
         for start in range(0, len(ids), PAGE):
             with self.connect() as connection:
-                rows = _recorded_rows(connection, ids[start : start + PAGE])
-                page = [_recorded(connection, session_id, as_of, *row) for row in rows]
-            for recorded in page:
-                if as_of is None or recorded.message.timestamp <= as_of:
-                    yield recorded
+                rows = recorded_rows(connection, ids[start : start + PAGE])
+                page = [recorded(connection, session_id, as_of, *row) for row in rows]
+            for message in page:
+                if as_of is None or message.message.timestamp <= as_of:
+                    yield message
 
     def position(self, session_id: str, message_index: int) -> int:
         """Return the position of a message in order of time, from 1."""
@@ -397,7 +395,7 @@ class Reader:
                 "SELECT id FROM messages WHERE session_id = ? AND message_index = ?",
                 (session_id, message_index),
             ).fetchone()
-            ids = array("q", _ids_in_order(connection, session_id, 1, None))
+            ids = array("q", ids_in_order(connection, session_id, 1, None))
         return ids.index(row[0]) + 1 if row else message_index
 
     def message(
@@ -409,10 +407,10 @@ class Reader:
                 "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
                 (session_id, message_id),
             ).fetchone()
-            rows = _recorded_rows(connection, found) if found else []
-            for recorded in (_recorded(connection, session_id, as_of, *row) for row in rows):
-                if as_of is None or recorded.message.timestamp <= as_of:
-                    return recorded
+            rows = recorded_rows(connection, found) if found else []
+            for message in (recorded(connection, session_id, as_of, *row) for row in rows):
+                if as_of is None or message.message.timestamp <= as_of:
+                    return message
         return None
 
     def lines(self, session_id: str) -> Iterator[str]:
@@ -428,62 +426,6 @@ class Reader:
 def no_such_session(name: str) -> NotFound:
     """Return the error for a session that does not exist or may not be seen."""
     return NotFound(f'There is no session "{name}" here. See `record list`.')
-
-
-def _ids_in_order(
-    connection: Connection, session_id: str, first: int, last: int | None
-) -> Iterator[int]:
-    """Yield the row ids of messages in order of time, by position."""
-    row = connection.execute(
-        "SELECT in_order FROM recording_sessions WHERE id = ?", (session_id,)
-    ).fetchone()
-    if row and row[0]:
-        rows = connection.execute(
-            "SELECT id FROM messages WHERE session_id = ? AND message_index >= ? "
-            "AND message_index <= ? ORDER BY message_index",
-            (session_id, first, _LARGEST if last is None else last),
-        )
-    else:
-        rows = connection.execute(
-            "SELECT id FROM messages WHERE session_id = ? "
-            "ORDER BY timestamp, message_id, message_index LIMIT ? OFFSET ?",
-            (session_id, -1 if last is None else max(last - first + 1, 0), first - 1),
-        )
-    return (row_id for (row_id,) in rows)
-
-
-def _recorded_rows(connection: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return what :func:`_recorded` takes of the messages with these row ids, in their order."""
-    rows = connection.execute(
-        "SELECT m.id, m.message_index, l.line, (SELECT group_concat(tag, char(10)) "
-        "FROM session_tags t WHERE t.session_id = m.session_id "
-        "AND t.message_index = m.message_index), EXISTS (SELECT 1 FROM lines c "
-        "WHERE c.session_id = m.session_id AND c.about = m.message_id) "
-        f"FROM messages m JOIN lines l ON l.id = m.id WHERE m.id IN ({', '.join('?' * len(ids))})",
-        tuple(ids),
-    )
-    by_id = {row_id: values for row_id, *values in rows}
-    return [tuple(by_id[row_id]) for row_id in ids if row_id in by_id]
-
-
-def _recorded(
-    connection: Connection,
-    session_id: str,
-    as_of: datetime | None,
-    index: int,
-    line: str,
-    tags: str | None,
-    is_changed: bool,
-) -> RecordedMessage:
-    message = message_in(line)
-    changes = []
-    if is_changed and message.message_id is not None:
-        changes = changes_of(connection, session_id, message.message_id)
-        if as_of:  # the model of an answer holds at any time, whenever it was named
-            changes = [c for c in changes if c.timestamp <= as_of or isinstance(c, Annotation)]
-    now = current(message, changes)
-    names = tuple(tags.split("\n")) if tags else ()
-    return RecordedMessage(index, now.message, names, now.edited_at, now.deleted_at, now.reactions)
 
 
 def _times(row: dict[str, Any]) -> dict[str, datetime | None]:
