@@ -98,6 +98,23 @@ class SessionRecorder:
             writer, self._writer = self._writer, None
             await writer.close()
 
+    async def reopen(self) -> None:
+        """Open again after a failed write; until then every call raises its error.
+
+        Raises
+        ------
+        StorageError
+            The folder or the database still cannot be used.
+        """
+        failed = self._writer
+        if failed is not None:
+            await failed.close()
+        try:
+            await self.open()
+        except StorageError:
+            self._writer = failed
+            raise
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self
