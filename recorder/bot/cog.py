@@ -15,6 +15,8 @@ from recorder.bot.commands.finding import FindingCommands
 from recorder.bot.commands.privacy import ConsentCommands
 from recorder.bot.commands.recording import RecordingCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
+from recorder.bot.listening.availability import Availability
+from recorder.bot.listening.backfill import Backfill
 from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
 from recorder.bot.listening.gap_filling import GapFiller
@@ -52,7 +54,22 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             self.auto_recorder,
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
-        self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
+        self.backfill = Backfill(
+            bot,
+            self.recorder,
+            self.message_listener,
+            self.announce,
+            self.deletion_eraser.erase if settings.erase_deleted else self.deletion_eraser.record,
+        )
+        self.availability = Availability(
+            bot,
+            self.recorder,
+            self.manager,
+            self.auto_recorder,
+            self.backfill,
+            self.announce,
+        )
+        self.gap_filler = GapFiller(bot, self.recorder, self.backfill, self.availability)
         self.recovery = Recovery(
             bot,
             self.recorder,
@@ -117,6 +134,11 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             (self.gap_filler.on_disconnect, "on_disconnect"),
             (self.gap_filler.on_ready, "on_ready"),
             (self.gap_filler.on_resumed, "on_resumed"),
+            (self.gap_filler.on_guild_unavailable, "on_guild_unavailable"),
+            (self.gap_filler.on_guild_available, "on_guild_available"),
+            (self.backfill.on_raw_message_delete, "on_raw_message_delete"),
+            (self.backfill.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
+            *self.availability.listeners(),
         )
 
     async def _recovered(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from discord.ext import commands
 
+from recorder.bot.listening import tasks
 from recorder.errors import StorageError
 from recorder.recording.session_recorder import SessionRecorder
 
@@ -49,8 +50,7 @@ class Recovery:
     def start(self, error: StorageError) -> None:
         """Start recovering after `error`."""
         if self._recovering is None or self._recovering.done():
-            self._recovering = asyncio.create_task(self._recover())
-            self._recovering.add_done_callback(_log_exception)
+            self._recovering = tasks.run(self._recover(), "recovering the recorder")
 
     async def close(self) -> None:
         """Stop recovering."""
@@ -75,8 +75,3 @@ class Recovery:
             log.info("Recording is resumed after %d attempts.", attempts)
             await self._on_recovered()
             return
-
-
-def _log_exception(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("The recovery of the recorder failed", exc_info=error)

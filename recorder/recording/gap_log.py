@@ -23,19 +23,23 @@ class GapLog:
     def __init__(self, recorder: SessionRecorder) -> None:
         self._recorder = recorder
 
-    async def begin(self, reason: str, since: datetime | None) -> None:
-        """Begin a gap in every active session that has no open one.
+    async def begin(
+        self, reason: str, since: datetime | None, sessions: Sequence[Session] | None = None
+    ) -> None:
+        """Begin a gap in every active session that has no open one, or in some of them.
 
         Parameters
         ----------
         since
             ``None`` after a crash: the gap begins after the last known event of each session.
         """
-        await self._recorder.call(lambda journal: gaps.begin(journal, reason, since))
+        ids = None if sessions is None else {session.id for session in sessions}
+        await self._recorder.call(lambda journal: gaps.begin(journal, reason, since, ids))
 
-    async def end(self, now: datetime) -> None:
-        """End the open gaps."""
-        await self._recorder.call(lambda journal: gaps.end(journal, now))
+    async def end(self, now: datetime, *, but: Sequence[Session] = ()) -> None:
+        """End the open gaps, except those of suspended sessions and of `but`."""
+        ids = {session.id for session in but}
+        await self._recorder.call(lambda journal: gaps.end(journal, now, ids))
 
     async def fill(self, session: Session, page: HistoryPage) -> FilledPage:
         """Record the new messages and edits of a page of history, and move the watermark."""
@@ -54,6 +58,7 @@ class GapLog:
         problem: str | None,
         *,
         final: bool = False,
+        until: datetime | None = None,
     ) -> None:
         """Store the outcome of reading the history for the ended gaps of a session.
 
@@ -65,7 +70,11 @@ class GapLog:
             Why the history could not be read as a whole; the gaps are filled again later.
         final
             The history can never be read: no further attempt is made.
+        until
+            When reading began: a gap that ended later is left to be filled.
         """
         await self._recorder.call(
-            lambda journal: gaps.close(journal, session.id, unexpected, problem, final=final)
+            lambda journal: gaps.close(
+                journal, session.id, unexpected, problem, final=final, until=until
+            )
         )

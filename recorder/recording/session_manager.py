@@ -107,13 +107,14 @@ class SessionManager:
         """Delete a draft whose notice could not be sent."""
         await self._recorder.call(lambda journal: drafts.discard(journal, draft.id))
 
-    async def suspend(self, session: Session, reason: str, *, now: datetime) -> Session | None:
-        """Pause an active session with a gap, since the bot lacks a permission.
+    def suspend(self, channel_id: str, reason: str, *, now: datetime) -> Awaitable[Session | None]:
+        """Pause the active session of a channel with a gap, since the bot lacks a permission.
 
-        Returns ``None`` when it is not active. :meth:`resume` ends the gap, without a backfill.
+        Its order among the messages is fixed before it is awaited. The result is ``None`` when
+        no session is active there. :meth:`resume` ends the gap, without a backfill.
         """
-        return await self._recorder.call(
-            lambda journal: sessions.suspend(journal, session.id, reason, now)
+        return self._recorder.submit(
+            lambda journal: sessions.suspend(journal, channel_id, reason, now)
         )
 
     def remember_own(self, message_ids: Sequence[int]) -> Awaitable[None]:

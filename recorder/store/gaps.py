@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,8 +36,13 @@ def count_gaps(reader: Reader) -> GapCounts:
     return GapCounts(**row)
 
 
-def begin(journal: Journal, reason: str, since: datetime | None) -> None:
-    """Begin a gap in every active session that has no open one.
+def begin(
+    journal: Journal,
+    reason: str,
+    since: datetime | None,
+    session_ids: Collection[str] | None = None,
+) -> None:
+    """Begin a gap in every active session that has no open one, or in some of them.
 
     Parameters
     ----------
@@ -45,7 +51,7 @@ def begin(journal: Journal, reason: str, since: datetime | None) -> None:
     """
     journal.flush()
     for session in journal.running.values():
-        if session.active:
+        if session.active and (session_ids is None or session.id in session_ids):
             open_gap(journal, session, reason, since)
 
 
@@ -57,12 +63,19 @@ def open_gap(journal: Journal, session: OpenSession, reason: str, since: datetim
         table.insert({"session_id": session.id, "started_at": started_at, "reason": reason})
 
 
-def end(journal: Journal, now: datetime) -> None:
-    """End the open gaps of active and stopped sessions; those of suspended sessions stay open."""
+def end(journal: Journal, now: datetime, but: Collection[str] = ()) -> None:
+    """End the open gaps of active and stopped sessions; those of suspended sessions stay open.
+
+    Parameters
+    ----------
+    but
+        The ids of further sessions whose gaps stay open.
+    """
     journal.connection.execute(
-        "UPDATE session_gaps SET ended_at = max(started_at, ?) WHERE ended_at IS NULL "
-        "AND session_id IN (SELECT id FROM recording_sessions WHERE status <> 'paused')",
-        (now.isoformat(),),
+        "UPDATE session_gaps SET ended_at = max(started_at, :now) WHERE ended_at IS NULL "
+        "AND session_id IN (SELECT id FROM recording_sessions WHERE status <> 'paused') "
+        "AND session_id NOT IN (SELECT value FROM json_each(:but))",
+        {"now": now.isoformat(), "but": json.dumps(list(but))},
     )
 
 
@@ -171,6 +184,7 @@ def close(
     problem: str | None,
     *,
     final: bool = False,
+    until: datetime | None = None,
 ) -> None:
     """Store the outcome of reading the history for the ended gaps of a session.
 
@@ -182,12 +196,19 @@ def close(
         Why the history could not be read as a whole; the gaps are filled again later.
     final
         The history can never be read: no further attempt is made.
+    until
+        When reading began: a gap that ended later is left to be filled.
     """
     journal.connection.execute(
         "UPDATE session_gaps SET problem = :problem, complete = :complete, "
         "fetched = iif(:problem IS NULL, coalesce(fetched, 0), fetched) "
-        "WHERE session_id = :session AND ended_at IS NOT NULL AND NOT complete",
-        {"problem": problem, "complete": final or problem is None, "session": session_id},
+        "WHERE session_id = :session AND ended_at <= :until AND NOT complete",
+        {
+            "problem": problem,
+            "complete": final or problem is None,
+            "session": session_id,
+            "until": until.isoformat() if until else "9999",
+        },
     )
     if unexpected:
         journal.db.table("session_gaps").insert(
@@ -215,11 +236,11 @@ def _last_known(journal: Journal, session: OpenSession) -> str:
 
 
 def _count(journal: Journal, session_id: str, timestamp: datetime) -> bool:
-    """Count a fetched message in its gap; return whether there is one."""
+    """Count a fetched message in its gap; return whether there is one that can be filled."""
     counted = journal.connection.execute(
         "UPDATE session_gaps SET fetched = coalesce(fetched, 0) + 1 WHERE id = "
         "(SELECT max(id) FROM session_gaps WHERE session_id = ? AND started_at <= ? "
-        "AND ended_at >= ?)",
+        "AND ended_at >= ? AND NOT (complete AND problem IS NOT NULL))",
         (
             session_id,
             (timestamp + _TOLERANCE).isoformat(),

@@ -237,6 +237,10 @@ class Reader:
         """Return the active and paused sessions."""
         return self._sessions("WHERE s.status <> 'stopped'")
 
+    def sessions_in(self, channel_id: str) -> list[Session]:
+        """Return the sessions that were started in a channel or thread itself."""
+        return self._sessions("WHERE s.channel_id = ?", channel_id)
+
     def watermarks(self, session: Session) -> dict[str, int]:
         """Return by channel the Discord id up to which its history was compared."""
         rows = self.query(

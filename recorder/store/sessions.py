@@ -125,6 +125,7 @@ def pause(journal: Journal, channel_id: str, now: datetime) -> Session:
         raise Conflict(f"{current.name} is paused already. Go on with `record resume`.")
     update(journal, current.id, status="paused")
     end_interval(journal, current.id, now)
+    end_of_session(journal, current.id, now)
     journal.running[channel_id].active = False
     return session(journal, current.id)
 
@@ -148,20 +149,20 @@ def resume(journal: Journal, channel_id: str, now: datetime) -> Session:
     return session(journal, current.id)
 
 
-def suspend(journal: Journal, session_id: str, reason: str, now: datetime) -> Session | None:
-    """Pause an active session with a gap, since the bot lacks a permission.
+def suspend(journal: Journal, channel_id: str, reason: str, now: datetime) -> Session | None:
+    """Pause the active session of a channel with a gap, since the bot lacks a permission.
 
-    Returns ``None`` when it is not active.
+    Returns ``None`` when there is none.
     """
-    current = session(journal, session_id)
-    if current.status != "active":
+    open_session = journal.running.get(channel_id)
+    if open_session is None or not open_session.active:
         return None
-    open_session = journal.session(session_id)
+    end_of_session(journal, open_session.id, now)
     open_gap(journal, open_session, reason, now)
-    update(journal, session_id, status="paused")
-    end_interval(journal, session_id, now)
+    update(journal, open_session.id, status="paused")
+    end_interval(journal, open_session.id, now)
     open_session.active = False
-    return session(journal, session_id)
+    return session(journal, open_session.id)
 
 
 def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
@@ -174,7 +175,10 @@ def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
     """
     current = running(journal, channel_id)
     end_interval(journal, current.id, now)
-    end_of_session(journal, current.id, now)
+    if current.status == "paused":
+        end_suspension(journal, current.id, now)
+    else:
+        end_of_session(journal, current.id, now)
     update(journal, current.id, status="stopped", stopped_at=now.isoformat())
     del journal.running[channel_id]
     return session(journal, current.id)

@@ -102,8 +102,16 @@ class Replying(commands.Cog):
         """Tell Discord that the reply to a slash command will take a while."""
         await context.defer(ephemeral=self.is_private(context))
 
-    async def announce(self, channel: discord.abc.Messageable, text: str) -> None:
-        """Send a notice to a channel; ignore the error if the bot cannot write there."""
+    async def announce(
+        self, channel: discord.abc.Messageable, text: str, view: discord.ui.View | None = None
+    ) -> discord.Message | None:
+        """Send a notice to a channel; return ``None`` when Discord refused it."""
         self.message_listener.leave_out_reply(cast(discord.TextChannel, channel).id, text)
-        with contextlib.suppress(discord.HTTPException):
-            await channel.send(text, allowed_mentions=discord.AllowedMentions.none())
+        options: dict[str, Any] = {} if view is None else {"view": view}
+        try:
+            return await channel.send(
+                text, allowed_mentions=discord.AllowedMentions.none(), **options
+            )
+        except discord.HTTPException as error:
+            log.warning("A notice could not be sent: %s", error)
+            return None

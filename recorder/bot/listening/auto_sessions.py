@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime, time, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from recorder.recording.session_manager import SessionManager
 
 log = logging.getLogger(__name__)
 
-Announce = Callable[[discord.abc.Messageable, str], Awaitable[None]]
+Announce = notices.Announce
 AnyChannel: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
 
 
@@ -72,6 +72,11 @@ class AutoRecorder:
         return self._recordings.get(str(channel.id)) or (
             self._recordings.get(str(guild.id)) if guild else None
         )
+
+    def is_over(self, session: Session, now: datetime) -> bool:
+        """Return whether the day of a session of auto-recording is over."""
+        day = session.started_at.astimezone(self._timezone).date()
+        return now.astimezone(self._timezone).date() > day
 
     def begin(self, channel: AnyChannel, now: datetime) -> None:
         """Start the session of the day before anything else is awaited, and announce it."""

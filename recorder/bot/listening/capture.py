@@ -1,17 +1,25 @@
 """Convert discord.py's messages into those of the recorder.
 
-It runs in the gateway listeners before anything is awaited: every lookup is in the cache.
+It runs in the gateway listeners before anything is awaited: every lookup is in the cache. What
+discord.py cannot read of a message is left out, so that its words are never lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import discord
 
 from recorder.models import MENTION, Channel, Json, Message, MessageType, further_text
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_reported: set[tuple[str, str]] = set()
 
 _ORDINARY = frozenset(
     {
@@ -32,17 +40,21 @@ def capture(message: discord.Message) -> Message:
     message
         From the gateway or from the history of a channel.
     """
-    extra: dict[str, Json] = {}
     content, shown = message.content, message
+    extra: dict[str, Json] = {}
     if not _is_text_alone(message):
-        shown = _shown(message)
-        content = _system_text(message) if message.type not in _ORDINARY else shown.content
+        shown = _readable("source", lambda: _shown(message), message)
+        is_ordinary = message.type in _ORDINARY
+        content = shown.content if is_ordinary else _system_text(message)
         seen = _seen(shown)
         if message.message_snapshots:
-            seen["forwarded"] = _forwarded(message.message_snapshots[0])
-        text = "\n".join((content, *further_text(seen)))
-        mentions = _mentions(message, shown, text)
-        extra = {**_before(message), **mentions, **seen, **_after(message, content)}
+            _add(seen, "forwarded", lambda: _forwarded(message.message_snapshots[0]))
+        extra = {
+            **_before(message),
+            **_readable("mentions", lambda: _mentions(message, shown, content, seen), {}),
+            **seen,
+            **_after(message, content),
+        }
     return Message(
         timestamp=message.created_at,
         author=message.author.name,
@@ -74,6 +86,36 @@ def _is_text_alone(message: discord.Message) -> bool:
         or "<" in message.content
         or message.author.display_name != message.author.name
     )
+
+
+def _readable(part: str, read: Callable[[], T], default: T) -> T:
+    """Return a part of a message, or `default` if discord.py cannot read it.
+
+    Discord may leave out what discord.py relies on, such as the text of a poll's question.
+    """
+    try:
+        return read()
+    except Exception as error:
+        level = logging.DEBUG if (part, repr(error)) in _reported else logging.WARNING
+        _reported.add((part, repr(error)))
+        log.log(level, "A part of messages cannot be read: %s", part, exc_info=True)
+        return default
+
+
+def _add(extra: dict[str, Json], part: str, read: Callable[[], Json]) -> None:
+    """Add a part of a message, unless it is empty or cannot be read."""
+    if value := _readable(part, read, None):
+        extra[part] = value
+
+
+def _add_each(
+    extra: dict[str, Json], part: str, read: Callable[[Any], Json], items: Sequence[Any]
+) -> None:
+    """Add a part that consists of several, without those that cannot be read."""
+    values = [_readable(part, lambda item=item: read(item), None) for item in items]  # type: ignore[misc]
+    present: list[Json] = [value for value in values if value is not None]
+    if present:
+        extra[part] = present
 
 
 def emoji_name(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
@@ -109,10 +151,7 @@ def _shown(message: discord.Message) -> discord.Message:
 
 def _system_text(message: discord.Message) -> str:
     """Return the text that Discord's client shows for a system message."""
-    try:
-        text = message.system_content
-    except (AttributeError, LookupError, ValueError):
-        text = ""  # discord.py relies on parts of the event that Discord may leave out
+    text = _readable("event", lambda: message.system_content, "")
     return text or message.content or message.type.name.replace("_", " ")
 
 
@@ -140,19 +179,13 @@ def _before(message: discord.Message) -> dict[str, Json]:
 def _seen(shown: discord.Message | discord.MessageSnapshot) -> dict[str, Json]:
     """Return the visible parts of a message other than its text."""
     extra: dict[str, Json] = {}
-    if shown.attachments:
-        extra["files"] = [_file(attachment) for attachment in shown.attachments]
-    if shown.embeds:
-        extra["embeds"] = [cast(Json, deepcopy(embed.to_dict())) for embed in shown.embeds]
-    if shown.components and (texts := list(_component_texts(shown.components))):
-        extra["components"] = [{"content": text} for text in texts]
-    if shown.stickers:
-        extra["stickers"] = [
-            {"id": str(sticker.id), "name": sticker.name, "url": sticker.url}
-            for sticker in shown.stickers
-        ]
-    if isinstance(shown, discord.Message) and shown.poll:
-        extra["poll"] = _poll(shown.poll)
+    _add_each(extra, "files", _file, shown.attachments)
+    _add_each(extra, "embeds", lambda embed: deepcopy(embed.to_dict()), shown.embeds)
+    if shown.components:
+        _add(extra, "components", lambda: [*map(_text_content, _component_texts(shown.components))])
+    _add_each(extra, "stickers", _sticker, shown.stickers)
+    if isinstance(shown, discord.Message) and (poll := shown.poll):
+        _add(extra, "poll", lambda: _poll(poll))
     return extra
 
 
@@ -166,7 +199,7 @@ def _after(message: discord.Message, content: str) -> dict[str, Json]:
     if message.pinned:
         extra["pinned"] = True
     if message.reactions:
-        extra["reactions"] = {emoji_name(r.emoji): r.count for r in message.reactions}
+        _add(extra, "reactions", lambda: {emoji_name(r.emoji): r.count for r in message.reactions})
     if message.edited_at:
         extra["edited_timestamp"] = message.edited_at.isoformat()
     return extra
@@ -185,6 +218,14 @@ def _file(attachment: discord.Attachment) -> Json:
     return file
 
 
+def _sticker(sticker: discord.StickerItem) -> Json:
+    return {"id": str(sticker.id), "name": sticker.name, "url": sticker.url}
+
+
+def _text_content(text: str) -> Json:
+    return {"content": text}
+
+
 def _component_texts(components: Sequence[Any]) -> Iterator[str]:
     """Yield the texts of a layout, from top to bottom."""
     for component in components:
@@ -195,16 +236,16 @@ def _component_texts(components: Sequence[Any]) -> Iterator[str]:
 
 
 def _poll(poll: discord.Poll) -> Json:
-    data: dict[str, Json] = {
-        "question": poll.question,
-        "answers": [
-            f"{answer.emoji} {answer.text}" if answer.emoji else answer.text
-            for answer in poll.answers
-        ],
-    }
+    data: dict[str, Json] = {}
+    _add(data, "question", lambda: poll.question)
+    _add_each(data, "answers", _answer, poll.answers)
     if poll.expires_at:
         data["expires"] = poll.expires_at.isoformat()
     return data
+
+
+def _answer(answer: discord.PollAnswer) -> Json:
+    return f"{answer.emoji} {answer.text}" if answer.emoji else answer.text
 
 
 def _forwarded(snapshot: discord.MessageSnapshot) -> Json:
@@ -216,8 +257,11 @@ def _forwarded(snapshot: discord.MessageSnapshot) -> Json:
     return data
 
 
-def _mentions(message: discord.Message, shown: discord.Message, text: str) -> dict[str, Json]:
-    """Return the visible names of the raw mentions in `text`."""
+def _mentions(
+    message: discord.Message, shown: discord.Message, content: str, seen: dict[str, Json]
+) -> dict[str, Json]:
+    """Return the visible names of the raw mentions in a message."""
+    text = "\n".join((content, *further_text(seen)))
     names: dict[str, Json] = {}
     if "<" in text:
         for token in MENTION.finditer(text):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Sequence
 
 import discord
 
+from recorder.bot.listening import tasks
 from recorder.errors import RecorderError, StorageError
 from recorder.models import Deletion
 from recorder.recording.session_manager import SessionManager
@@ -25,17 +26,24 @@ class DeletionEraser:
     def __init__(self, recorder: SessionRecorder, manager: SessionManager) -> None:
         self._recorder = recorder
         self._manager = manager
-        self._erasing: set[asyncio.Task[None]] = set()
         self._scrubbing: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Start the hourly task."""
-        self._scrubbing = asyncio.create_task(self._scrub_every_hour())
+        self._scrubbing = tasks.run(self._scrub_every_hour(), "clearing free space")
 
     def close(self) -> None:
         """End the hourly task; the next start of the recorder scrubs too."""
         if self._scrubbing is not None:
             self._scrubbing.cancel()
+
+    def record(self, deletions: Sequence[Deletion]) -> None:
+        """Record deletions, and keep the messages."""
+        try:
+            for deletion in deletions:
+                self._recorder.change(deletion)
+        except StorageError:
+            log.error("A deletion was not recorded: recording has stopped.")
 
     def erase(self, deletions: Sequence[Deletion]) -> None:
         """Record deletions and erase the messages; their order is fixed at once."""
@@ -44,9 +52,7 @@ class DeletionEraser:
         except StorageError:
             log.error("A deletion was not recorded: recording has stopped.")
             return
-        task = asyncio.create_task(self._finish(erasing))
-        self._erasing.add(task)
-        task.add_done_callback(self._erasing.discard)
+        tasks.run(self._finish(erasing), "erasing deleted messages")
 
     async def _finish(self, erasing: Awaitable[object]) -> None:
         try:

@@ -11,6 +11,7 @@ import discord
 from discord.ext import commands
 from yarl import URL
 
+from recorder.bot.listening import tasks
 from recorder.errors import StorageError
 from recorder.recording.attachment_queue import AttachmentQueue
 from recorder.recording.session_recorder import SessionRecorder
@@ -48,7 +49,7 @@ class Downloader:
     def open(self) -> None:
         """Start downloading, also the files that are pending from the last run."""
         if self._limit is not None and (self._checking is None or self._checking.done()):
-            self._checking = asyncio.create_task(self._check_every_minute())
+            self._checking = tasks.run(self._check_every_minute(), "checking for downloads")
 
     async def close(self) -> None:
         """Stop downloading; pending files are left for the next run."""
@@ -60,7 +61,7 @@ class Downloader:
     def wake(self) -> None:
         """Download pending files now, not only at the next check."""
         if self._limit is not None and (self._downloading is None or self._downloading.done()):
-            self._downloading = asyncio.create_task(self._download_all())
+            self._downloading = tasks.run(self._download_all(), "downloading attachments")
 
     async def download_due(self) -> int:
         """Download a batch of pending files, and return their number."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+
+import discord
 
 from recorder.bot.replies.discord_time import clock, date_and_clock
 from recorder.bot.replies.escaping import argument, plain
 from recorder.formatting import duration, gap_outcome, plural, size
 from recorder.models import AutoRecording, Gap, Session
+
+Announce = Callable[[discord.abc.Messageable, str], Awaitable[discord.Message | None]]
+"""Sends a notice to a channel; ``None`` when Discord refused it."""
 
 _MOST_GAPS = 10
 
@@ -75,6 +80,16 @@ def paused(session: Session, prefix: str) -> str:
         f"Messages: {session.message_count}\n\n"
         "Nothing is recorded until the recording is resumed\n"
         f"Resume: {prefix}record resume"
+    )
+
+
+def suspended(session: Session, reason: str) -> str:
+    """Return the notice that a recording is paused since the bot lacks a permission."""
+    return (
+        "⏸️ **Recording Paused**\n\n"
+        f"Session: {plain(session.name)}\n"
+        f"Reason: {plain(reason)}\n\n"
+        "Nothing is recorded until that has changed"
     )
 
 

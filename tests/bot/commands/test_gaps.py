@@ -182,10 +182,10 @@ async def test_threads_that_are_active_or_archived_since_are_read_too(world: Wor
     assert {str(known.id), str(fresh.id)} <= {*next(iter(held.values()))}
 
 
-async def test_edits_meanwhile_are_recorded_and_absence_is_no_deletion(world: World) -> None:
+async def test_edits_and_deletions_meanwhile_are_recorded(world: World) -> None:
     await world.say("!record start edits")
     edited = await world.staff.send(world.channel, "frist")
-    gone = await world.staff.send(world.channel, "still on record")
+    gone = await world.staff.send(world.channel, "gone")
     await world.bot.remove_cog("Recorder")
     await world.env.advance_time(5)
     await world.staff.edit(edited, "first")
@@ -193,8 +193,9 @@ async def test_edits_meanwhile_are_recorded_and_absence_is_no_deletion(world: Wo
     await world.load()
     first, second = await recorded(world, "edits")
     assert (first.message.content, first.edited_at is not None) == ("first", True)
-    assert (second.message.content, second.deleted_at) == ("still on record", None)
-    assert [line["type"] for line in world.lines()] == ["user_message", "user_message", "edit"]
+    assert (second.message.content, second.deleted_at is not None) == ("gone", True)
+    types = [(line["type"], line.get("unseen")) for line in world.lines()[2:]]
+    assert types == [("edit", None), ("deletion", True)]
     world.assert_sound()
 
 
@@ -203,7 +204,9 @@ async def test_a_history_that_may_not_be_read_is_written_down_and_tried_again(
 ) -> None:
     await world.say("!record start shut")
     await world.bot.remove_cog("Recorder")
+    await world.env.advance_time(60)
     said(world, "said behind closed doors")
+    await world.env.advance_time(60)
     channel, me = world.bot.get_channel(world.channel.id), world.guild.me
     assert isinstance(channel, discord.TextChannel) and me is not None
     await channel.set_permissions(
@@ -213,20 +216,27 @@ async def test_a_history_that_may_not_be_read_is_written_down_and_tried_again(
     await world.load()
     world.bot.dispatch("resumed")  # tried again: the same is not announced twice
     await world.settle()
-    (gap,) = gaps(world, "shut")
-    assert gap.problem == "the channel's history may not be read"
-    notice = world.channel.history()[-1].content
+    away, suspended = gaps(world, "shut")
+    assert away.problem == "the channel's history may not be read"
+    reason = "no permission to read the message history"
+    assert (suspended.reason, suspended.ended_at) == (reason, None)
+    *_, paused, notice = [message.content for message in world.channel.history()]
+    assert paused.startswith("⏸️ **Recording Paused**") and reason in paused
     assert [m.content for m in world.channel.history()].count(notice) == 1
     assert notice.endswith("could not be fetched: the channel's history may not be read")
+    await world.env.advance_time(60)
+    await world.say("not recorded now")
+    await world.env.advance_time(60)
     await channel.set_permissions(me, overwrite=None)
-    world.bot.dispatch("resumed")
     await world.settle()
-    (gap,) = gaps(world, "shut")
-    assert (gap.problem, gap.fetched, await texts(world, "shut")) == (
+    away, suspended = gaps(world, "shut")
+    assert (away.problem, away.fetched, await texts(world, "shut")) == (
         None,
         1,
         ["said behind closed doors"],
     )
+    assert (suspended.complete, suspended.fetched, suspended.problem) == (True, 0, reason)
+    assert "🔴 **Resumed Session: shut**" in world.channel.history()[-2].content
 
 
 async def test_a_connection_that_breaks_holds_up_no_other_session(

@@ -1,0 +1,263 @@
+"""Backfill: compare a session with the history of its channels, and record what it missed.
+
+A watermark for each channel of a session is the id up to which its history is complete.
+Fetching starts a little before it, and it moves with each committed page, so that neither a
+crash nor a message out of order leaves a hole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import discord
+from discord.ext import commands
+
+from recorder.bot.listening.history import from_history
+from recorder.bot.listening.history_pages import (
+    NETWORK_ERRORS,
+    Page,
+    is_gone,
+    pages,
+    problem_of,
+    public_threads,
+    readable_channel,
+)
+from recorder.bot.listening.listener import Listener
+from recorder.bot.replies import notices
+from recorder.errors import RecorderError
+from recorder.formatting import gap_outcome
+from recorder.models import Deletion, Gap, Interval, Message, Session
+from recorder.record.snowflake import (
+    IDS_A_MILLISECOND,
+    snowflake_at,
+    snowflake_before,
+    snowflake_time,
+)
+from recorder.recording.gap_log import GapLog
+from recorder.recording.session_recorder import SessionRecorder
+from recorder.store.gaps import HistoryPage
+from recorder.store.reading import Reader
+
+log = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=5)
+_MOST_COMPARED = 10_000  # messages of a channel after an absence
+_DOUBTFUL = timedelta(minutes=1)  # Discord's history may lack a newer message
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """An attempt to read the history of a session, and its outcome."""
+
+    session: Session
+    gaps: Sequence[Gap]
+    intervals: Sequence[Interval]
+    watermarks: dict[str, int]
+    threads_watermarks: dict[str, int]
+    unexpected: list[datetime] = field(default_factory=list)
+    problem: str | None = None
+    final: bool = False
+
+    @property
+    def before(self) -> int | None:
+        """The id before which the recording ended, ``None`` while it is active."""
+        ends = [interval.ended_at for interval in self.intervals]
+        if self.session.status == "active" or not ends or ends[-1] is None:
+            return None
+        return snowflake_at(ends[-1]) + IDS_A_MILLISECOND
+
+    def start(self, known: int | None) -> int:
+        """Return the id after which a history is read that is complete up to `known`."""
+        unfilled = [gap.started_at for gap in self.gaps if gap.ended_at and not gap.complete]
+        starts = [snowflake_at(self.session.started_at) if known is None else known]
+        return snowflake_before(min(starts + [snowflake_at(time) for time in unfilled]), OVERLAP)
+
+    def was_recording(self, time: datetime) -> bool:
+        return any(
+            interval.started_at <= time and (interval.ended_at is None or time < interval.ended_at)
+            for interval in self.intervals
+        )
+
+
+class Backfill:
+    """Fills the gaps of sessions from the history of their channels.
+
+    Parameters
+    ----------
+    listener
+        Decides which messages are not recorded.
+    announce
+        Sends a notice to a channel.
+    delete
+        Records deletions, or erases the messages.
+    """
+
+    def __init__(
+        self,
+        bot: commands.Bot,
+        recorder: SessionRecorder,
+        listener: Listener,
+        announce: notices.Announce,
+        delete: Callable[[Sequence[Deletion]], None],
+    ) -> None:
+        self._bot = bot
+        self._gap_log = GapLog(recorder)
+        self._reader = Reader(recorder.folder)
+        self._listener = listener
+        self._announce = announce
+        self._delete = delete
+        self._one_at_a_time = asyncio.Lock()
+        self._deleted_meanwhile: set[int] = set()
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Note a deletion: the message may be on a page that is being recorded."""
+        if self._one_at_a_time.locked():
+            self._deleted_meanwhile.add(payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Note several deletions."""
+        if self._one_at_a_time.locked():
+            self._deleted_meanwhile |= payload.message_ids
+
+    async def fill(self, session: Session, *, whole: bool = False) -> None:
+        """Record what a session missed in its channel and its public threads.
+
+        Parameters
+        ----------
+        whole
+            Compare from the beginning of the session, as after an absence, and not only from
+            what is known to be complete.
+
+        Raises
+        ------
+        NotFound
+            The session was deleted in the meantime.
+        StorageError
+            It cannot be written.
+        """
+        async with self._one_at_a_time:
+            self._deleted_meanwhile.clear()
+            now = discord.utils.utcnow()
+            attempt = await asyncio.to_thread(self._attempt, session)
+            try:
+                await self._read(attempt, whole)
+            except RecorderError:
+                raise
+            except Exception as error:
+                attempt.problem, attempt.final = problem_of(error)
+                if attempt.problem is None:
+                    log.exception("%s: its history could not be compared", session.name)
+                    attempt.problem = "an unexpected error, see the bot's log"
+            await self._gap_log.close(
+                session, attempt.unexpected, attempt.problem, final=attempt.final, until=now
+            )
+        await self._report(session, attempt.gaps)
+
+    def _attempt(self, session: Session) -> _Attempt:
+        reader = self._reader
+        return _Attempt(
+            reader.session(session.id),
+            reader.gaps(session),
+            reader.intervals(session),
+            reader.watermarks(session),
+            reader.threads_watermarks(session),
+        )
+
+    async def _read(self, attempt: _Attempt, whole: bool) -> None:
+        """Compare the channel of a session, and then its threads, each on its own."""
+        channel = await readable_channel(self._bot, attempt.session)
+        await self._read_channel(attempt, channel, whole)
+        channel_id, began = str(channel.id), snowflake_at(discord.utils.utcnow())
+        known = None if whole else attempt.threads_watermarks.get(channel_id)
+        for thread in await public_threads(channel, attempt.start(known)):
+            try:
+                await self._read_channel(attempt, thread, whole)
+            except discord.NotFound:
+                continue  # it was deleted
+            except NETWORK_ERRORS as error:
+                attempt.problem = problem_of(error)[0]
+        if attempt.problem is None:
+            await self._gap_log.threads_compared(attempt.session, channel_id, began)
+
+    async def _read_channel(
+        self, attempt: _Attempt, channel: discord.abc.MessageableChannel, whole: bool
+    ) -> None:
+        session, channel_id = attempt.session, str(channel.id)
+        recorded, others = await asyncio.to_thread(
+            lambda: (
+                self._reader.newest_message_ids(session, channel_id, _MOST_COMPARED),
+                self._reader.sessions_in(channel_id),
+            )
+        )
+        others = [other for other in others if channel_id != session.channel_id]
+        after = attempt.start(attempt.watermarks.get(channel_id))
+        if whole and recorded:
+            after = min(after, recorded[-1] - 1)
+        newest = recorded[0] if recorded else 0
+        async for page in pages(channel, after, newest, attempt.before):
+            missed: list[Message] = []
+            for message in page.messages:
+                time = message.created_at
+                if (
+                    attempt.was_recording(time)
+                    and not message.flags.loading
+                    and not any(_covers(other, time) for other in others)
+                    and not await self._listener.is_left_out(message)
+                ):
+                    missed.append(from_history(message))
+            present = frozenset(message.id for message in page.messages)
+            filled = await self._gap_log.fill(
+                session, HistoryPage(channel_id, missed, present, page.after, page.until)
+            )
+            attempt.unexpected += filled.unexpected
+            await self._delete_absent(channel, page, filled.absent)
+            self._record_deletions(channel, present & self._deleted_meanwhile, unseen=False)
+
+    async def _delete_absent(
+        self, channel: discord.abc.MessageableChannel, page: Page, absent: Sequence[int]
+    ) -> None:
+        """Record that messages are deleted which are missing from a page of the history."""
+        if not absent:
+            return
+        # Without permission Discord returns an empty page.
+        if not page.messages and not await is_gone(channel, absent[0]):
+            return
+        since = discord.utils.utcnow() - _DOUBTFUL
+        gone = [
+            message_id
+            for message_id in absent
+            if snowflake_time(message_id) < since or await is_gone(channel, message_id)
+        ]
+        self._record_deletions(channel, gone, unseen=True)
+
+    def _record_deletions(
+        self,
+        channel: discord.abc.MessageableChannel,
+        message_ids: Collection[int],
+        *,
+        unseen: bool,
+    ) -> None:
+        if message_ids:
+            now, channel_id = discord.utils.utcnow(), str(channel.id)
+            self._delete([Deletion(now, channel_id, id, unseen) for id in sorted(message_ids)])
+
+    async def _report(self, session: Session, known_gaps: Sequence[Gap]) -> None:
+        """Announce the gaps whose outcome is new."""
+        gaps = await asyncio.to_thread(self._reader.gaps, session)
+        new_gaps = [gap for gap in gaps if gap not in known_gaps and gap.ended_at is not None]
+        for gap in new_gaps:
+            level = logging.WARNING if gap.problem else logging.INFO
+            log.log(level, "%s: a gap %s", session.name, gap_outcome(gap))
+        if any(gap.fetched or gap.problem for gap in new_gaps):
+            channel = self._bot.get_channel(int(session.channel_id or 0))
+            if isinstance(channel, discord.abc.Messageable):
+                await self._announce(channel, notices.missed(new_gaps))
+
+
+def _covers(session: Session, time: datetime) -> bool:
+    """Return whether a session of a thread, and not that of its channel, has a message."""
+    return session.started_at <= time and (session.stopped_at is None or time < session.stopped_at)

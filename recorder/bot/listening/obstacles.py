@@ -1,0 +1,51 @@
+"""What keeps the bot from recording a channel: permissions that it lacks there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TypeAlias
+
+import discord
+
+GuildChannel: TypeAlias = "discord.abc.GuildChannel | discord.Thread"
+
+CANNOT_VIEW = "no permission to view the channel"
+
+
+def obstacle_in(channel: GuildChannel, left: Collection[int]) -> str | None:
+    """Return why a channel cannot be recorded; ``None`` also when that is not known yet.
+
+    Parameters
+    ----------
+    left
+        The private threads that the bot was removed from.
+    """
+    is_known = channel.guild.me is not None and (
+        not isinstance(channel, discord.Thread) or channel.parent is not None
+    )
+    return next(_obstacles(channel, left), None) if is_known else None
+
+
+def may_send(channel: GuildChannel) -> bool:
+    """Return whether the bot has the permission to send messages to a channel."""
+    permissions = channel.permissions_for(channel.guild.me)
+    if isinstance(channel, discord.Thread):
+        return permissions.send_messages_in_threads
+    return permissions.send_messages
+
+
+def _obstacles(channel: GuildChannel, left: Collection[int]) -> Iterator[str]:
+    permissions = channel.permissions_for(channel.guild.me)
+    if not permissions.view_channel:
+        yield CANNOT_VIEW
+    if isinstance(channel, discord.VoiceChannel | discord.StageChannel) and not permissions.connect:
+        yield "no permission to connect to the channel"
+    if isinstance(channel, discord.Thread) and not permissions.manage_threads:
+        if channel.is_private() and channel.id in left:
+            yield "not a member of the private thread"
+        if channel.locked:
+            yield "the thread is locked"
+    if not permissions.read_message_history:
+        yield "no permission to read the message history"
+    if not may_send(channel):
+        yield "no permission to send messages"
