@@ -18,7 +18,9 @@ from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
 from recorder.bot.listening.gap_filling import GapFiller
+from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
+from recorder.bot.listening.own_messages import OwnMessages
 from recorder.bot.replies import notices
 from recorder.errors import StorageError
 from recorder.models import Annotation
@@ -41,7 +43,11 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.recorder.on_failure = self._failed
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.searcher = Searcher(self.manager.reader, settings.timezone)
-        self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
+        self.own_messages = OwnMessages(self.manager)
+        self.holds = Holds()
+        self.auto_recorder = AutoRecorder(
+            bot, self.manager, settings.timezone, self.holds, self.announce
+        )
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
@@ -50,6 +56,8 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             self,
             self.recorder,
             self.auto_recorder,
+            self.own_messages,
+            self.holds,
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
         self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)

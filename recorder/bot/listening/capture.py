@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import discord
 
 from recorder.models import MENTION, Channel, Json, Message, MessageType, further_text
+
+AnyChannel: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
 
 _ORDINARY = frozenset(
     {
@@ -33,6 +35,7 @@ def capture(message: discord.Message) -> Message:
         From the gateway or from the history of a channel.
     """
     extra: dict[str, Json] = {}
+    parent_id = parent_id_of(message.channel)
     content, shown = message.content, message
     if not _is_text_alone(message):
         shown = _shown(message)
@@ -52,7 +55,7 @@ def capture(message: discord.Message) -> Message:
         attachments=tuple(attachment.url for attachment in shown.attachments),
         message_id=message.id,
         channel_id=str(message.channel.id),
-        parent_id=_parent_id(message.channel),
+        parent_id=None if parent_id is None else str(parent_id),
         extra=extra,
     )
 
@@ -85,6 +88,16 @@ def emoji_name(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
     return f":{emoji.name or emoji.id}:"
 
 
+def parent_id_of(channel: AnyChannel) -> int | None:
+    """Return the channel whose session covers a public thread.
+
+    A private thread, and a post of a forum or media channel, has a session of its own.
+    """
+    if not isinstance(channel, discord.Thread) or channel.is_private():
+        return None
+    return None if isinstance(channel.parent, discord.ForumChannel) else channel.parent_id
+
+
 def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
     """Return the channel of a session; a DM channel belongs to no guild."""
     guild = channel.guild
@@ -114,13 +127,6 @@ def _system_text(message: discord.Message) -> str:
     except (AttributeError, LookupError, ValueError):
         text = ""  # discord.py relies on parts of the event that Discord may leave out
     return text or message.content or message.type.name.replace("_", " ")
-
-
-def _parent_id(channel: discord.abc.MessageableChannel) -> str | None:
-    """Return the channel of a public thread; private threads have sessions of their own."""
-    if isinstance(channel, discord.Thread) and not channel.is_private():
-        return str(channel.parent_id)
-    return None
 
 
 def _before(message: discord.Message) -> dict[str, Json]:

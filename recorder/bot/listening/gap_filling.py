@@ -31,7 +31,7 @@ from recorder.store.reading import Reader
 
 log = logging.getLogger(__name__)
 
-Announce = Callable[[discord.abc.Messageable, str], Awaitable[None]]
+Announce = Callable[[discord.abc.Messageable, str], Awaitable[discord.Message | None]]
 
 _PAGE = 100
 _SWEEP_SECONDS = 3600.0
