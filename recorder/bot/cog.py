@@ -17,9 +17,11 @@ from recorder.bot.commands.recording import RecordingCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
+from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.gap_filling import GapFiller
 from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
+from recorder.bot.listening.message_changes import ChangeListener
 from recorder.bot.listening.own_messages import OwnMessages
 from recorder.bot.replies import notices
 from recorder.errors import StorageError
@@ -51,13 +53,14 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
+        self.event_order = EventOrder(self.recorder, self.holds)
         self.message_listener = Listener(
+            bot, self, self.recorder, self.auto_recorder, self.own_messages, self.event_order
+        )
+        self.change_listener = ChangeListener(
             bot,
-            self,
             self.recorder,
-            self.auto_recorder,
-            self.own_messages,
-            self.holds,
+            self.event_order,
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
         self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
@@ -109,12 +112,12 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         return (
             (self.message_listener.on_message, "on_message"),
             (self.message_listener.on_raw_message_edit, "on_raw_message_edit"),
-            (self.message_listener.on_raw_message_delete, "on_raw_message_delete"),
-            (self.message_listener.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
-            (self.message_listener.on_raw_reaction, "on_raw_reaction_add"),
-            (self.message_listener.on_raw_reaction, "on_raw_reaction_remove"),
-            (self.message_listener.on_raw_reaction_clear, "on_raw_reaction_clear"),
-            (self.message_listener.on_raw_reaction_clear, "on_raw_reaction_clear_emoji"),
+            (self.change_listener.on_raw_message_delete, "on_raw_message_delete"),
+            (self.change_listener.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
+            (self.change_listener.on_raw_reaction, "on_raw_reaction_add"),
+            (self.change_listener.on_raw_reaction, "on_raw_reaction_remove"),
+            (self.change_listener.on_raw_reaction_clear, "on_raw_reaction_clear"),
+            (self.change_listener.on_raw_reaction_clear, "on_raw_reaction_clear_emoji"),
             (self.gap_filler.on_disconnect, "on_disconnect"),
             (self.gap_filler.on_ready, "on_ready"),
             (self.gap_filler.on_resumed, "on_resumed"),

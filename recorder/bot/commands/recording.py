@@ -19,6 +19,7 @@ from recorder.bot.commands.context import (
 )
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import channel_of
+from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.history import earlier_messages
 from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
@@ -35,6 +36,7 @@ class RecordingCommands(RecorderCommands):
 
     bot: commands.Bot
     auto_recorder: AutoRecorder
+    event_order: EventOrder
     holds: Holds
     message_listener: Listener
 
@@ -78,7 +80,7 @@ class RecordingCommands(RecorderCommands):
         """Stop the recording."""
         self.require_control(context)
         now = context.message.created_at
-        await self.message_listener.judged(context.channel)
+        await self.event_order.judged(context.channel)
         running = await self.session_here(context)
         auto = self.auto_recorder.recording_of(context.channel)
         if running is not None and running.is_auto and auto is not None:
@@ -97,7 +99,7 @@ class RecordingCommands(RecorderCommands):
         """Pause the recording: nothing is recorded until you resume it."""
         self.require_control(context)
         now = context.message.created_at
-        await self.message_listener.judged(context.channel)
+        await self.event_order.judged(context.channel)
         running = await self.session_here(context)
         session = await self.manager.pause(_channel_id(running, context), now=now)
         await self.reply(context, notices.paused(session, prefix_of(context)))
