@@ -17,10 +17,15 @@ from recorder.bot.commands.recording import RecordingCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.availability import Availability
 from recorder.bot.listening.backfill import Backfill
+from recorder.bot.listening.day_rotation import Connection, DayRotation
 from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
+from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.gap_filling import GapFiller
+from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
+from recorder.bot.listening.message_changes import ChangeListener
+from recorder.bot.listening.own_messages import OwnMessages
 from recorder.bot.recovery import Recovery
 from recorder.bot.replies import notices
 from recorder.models import Annotation
@@ -43,15 +48,22 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.searcher = Searcher(self.manager.reader, settings.timezone)
-        self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
+        self.own_messages = OwnMessages(self.manager)
+        self.holds = Holds()
+        connection, gap_log = Connection(), GapLog(self.recorder)
+        rotation = DayRotation(self.manager, gap_log, settings.timezone, connection)
+        self.auto_recorder = AutoRecorder(bot, self.manager, rotation, self.holds, self.announce)
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
+        self.event_order = EventOrder(self.recorder, self.holds)
         self.message_listener = Listener(
+            bot, self, self.recorder, self.auto_recorder, self.own_messages, self.event_order
+        )
+        self.change_listener = ChangeListener(
             bot,
-            self,
             self.recorder,
-            self.auto_recorder,
+            self.event_order,
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
         self.backfill = Backfill(
@@ -60,6 +72,7 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             self.message_listener,
             self.announce,
             self.deletion_eraser.erase if settings.erase_deleted else self.deletion_eraser.record,
+            self.event_order.deleted,
         )
         self.availability = Availability(
             bot,
@@ -67,9 +80,12 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             self.manager,
             self.auto_recorder,
             self.backfill,
+            self.holds,
             self.announce,
         )
-        self.gap_filler = GapFiller(bot, self.recorder, self.backfill, self.availability)
+        self.gap_filler = GapFiller(
+            bot, self.recorder, self.backfill, self.availability, self.auto_recorder, connection
+        )
         self.recovery = Recovery(
             bot,
             self.recorder,
@@ -125,19 +141,17 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         return (
             (self.message_listener.on_message, "on_message"),
             (self.message_listener.on_raw_message_edit, "on_raw_message_edit"),
-            (self.message_listener.on_raw_message_delete, "on_raw_message_delete"),
-            (self.message_listener.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
-            (self.message_listener.on_raw_reaction, "on_raw_reaction_add"),
-            (self.message_listener.on_raw_reaction, "on_raw_reaction_remove"),
-            (self.message_listener.on_raw_reaction_clear, "on_raw_reaction_clear"),
-            (self.message_listener.on_raw_reaction_clear, "on_raw_reaction_clear_emoji"),
+            (self.change_listener.on_raw_message_delete, "on_raw_message_delete"),
+            (self.change_listener.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
+            (self.change_listener.on_raw_reaction, "on_raw_reaction_add"),
+            (self.change_listener.on_raw_reaction, "on_raw_reaction_remove"),
+            (self.change_listener.on_raw_reaction_clear, "on_raw_reaction_clear"),
+            (self.change_listener.on_raw_reaction_clear, "on_raw_reaction_clear_emoji"),
             (self.gap_filler.on_disconnect, "on_disconnect"),
             (self.gap_filler.on_ready, "on_ready"),
             (self.gap_filler.on_resumed, "on_resumed"),
             (self.gap_filler.on_guild_unavailable, "on_guild_unavailable"),
             (self.gap_filler.on_guild_available, "on_guild_available"),
-            (self.backfill.on_raw_message_delete, "on_raw_message_delete"),
-            (self.backfill.on_raw_bulk_message_delete, "on_raw_bulk_message_delete"),
             *self.availability.listeners(),
         )
 

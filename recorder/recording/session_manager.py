@@ -151,6 +151,28 @@ class SessionManager:
         """
         return await self._recorder.call(lambda journal: sessions.resume(journal, channel_id, now))
 
+    async def paused(self, channel_id: str) -> Session:
+        """Return the paused session of a channel.
+
+        Raises
+        ------
+        Conflict
+            As in :meth:`resume`.
+        """
+        return await self._recorder.call(lambda journal: sessions.paused(journal, channel_id))
+
+    async def reopenable(self, session: Session, channel: Channel) -> Session:
+        """Return a stopped session as it is now.
+
+        Raises
+        ------
+        Conflict, NotFound
+            As in :meth:`reopen`.
+        """
+        return await self._recorder.call(
+            lambda journal: sessions.reopenable(journal, session.id, channel)
+        )
+
     async def reopen(self, session: Session, channel: Channel, *, now: datetime) -> Session:
         """Continue a stopped session in a channel.
 
@@ -253,18 +275,17 @@ class SessionManager:
             )
         )
 
-    def begin_auto(
+    async def prepare_auto(
         self, channel: Channel, user_id: str, *, now: datetime
-    ) -> Awaitable[Session | None]:
-        """Start or continue the session of the day in a channel.
+    ) -> Session | None:
+        """Return the session of the day in a channel, to be started once its notice is sent.
 
-        Its order among the messages is fixed before it is awaited. The result is ``None`` when
-        a session is running there already.
+        It is a draft for :meth:`activate`, or a stopped one for :meth:`reopen`. The result is
+        ``None`` when a session is running there already.
         """
         day = now.astimezone(self._timezone).date()
-        return self._recorder.submit(
-            lambda journal: auto_recording.begin(journal, channel, user_id, day, now),
-            starts=channel.id,
+        return await self._recorder.call(
+            lambda journal: auto_recording.prepare(journal, channel, user_id, day, now)
         )
 
     async def rename(self, session: Session, name: str) -> Session:

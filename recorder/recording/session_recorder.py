@@ -175,15 +175,23 @@ class SessionRecorder:
         StorageError
             Recording has stopped before.
         """
-        if message.channel_id is not None:
-            self._queued_channels.add(message.channel_id)
-        slot = self._open_writer().put(message)
+        slot = self.post(message)
         if slot is not None:
             await slot
 
-    def post(self, message: Message) -> None:
-        """Record a message without waiting for anything; use it for a few at a time."""
-        self._open_writer().put(message)
+    def post(self, message: Message) -> asyncio.Future[None] | None:
+        """Record a message, and return what to wait for while the queue is full.
+
+        Who does not wait records a few at a time.
+
+        Raises
+        ------
+        StorageError
+            Recording has stopped before.
+        """
+        if message.channel_id is not None:
+            self._queued_channels.add(message.channel_id)
+        return self._open_writer().put(message)
 
     async def flush(self) -> None:
         """Wait until every earlier message and change is committed and can be read.

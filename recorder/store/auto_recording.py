@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from recorder.models import AutoRecording, Channel, Session
 from recorder.record.names import nearest_name
-from recorder.store import sessions
+from recorder.store import drafts, sessions
 from recorder.store.journal import Journal
 from recorder.store.reading import auto_recordings
 
@@ -29,34 +29,37 @@ def switch_off(journal: Journal, scope_id: str, now: datetime) -> None:
             sessions.stop(journal, channel_id, now)
 
 
-def begin(
+def prepare(
     journal: Journal, channel: Channel, user_id: str, day: date, now: datetime
 ) -> Session | None:
-    """Start or reopen the session of the day in a channel, and stop that of an earlier day.
+    """Return the session of the day in a channel, to be started once its notice is sent.
 
     Returns
     -------
     Session or None
-        ``None`` when the session of the day, or one that a user started, is running there.
+        A draft, or the stopped session of the same day; ``None`` when the session of the day, or
+        one that a user started, is running there.
     """
     prefix = f"auto_{day.isoformat()}"
     if channel.id in journal.running:
+        if journal.running[channel.id].is_draft:
+            return None
         current = sessions.running(journal, channel.id)
         if not current.is_auto or current.name.startswith(prefix):
             return None
     rows = journal.db.query(
-        "SELECT id FROM recording_sessions WHERE channel_id = ? AND is_auto "
+        "SELECT id FROM recording_sessions WHERE channel_id = ? AND is_auto AND NOT is_draft "
         "AND substr(name, 1, ?) = ?",
         (channel.id, len(prefix), prefix),
     )
     if (earlier := next(iter(rows), None)) is not None:
-        return sessions.reopen(journal, earlier["id"], channel, now)
+        return sessions.session(journal, earlier["id"])
     name = next(
         name
         for name in _names(prefix, channel)
         if sessions.name_is_free(journal, name, channel.guild_id, channel.id)
     )
-    return sessions.create(journal, name, channel, user_id, stem=name, now=now, is_auto=True)
+    return drafts.prepare(journal, name, channel, user_id, stem=name, now=now, is_auto=True)
 
 
 def _names(prefix: str, channel: Channel) -> Iterator[str]:

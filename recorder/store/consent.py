@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recorder.models import Session
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
@@ -47,14 +45,13 @@ def opted_out_since(reader: Reader, scope_id: str, user_id: str) -> datetime | N
     return datetime.fromisoformat(rows[0]["since"]) if rows else None
 
 
-def recorded_of(reader: Reader, user_id: str, sessions: Sequence[Session]) -> RecordedOfUser:
-    """Count the messages of a user in `sessions`."""
-    messages = holding = 0
-    with reader.connect() as connection:
-        for session in sessions:
-            (count,) = connection.execute(
-                "SELECT count(*) FROM messages WHERE session_id = ? AND author_id = ?",
-                (session.id, user_id),
-            ).fetchone()
-            messages, holding = messages + count, holding + (count > 0)
-    return RecordedOfUser(messages, holding)
+def recorded_of(reader: Reader, user_id: str, scope_id: str) -> RecordedOfUser:
+    """Count the messages of a user in a guild or DM channel."""
+    (row,) = reader.query(
+        "SELECT count(*) AS messages, count(DISTINCT session_id) AS sessions FROM messages "
+        "WHERE author_id = ? AND session_id IN (SELECT id FROM recording_sessions "
+        "WHERE coalesce(guild_id, channel_id) = ? AND NOT is_draft)",
+        user_id,
+        scope_id,
+    )
+    return RecordedOfUser(row["messages"], row["sessions"])

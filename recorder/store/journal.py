@@ -256,9 +256,14 @@ class Journal:
             session is not None
             and message.message_id is not None
             and not self.has(session.id, message.message_id)
+            and not self._is_own(message.message_id)
             and self.was_recording(session.id, message.timestamp)
         ):
             self.append_live(session, message)
+
+    def _is_own(self, message_id: int) -> bool:
+        """Return whether a message is one of the recorder itself."""
+        return bool(self.db.table("own_messages").count_where("message_id = ?", (message_id,)))
 
     def was_recording(self, session_id: str, time: datetime) -> bool:
         """Return whether a session was recording at a time."""

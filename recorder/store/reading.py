@@ -233,6 +233,11 @@ class Reader:
         sessions = self._sessions("WHERE s.channel_id = ? AND s.status <> 'stopped'", channel_id)
         return sessions[0] if sessions else None
 
+    def is_recording(self, channel_id: str) -> bool:
+        """Return whether an active session runs in a channel."""
+        running = self.running(channel_id)
+        return running is not None and running.status == "active"
+
     def running_sessions(self) -> list[Session]:
         """Return the active and paused sessions."""
         return self._sessions("WHERE s.status <> 'stopped'")

@@ -104,12 +104,19 @@ def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -
     NotFound
         It was deleted.
     """
-    current = session(journal, session_id)
-    if current.status != "stopped":
-        raise Conflict(f"{current.name} is running already ({current.status}).")
+    reopenable(journal, session_id, channel)
     stop_auto_session(journal, channel.id, now)
     update(journal, session_id, status="active", stopped_at=None, channel_id=channel.id)
     return run(journal, session_id, channel.id, now)
+
+
+def reopenable(journal: Journal, session_id: str, channel: Channel) -> Session:
+    """Return a stopped session that can be continued in a channel; errors as in :func:`reopen`."""
+    current = session(journal, session_id)
+    if current.status != "stopped":
+        raise Conflict(f"{current.name} is running already ({current.status}).")
+    require_free_channel(journal, channel.id)
+    return current
 
 
 def pause(journal: Journal, channel_id: str, now: datetime) -> Session:
@@ -138,15 +145,21 @@ def resume(journal: Journal, channel_id: str, now: datetime) -> Session:
     Conflict
         No session is running there, or it is not paused.
     """
-    current = running(journal, channel_id)
-    if current.status == "active":
-        raise Conflict(f"{current.name} is not paused; it is being recorded.")
+    current = paused(journal, channel_id)
     end_suspension(journal, current.id, now)
     update(journal, current.id, status="active")
     begin_interval(journal, current.id, now)
     raise_watermark(journal, current.id, channel_id, snowflake_at(now))
     journal.running[channel_id].active = True
     return session(journal, current.id)
+
+
+def paused(journal: Journal, channel_id: str) -> Session:
+    """Return the paused session of a channel; errors as in :func:`resume`."""
+    current = running(journal, channel_id)
+    if current.status == "active":
+        raise Conflict(f"{current.name} is not paused; it is being recorded.")
+    return current
 
 
 def suspend(journal: Journal, channel_id: str, reason: str, now: datetime) -> Session | None:
@@ -312,6 +325,13 @@ def update(journal: Journal, session_id: str, **values: str | int | None) -> Non
 
 def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None:
     """Stop the session of auto-recording that runs in a channel; refuse any other."""
+    require_free_channel(journal, channel_id)
+    if channel_id in journal.running:
+        stop(journal, channel_id, now)
+
+
+def require_free_channel(journal: Journal, channel_id: str) -> None:
+    """Require that no session runs in a channel, except one of auto-recording."""
     if channel_id not in journal.running:
         return
     if journal.running[channel_id].is_draft:
@@ -322,7 +342,6 @@ def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None:
             f"{current.name} is already being recorded in this channel "
             f"({current.status}). Stop it first with `record stop`."
         )
-    stop(journal, channel_id, now)
 
 
 def run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:

@@ -43,7 +43,7 @@ class RecorderCommands(SessionAccess):
     async def cog_before_invoke(self, context: Context) -> None:
         """Leave the replies to slash commands out of recordings."""
         if context.interaction is not None:
-            self.message_listener.leave_out_interaction(context.interaction)
+            self.own_messages.add_interaction(context.interaction)
 
     async def cog_command_error(self, context: Context, error: Exception) -> None:
         """Reply with what is wrong and what to do."""

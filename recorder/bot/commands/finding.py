@@ -167,7 +167,7 @@ class FindingCommands(RecorderCommands):
         if name is not None:
             session = await self.session(context, unquoted(name))
         else:
-            session = await self.latest_session(context)
+            session = await self.session_here(context) or await self.latest_session(context)
         tags = await asyncio.to_thread(self.manager.reader.tags, session)
         await self.reply(context, listings.tag_list(session, tags, prefix_of(context)))
 

@@ -37,11 +37,10 @@ class ConsentCommands(RecorderCommands):
         """Show what is kept of you here, where, and how to have it erased."""
         await self.make_private(context, privacy_reply.PRIVACY_BY_DIRECT_MESSAGE)
         user_id, reader = str(context.author.id), self.manager.reader
-        sessions = await self.readable_sessions(context)
-        recorded = await asyncio.to_thread(consent.recorded_of, reader, user_id, sessions)
-        since = await asyncio.to_thread(
-            consent.opted_out_since, reader, _scope_id(context), user_id
-        )
+        scope_id = _scope_id(context)
+        await self.flush()
+        recorded = await asyncio.to_thread(consent.recorded_of, reader, user_id, scope_id)
+        since = await asyncio.to_thread(consent.opted_out_since, reader, scope_id, user_id)
         await self.reply(
             context,
             privacy_reply.privacy(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -16,10 +19,13 @@ from recorder.bot.commands.context import (
 )
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import channel_of
+from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.history import earlier_messages
+from recorder.bot.listening.holds import Holds
+from recorder.bot.listening.listener import Listener
 from recorder.bot.replies import notices
 from recorder.errors import Conflict, InvalidInput
-from recorder.models import AutoRecording, Message
+from recorder.models import AutoRecording, Message, Session
 
 _SINCE = "since:"
 
@@ -30,6 +36,9 @@ class RecordingCommands(RecorderCommands):
 
     bot: commands.Bot
     auto_recorder: AutoRecorder
+    event_order: EventOrder
+    holds: Holds
+    message_listener: Listener
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
@@ -43,41 +52,56 @@ class RecordingCommands(RecorderCommands):
         if context.interaction is None:
             name, since = _split_since(typed_arguments(context))
         now = context.message.created_at
-        earlier = [] if since is None else await self._earlier_messages(context, since)
-        starting = self.manager.begin(
-            unquoted(name),
-            channel_of(context.channel),
-            user_id=str(context.author.id),
-            now=earlier[0].timestamp if earlier else now,
-        )
-        for message in earlier:
-            self.recorder.post(message)
-        session = await starting
-        notice = notices.started(session, prefix_of(context), len(earlier))
-        if not self.bot.intents.message_content:
-            notice += f"\n\n{notices.NO_MESSAGE_CONTENT}"
-        await self.reply(context, notice)
+        async with self.holds.hold(context.channel.id) as hold:
+            earlier = [] if since is None else await self._earlier_messages(context, since)
+            goes_on = since is not None or await self._is_recording(context)
+            draft = await self.manager.prepare(
+                unquoted(name),
+                channel_of(context.channel),
+                user_id=str(context.author.id),
+                now=earlier[0].timestamp if earlier else now,
+            )
+            text = notices.started(draft, prefix_of(context), len(earlier))
+            if not self.bot.intents.message_content:
+                text += f"\n\n{notices.NO_MESSAGE_CONTENT}"
+            try:
+                notice = await self._notify(context, text)
+            except BaseException:
+                await self.manager.discard(draft)
+                raise
+            begins = draft.started_at if goes_on else notice.created_at
+            await self.manager.activate(draft, now=begins)
+            for message in earlier:
+                self.recorder.post(message)
+            hold.after = context.message.id if goes_on else notice.id
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def stop(self, context: Context) -> None:
         """Stop the recording."""
         self.require_control(context)
-        now, channel_id = context.message.created_at, str(context.channel.id)
-        await self.flush()
-        running = self.manager.reader.running(channel_id)
-        if running is not None and running.is_auto:
-            raise Conflict(
-                "This channel is recorded automatically. Switch that off with `record auto off`."
-            )
-        session = await self.manager.stop(channel_id, now=now)
+        now = context.message.created_at
+        await self.event_order.judged(context.channel)
+        running = await self.session_here(context)
+        auto = self.auto_recorder.recording_of(context.channel)
+        if running is not None and running.is_auto and auto is not None:
+            if not _is_of_guild(auto):
+                raise Conflict(
+                    "This channel is recorded automatically. "
+                    "Switch that off with `record auto off`."
+                )
+            self.auto_recorder.stopped(context.channel, now)
+        session = await self.manager.stop(_channel_id(running, context), now=now)
         await self.reply(context, notices.stopped(session, now, prefix_of(context)))
+        self.auto_recorder.begin(context.channel, now)
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def pause(self, context: Context) -> None:
         """Pause the recording: nothing is recorded until you resume it."""
         self.require_control(context)
         now = context.message.created_at
-        session = await self.manager.pause(str(context.channel.id), now=now)
+        await self.event_order.judged(context.channel)
+        running = await self.session_here(context)
+        session = await self.manager.pause(_channel_id(running, context), now=now)
         await self.reply(context, notices.paused(session, prefix_of(context)))
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
@@ -85,18 +109,23 @@ class RecordingCommands(RecorderCommands):
     async def resume(self, context: Context, *, name: str | None = None) -> None:
         """Resume a paused recording, or continue a stopped session."""
         self.require_control(context)
-        now = context.message.created_at
+        _require_notice(context)
         if name is None:
-            session = await self.manager.resume(str(context.channel.id), now=now)
-        else:
-            _require_notice(context)
-            stopped = await self.announceable_session(context, unquoted(name))
-            channel = channel_of(context.channel)
-            if stopped.status == "paused" and stopped.channel_id == channel.id:
-                session = await self.manager.resume(channel.id, now=now)
-            else:
-                session = await self.manager.reopen(stopped, channel, now=now)
-        await self.reply(context, notices.resumed(session, now))
+            await self._resume(context, _channel_id(await self.session_here(context), context))
+            return
+        stopped = await self.announceable_session(context, unquoted(name))
+        channel = channel_of(context.channel)
+        if stopped.status == "paused" and stopped.channel_id == channel.id:
+            await self._resume(context, channel.id)
+            return
+        now = context.message.created_at
+        async with self.holds.hold(context.channel.id) as hold:
+            goes_on = await self._is_recording(context)
+            stopped = await self.manager.reopenable(stopped, channel)
+            notice = await self._notify(context, notices.resumed(stopped, now))
+            begins = now if goes_on else notice.created_at
+            await self.manager.reopen(stopped, channel, now=begins)
+            hold.after = context.message.id if goes_on else notice.id
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
@@ -112,8 +141,8 @@ class RecordingCommands(RecorderCommands):
             await self.reply(context, notices.auto_status(current, context.guild is not None))
         elif switch.lower() == "on":
             _require_notice(context)
+            await self._notify(context, notices.AUTO_ON)
             await self.auto_recorder.switch(scope, True, now)
-            await self.reply(context, notices.AUTO_ON)
             self.auto_recorder.begin(context.channel, now)
         elif switch.lower() == "off":
             current = self.auto_recorder.recording_of(context.channel)
@@ -142,16 +171,58 @@ class RecordingCommands(RecorderCommands):
         return await earlier_messages(
             context.channel,
             since,
-            context.message,
-            self.message_listener.is_left_out,
+            self.message_listener.left_out_of,
             context.message.created_at,
         )
+
+    async def _resume(self, context: Context, channel_id: str) -> None:
+        """Resume the paused session of a channel, once everyone there is notified."""
+        async with self.holds.hold(int(channel_id)) as hold:
+            paused = await self.manager.paused(channel_id)
+            text = notices.resumed(paused, context.message.created_at)
+            if channel_id == str(context.channel.id):
+                notice = await self._notify(context, text)
+            else:  # in a thread of that channel
+                notice = await self._notify(cast("discord.Thread", context.channel).parent, text)
+                await self.reply(context, text)
+            await self.manager.resume(channel_id, now=notice.created_at)
+            hold.after = notice.id
+
+    async def _notify(self, channel: Any, text: str) -> discord.Message:
+        """Send the notice without which nothing may be recorded.
+
+        Raises
+        ------
+        InvalidInput
+            Discord refused it.
+        """
+        notice = await self.announce(channel, text)
+        if notice is None:
+            raise InvalidInput(
+                "Discord did not accept my notice to this channel, so nobody would know of the "
+                "recording. Nothing is recorded. Try again, or check my permissions and AutoMod."
+            )
+        return notice
+
+    async def _is_recording(self, context: Context) -> bool:
+        """Return whether the channel is recorded already, which everyone was notified of."""
+        channel_id = str(context.channel.id)
+        return await asyncio.to_thread(self.manager.reader.is_recording, channel_id)
 
 
 def _split_since(text: str) -> tuple[str, str | None]:
     """Split the arguments of ``start``; the name needs no quotes."""
     name, option, since = text.rpartition(f" {_SINCE}")
     return (name, since) if option else (text, None)
+
+
+def _channel_id(running: Session | None, context: Context) -> str:
+    """Return the channel of a running session, else that of the command."""
+    return (running and running.channel_id) or str(context.channel.id)
+
+
+def _is_of_guild(recording: AutoRecording) -> bool:
+    return recording.place_id == recording.guild_id
 
 
 def _not_switched_on(current: AutoRecording | None, where: str) -> Conflict:

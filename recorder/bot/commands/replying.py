@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from weakref import WeakSet
 
+import aiohttp
 import discord
 from discord.ext import commands
 
 from recorder.bot.commands.context import Context
-from recorder.bot.listening.listener import Listener
+from recorder.bot.listening.own_messages import OwnMessages
 from recorder.bot.replies.pager import Pager
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ _LONGEST_MESSAGE = 2_000
 class Replying(commands.Cog):
     """The part of the cog that sends messages."""
 
-    message_listener: Listener
+    own_messages: OwnMessages
 
     def __init__(self) -> None:
         self._private = WeakSet[Context]()
@@ -35,17 +36,16 @@ class Replying(commands.Cog):
         """
         if len(text) > _LONGEST_MESSAGE:
             text = f"{text[: _LONGEST_MESSAGE - 1]}…"
-        options |= {"allowed_mentions": discord.AllowedMentions.none(), "suppress_embeds": True}
-        private = self.is_private(context)
-        if private and context.interaction is None:
-            options.pop("ephemeral", None)
-            direct = context.author.dm_channel or await context.author.create_dm()
-            self.message_listener.leave_out_reply(direct.id, text)
-            return await direct.send(text, **options)
-        self.message_listener.leave_out_reply(context.channel.id, text)
-        if private:
+        options["suppress_embeds"] = True
+        if context.interaction is not None:
+            self.own_messages.add_interaction(context.interaction)
+        if self.is_private(context):
+            if context.interaction is None:
+                options.pop("ephemeral", None)
+                direct = context.author.dm_channel or await context.author.create_dm()
+                return await self._send(direct, text, **options)
             options["ephemeral"] = True
-        return await context.send(text, **options)
+        return await self._send(context, text, **options)
 
     async def reply_in_pages(
         self,
@@ -93,25 +93,48 @@ class Replying(commands.Cog):
         """Reply with an error, by direct message if the bot cannot write in the channel."""
         try:
             await self.reply(context, text, ephemeral=True)
-        except discord.HTTPException as error:
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("The reply could not be sent to the channel: %s", error)
             with contextlib.suppress(discord.HTTPException):
-                await context.author.send(text, allowed_mentions=discord.AllowedMentions.none())
+                direct = context.author.dm_channel or await context.author.create_dm()
+                await self._send(direct, text)
 
     async def defer(self, context: Context) -> None:
         """Tell Discord that the reply to a slash command will take a while."""
         await context.defer(ephemeral=self.is_private(context))
 
     async def announce(
-        self, channel: discord.abc.Messageable, text: str, view: discord.ui.View | None = None
+        self,
+        channel: discord.abc.Messageable,
+        text: str,
+        view: discord.ui.View | None = None,
     ) -> discord.Message | None:
-        """Send a notice to a channel; return ``None`` when Discord refused it."""
-        self.message_listener.leave_out_reply(cast(discord.TextChannel, channel).id, text)
+        """Send a notice that everyone in a channel sees.
+
+        Parameters
+        ----------
+        channel
+            A channel, or the context of the command that the notice replies to.
+
+        Returns
+        -------
+        discord.Message or None
+            ``None`` when Discord did not accept it: nobody was notified.
+        """
         options: dict[str, Any] = {} if view is None else {"view": view}
         try:
-            return await channel.send(
-                text, allowed_mentions=discord.AllowedMentions.none(), **options
-            )
-        except discord.HTTPException as error:
+            if isinstance(channel, commands.Context):
+                return await self.reply(channel, text, **options)
+            return await self._send(channel, text, **options)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("A notice could not be sent: %s", error)
             return None
+
+    async def _send(
+        self, target: discord.abc.Messageable, text: str, **options: Any
+    ) -> discord.Message:
+        """Send a message that pings nobody and is not recorded."""
+        options["allowed_mentions"] = discord.AllowedMentions.none()
+        channel = target.channel if isinstance(target, commands.Context) else target
+        channel_id = cast(discord.TextChannel, channel).id
+        return await self.own_messages.send(channel_id, target.send(text, **options))

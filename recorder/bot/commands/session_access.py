@@ -13,6 +13,7 @@ from recorder.bot.access.audience import Audience
 from recorder.bot.access.viewer import AnyUser, Channels, Viewer, may_control
 from recorder.bot.commands.context import Context, guild_id_of, prefix_of
 from recorder.bot.commands.replying import Replying
+from recorder.bot.listening.capture import parent_id_of
 from recorder.bot.replies import refusals
 from recorder.errors import Conflict, InvalidInput, NotFound, RecorderError, StorageError
 from recorder.models import Session
@@ -113,10 +114,23 @@ class SessionAccess(Replying):
         Conflict
             There is none.
         """
-        sessions = [s for s in await self._channel_sessions(context) if s.status != "stopped"]
-        # The audience needs no check: everyone in the channel was notified of the recording.
-        readable = await self.only_readable(sessions, context.author, context.guild)
-        return _first(readable, "Nothing is being recorded")
+        session = await self.session_here(context)
+        if session is None:
+            raise _nothing("Nothing is being recorded")
+        return session
+
+    async def session_here(self, context: Context) -> Session | None:
+        """Return the session that is active or paused in the channel.
+
+        In a public thread it may be that of its channel. Everyone here saw its notice, so that
+        it is for all of them, whichever other channels it covers.
+        """
+        await self.flush()
+        for channel_id in _session_channels(context.channel):
+            running = await asyncio.to_thread(self.manager.reader.running, channel_id)
+            if running is not None:
+                return running
+        return None
 
     async def latest_session(self, context: Context) -> Session:
         """Return the session that is running in the channel, or the last one.
@@ -130,7 +144,9 @@ class SessionAccess(Replying):
         readable = await self.only_readable(
             sessions, context.author, context.guild, context.channel
         )
-        return _first(readable, "Nothing has been recorded")
+        if not readable:
+            raise _nothing("Nothing has been recorded")
+        return readable[0]
 
     async def only_readable(
         self,
@@ -250,21 +266,22 @@ class SessionAccess(Replying):
         return await asyncio.to_thread(self.manager.list, guild_id, channel_id)
 
     async def _channel_sessions(self, context: Context) -> list[Session]:
-        """Return the sessions of the channel, in a thread also of its parent channel."""
-        channel = context.channel
-        channel_ids = {str(channel.id)}
-        if isinstance(channel, discord.Thread):
-            channel_ids.add(str(channel.parent_id))
+        """Return the sessions of the channel, in a public thread also of its parent channel."""
+        channel_ids = _session_channels(context.channel)
         return [s for s in await self._all_sessions(context) if s.channel_id in channel_ids]
 
     def _reply_channel(self, context: Context) -> discord.abc.MessageableChannel | None:
         return None if self.is_private(context) else context.channel
 
 
-def _first(sessions: list[Session], otherwise: str) -> Session:
-    if not sessions:
-        raise Conflict(f"{otherwise} in this channel yet. Begin with `record start <name>`.")
-    return sessions[0]
+def _session_channels(channel: discord.abc.MessageableChannel) -> tuple[str, ...]:
+    """Return the channels whose session may cover a channel: its own, and a thread's parent."""
+    parent_id = parent_id_of(channel)
+    return (str(channel.id),) if parent_id is None else (str(channel.id), str(parent_id))
+
+
+def _nothing(sentence: str) -> Conflict:
+    return Conflict(f"{sentence} in this channel yet. Begin with `record start <name>`.")
 
 
 def _missing(context: Context, name: str) -> NotFound:

@@ -18,6 +18,7 @@ from discord.ext import commands
 from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.backfill import Backfill
+from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.obstacles import CANNOT_VIEW, may_send, obstacle_in
 from recorder.bot.replies import notices
 from recorder.errors import Conflict, NotFound, StorageError
@@ -37,6 +38,8 @@ class Availability:
     ----------
     auto_recorder
         Starts the session of the day where that of an earlier day was suspended.
+    holds
+        Where messages wait while the notice is being sent.
     announce
         Sends a notice to a channel; ``None`` when Discord refused it.
     """
@@ -48,6 +51,7 @@ class Availability:
         manager: SessionManager,
         auto_recorder: AutoRecorder,
         backfill: Backfill,
+        holds: Holds,
         announce: notices.Announce,
     ) -> None:
         self._bot = bot
@@ -55,6 +59,7 @@ class Availability:
         self._manager = manager
         self._auto_recorder = auto_recorder
         self._backfill = backfill
+        self._holds = holds
         self._announce = announce
         self._left: set[int] = set()  # private threads that the bot was removed from
         self._one_at_a_time = asyncio.Lock()
@@ -212,13 +217,17 @@ class Availability:
     async def _resume(self, session: Session, channel: discord.abc.MessageableChannel) -> None:
         """Continue a suspended session, once its notice is sent."""
         now = discord.utils.utcnow()
-        if session.is_auto and self._auto_recorder.is_over(session, now):
+        if self._auto_recorder.is_over(session, now):
             self._auto_recorder.begin(channel, now)
             return
-        notice = await self._announce(channel, notices.resumed(session, now))
-        if notice is not None:
+        async with self._holds.hold(channel.id) as hold:
+            await self._manager.paused(str(channel.id))
+            notice = await self._announce(channel, notices.resumed(session, now))
+            if notice is None:
+                return
             resumed = await self._manager.resume(str(channel.id), now=notice.created_at)
-            await self._backfill.fill(resumed)
+            hold.after = notice.id
+        await self._backfill.fill(resumed)
 
     async def _stop(self, channel_id: str, now: datetime) -> None:
         """Stop the session of a channel, if one is running there."""

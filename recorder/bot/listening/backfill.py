@@ -27,10 +27,11 @@ from recorder.bot.listening.history_pages import (
     readable_channel,
 )
 from recorder.bot.listening.listener import Listener
+from recorder.bot.listening.own_messages import Recent
 from recorder.bot.replies import notices
 from recorder.errors import RecorderError
 from recorder.formatting import gap_outcome
-from recorder.models import Deletion, Gap, Interval, Message, Session
+from recorder.models import Deletion, Gap, Interval, Session
 from recorder.record.snowflake import (
     IDS_A_MILLISECOND,
     snowflake_at,
@@ -94,6 +95,8 @@ class Backfill:
         Sends a notice to a channel.
     delete
         Records deletions, or erases the messages.
+    deleted
+        The ids of messages that were deleted recently: one may be on a page by then.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Backfill:
         listener: Listener,
         announce: notices.Announce,
         delete: Callable[[Sequence[Deletion]], None],
+        deleted: Recent[int],
     ) -> None:
         self._bot = bot
         self._gap_log = GapLog(recorder)
@@ -111,17 +115,7 @@ class Backfill:
         self._announce = announce
         self._delete = delete
         self._one_at_a_time = asyncio.Lock()
-        self._deleted_meanwhile: set[int] = set()
-
-    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Note a deletion: the message may be on a page that is being recorded."""
-        if self._one_at_a_time.locked():
-            self._deleted_meanwhile.add(payload.message_id)
-
-    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Note several deletions."""
-        if self._one_at_a_time.locked():
-            self._deleted_meanwhile |= payload.message_ids
+        self._deleted = deleted
 
     async def fill(self, session: Session, *, whole: bool = False) -> None:
         """Record what a session missed in its channel and its public threads.
@@ -140,7 +134,6 @@ class Backfill:
             It cannot be written.
         """
         async with self._one_at_a_time:
-            self._deleted_meanwhile.clear()
             now = discord.utils.utcnow()
             attempt = await asyncio.to_thread(self._attempt, session)
             try:
@@ -199,23 +192,23 @@ class Backfill:
             after = min(after, recorded[-1] - 1)
         newest = recorded[0] if recorded else 0
         async for page in pages(channel, after, newest, attempt.before):
-            missed: list[Message] = []
-            for message in page.messages:
-                time = message.created_at
-                if (
-                    attempt.was_recording(time)
-                    and not message.flags.loading
-                    and not any(_covers(other, time) for other in others)
-                    and not await self._listener.is_left_out(message)
-                ):
-                    missed.append(from_history(message))
+            relevant = [
+                message
+                for message in page.messages
+                if attempt.was_recording(message.created_at)
+                and not message.flags.loading
+                and not any(_covers(other, message.created_at) for other in others)
+            ]
+            left_out = await self._listener.left_out_of(relevant)
+            missed = [from_history(message) for message in relevant if message.id not in left_out]
             present = frozenset(message.id for message in page.messages)
             filled = await self._gap_log.fill(
                 session, HistoryPage(channel_id, missed, present, page.after, page.until)
             )
             attempt.unexpected += filled.unexpected
             await self._delete_absent(channel, page, filled.absent)
-            self._record_deletions(channel, present & self._deleted_meanwhile, unseen=False)
+            deleted = [message_id for message_id in present if message_id in self._deleted]
+            self._record_deletions(channel, deleted, unseen=False)
 
     async def _delete_absent(
         self, channel: discord.abc.MessageableChannel, page: Page, absent: Sequence[int]

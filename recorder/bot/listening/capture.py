@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import discord
 
 from recorder.models import MENTION, Channel, Json, Message, MessageType, further_text
 
 T = TypeVar("T")
+AnyChannel: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def capture(message: discord.Message) -> Message:
     message
         From the gateway or from the history of a channel.
     """
+    parent_id = parent_id_of(message.channel)
     content, shown = message.content, message
     extra: dict[str, Json] = {}
     if not _is_text_alone(message):
@@ -64,7 +66,7 @@ def capture(message: discord.Message) -> Message:
         attachments=tuple(attachment.url for attachment in shown.attachments),
         message_id=message.id,
         channel_id=str(message.channel.id),
-        parent_id=_parent_id(message.channel),
+        parent_id=None if parent_id is None else str(parent_id),
         extra=extra,
     )
 
@@ -127,6 +129,16 @@ def emoji_name(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
     return f":{emoji.name or emoji.id}:"
 
 
+def parent_id_of(channel: AnyChannel) -> int | None:
+    """Return the channel whose session covers a public thread.
+
+    A private thread, and a post of a forum or media channel, has a session of its own.
+    """
+    if not isinstance(channel, discord.Thread) or channel.is_private():
+        return None
+    return None if isinstance(channel.parent, discord.ForumChannel) else channel.parent_id
+
+
 def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
     """Return the channel of a session; a DM channel belongs to no guild."""
     guild = channel.guild
@@ -153,13 +165,6 @@ def _system_text(message: discord.Message) -> str:
     """Return the text that Discord's client shows for a system message."""
     text = _readable("event", lambda: message.system_content, "")
     return text or message.content or message.type.name.replace("_", " ")
-
-
-def _parent_id(channel: discord.abc.MessageableChannel) -> str | None:
-    """Return the channel of a public thread; private threads have sessions of their own."""
-    if isinstance(channel, discord.Thread) and not channel.is_private():
-        return str(channel.parent_id)
-    return None
 
 
 def _before(message: discord.Message) -> dict[str, Json]:

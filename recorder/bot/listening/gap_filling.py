@@ -12,8 +12,10 @@ import discord
 from discord.ext import commands
 
 from recorder.bot.listening import tasks
+from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.availability import Availability
 from recorder.bot.listening.backfill import Backfill
+from recorder.bot.listening.day_rotation import Connection
 from recorder.errors import NotFound, StorageError
 from recorder.models import Session
 from recorder.recording.gap_log import GapLog
@@ -36,6 +38,10 @@ class GapFiller:
     ----------
     availability
         Suspends and stops sessions that can no longer be recorded, before the comparison.
+    auto_recorder
+        Starts the sessions of today before that.
+    connection
+        Its loss is noted here.
 
     Attributes
     ----------
@@ -49,6 +55,8 @@ class GapFiller:
         recorder: SessionRecorder,
         backfill: Backfill,
         availability: Availability,
+        auto_recorder: AutoRecorder,
+        connection: Connection,
     ) -> None:
         self._bot = bot
         self._gap_log = GapLog(recorder)
@@ -56,7 +64,8 @@ class GapFiller:
         self._backfill = backfill
         self._availability = availability
         self._one_at_a_time = asyncio.Lock()
-        self._lost_at: datetime | None = None
+        self._auto_recorder = auto_recorder
+        self._connection = connection
         self._unavailable: set[int] = set()  # guilds with a gap
         self._hourly: asyncio.Task[None] | None = None
         self.fetching: set[asyncio.Task[None]] = set()
@@ -75,23 +84,23 @@ class GapFiller:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         try:
-            await self._begin_lost(self._lost_at)
+            await self._begin_lost(self._connection.lost_at)
             await self._gap_log.begin("restart", discord.utils.utcnow())
         except StorageError as error:
             log.error("The beginning of a gap could not be recorded: %s", error)
 
     async def on_disconnect(self) -> None:
         """Remember when the connection was lost."""
-        self._lost_at = self._lost_at or discord.utils.utcnow()
+        self._connection.lost_at = self._connection.lost_at or discord.utils.utcnow()
 
     async def on_ready(self) -> None:
         """Fill gaps; a connection that was lost for good is one."""
-        lost_at, self._lost_at = self._lost_at, None
+        lost_at, self._connection.lost_at = self._connection.lost_at, None
         self._run(self._return(lost_at), "filling gaps")
 
     async def on_resumed(self) -> None:
         """Compare the history, though Discord has sent missed events again."""
-        self._lost_at = None
+        self._connection.lost_at = None
         self._run(self._return(None, whole=False), "comparing the history")
 
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
@@ -102,7 +111,11 @@ class GapFiller:
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Fill the gaps of a guild, unless the bot is just connecting."""
-        if guild.id in self._unavailable and self._lost_at is None and self._bot.is_ready():
+        if (
+            guild.id in self._unavailable
+            and self._connection.lost_at is None
+            and self._bot.is_ready()
+        ):
             self._unavailable.discard(guild.id)
             self._run(self._return(None, guild), "filling gaps")
 
@@ -126,8 +139,9 @@ class GapFiller:
     ) -> None:
         """End the gaps, and fill them; in one guild or in all."""
         async with self._one_at_a_time:
-            now = discord.utils.utcnow()
             await self._begin_lost(lost_at)
+            await self._auto_recorder.start_day()
+            now = discord.utils.utcnow()
             running = await asyncio.to_thread(self._reader.running_sessions)
             absent = [session for session in running if self._is_unavailable(session)]
             self._unavailable |= {int(session.guild_id or 0) for session in absent}
@@ -157,6 +171,7 @@ class GapFiller:
 
     async def _look(self) -> None:
         async with self._one_at_a_time:
+            await self._auto_recorder.start_day()
             await self._availability.check()
             await self.sweep()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,18 +22,17 @@ _MOST = 20_000
 async def earlier_messages(
     channel: discord.abc.MessageableChannel,
     since: str,
-    before: discord.abc.Snowflake,
-    leave_out: Callable[[discord.Message], Awaitable[bool]],
+    left_out_of: Callable[[Sequence[discord.Message]], Awaitable[set[int]]],
     now: datetime,
 ) -> list[Message]:
-    """Return the messages from `since` on, each marked as taken from the history.
+    """Return the messages from `since` up to now, each marked as taken from the history.
 
     Parameters
     ----------
     since
         A time span such as ``2h`` or ``1d 12h``, the link of a message, or its id.
-    leave_out
-        Returns whether a message is not to be recorded.
+    left_out_of
+        Returns the ids of messages that are not to be recorded.
 
     Raises
     ------
@@ -41,13 +40,16 @@ async def earlier_messages(
         `since` is malformed, of another channel, or too long ago.
     """
     after = _start(since, channel.id, now)
-    messages: list[Message] = []
-    async for message in channel.history(
-        limit=_MOST, after=after, before=before, oldest_first=True
-    ):
-        if not await leave_out(message):
-            messages.append(from_history(message))
-    if len(messages) >= _MOST:
+    history = [
+        message async for message in channel.history(limit=_MOST, after=after, oldest_first=True)
+    ]
+    left_out = await left_out_of(history)
+    messages = [
+        from_history(message)
+        for message in history
+        if message.id not in left_out and not message.flags.loading
+    ]
+    if len(history) >= _MOST:
         raise InvalidInput(
             f"There are more than {_MOST:,} messages since then. Choose a later moment."
         )

@@ -1,48 +1,27 @@
-"""Gateway listeners: record messages and their changes, but not the bot's own commands."""
+"""Gateway listeners: record messages and their edits, but not the bot's own commands."""
 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import discord
 from discord.ext import commands
 
 from recorder.bot.listening.auto_sessions import AutoRecorder
-from recorder.bot.listening.capture import capture, emoji_name
-from recorder.bot.replies.openings import OPENINGS
+from recorder.bot.listening.capture import capture, parent_id_of
+from recorder.bot.listening.event_order import EventOrder
+from recorder.bot.listening.own_messages import OwnMessages
 from recorder.errors import StorageError
-from recorder.models import Deletion, Edit, Reaction
+from recorder.models import Message
 from recorder.record.changes import edit_of
 from recorder.recording.session_recorder import SessionRecorder
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
-_REMEMBERED = 1_000
-
-
-class Recent(Generic[T]):
-    """The thousand newest items of a collection."""
-
-    def __init__(self) -> None:
-        self._items: OrderedDict[T, None] = OrderedDict()
-
-    def add(self, item: T) -> None:
-        """Add `item`, and drop the oldest one beyond the limit."""
-        self._items[item] = None
-        if len(self._items) > _REMEMBERED:
-            self._items.popitem(last=False)
-
-    def take(self, item: T) -> bool:
-        """Remove `item`, and return whether it was there."""
-        return self._items.pop(item, self) is None
-
-    def __contains__(self, item: T) -> bool:
-        return item in self._items
+# Called with whether a message is left out; returns what to wait for while the queue is full.
+Apply = Callable[[bool], Awaitable[None] | None]
 
 
 class Listener:
@@ -52,8 +31,8 @@ class Listener:
     ----------
     cog
         Its commands are not recorded.
-    on_deletion
-        Called with deletions, which are recorded without it otherwise.
+    own
+        The answers to them.
     """
 
     def __init__(
@@ -62,134 +41,119 @@ class Listener:
         cog: commands.Cog,
         recorder: SessionRecorder,
         auto_recorder: AutoRecorder,
-        *,
-        on_deletion: Callable[[Sequence[Deletion]], None] | None,
+        own: OwnMessages,
+        order: EventOrder,
     ) -> None:
         self._bot = bot
         self._cog = cog
         self._recorder = recorder
         self._auto_recorder = auto_recorder
-        self._on_deletion = on_deletion
-        self._interactions = Recent[int]()
-        self._replies = Recent[tuple[int, str]]()
-        self._thinking = Recent[int]()
-
-    def leave_out_interaction(self, interaction: discord.Interaction) -> None:
-        """Do not record the answer to a slash command."""
-        self._interactions.add(interaction.id)
-
-    def leave_out_reply(self, channel_id: int, content: str) -> None:
-        """Do not record a message that is about to be sent."""
-        self._replies.add((channel_id, content.strip()))
+        self._own = own
+        self._order = order
 
     async def on_message(self, message: discord.Message) -> None:
         """Record a message, unless it is one of the recorder's commands or an answer to one."""
-        is_recorded = self._listens_to(message.channel)
-        if not is_recorded and self._auto_recorder.recording_of(message.channel) is None:
+        channel = message.channel
+        if not (
+            self._order.listens_to(channel.id, parent_id_of(channel))
+            or self._auto_recorder.recording_of(channel) is not None
+        ):
             return
-        if self._is_own_talk(message):
+        # The answer of a bot that is "thinking…" arrives as an edit.
+        captured = None if message.flags.loading else capture(message)
+        if self._is_in_doubt(message):
+            apply = partial(self._receive, message, captured)
+            await self._order.judge(message, partial(self._judge, message, apply))
+        elif not self._is_own(message) and (slot := self._receive(message, captured, False)):
+            await slot
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Record an edit, or the message after it where it was not recorded before."""
+        message = payload.message
+        parent_id = parent_id_of(message.channel)
+        if message.flags.loading or not self._order.concerns(payload.channel_id, parent_id):
             return
-        if message.flags.loading:  # "is thinking…": the answer arrives as an edit
-            self._thinking.add(message.id)
-        # Only a possible command is parsed: the prefix of a host bot may be a coroutine.
-        elif "record" not in message.content.lower() or not await self._is_command(message):
-            if not is_recorded:
-                self._auto_recorder.begin(message.channel, message.created_at)
-            await self._record(message)
+        captured = capture(message)
+        edit = edit_of(captured, message.edited_at or discord.utils.utcnow())
+
+        def apply(is_left_out: bool) -> None:
+            change = partial(self._recorder.update, captured, edit)
+            if is_left_out:
+                change = partial(self._recorder.change, edit)
+            self._order.change(payload.channel_id, parent_id, None, change)
+
+        if self._order.is_judging(message.id) or self._is_in_doubt(message):
+            await self._order.judge(message, partial(self._judge, message, apply))
+        else:
+            apply(self._is_own(message))
 
     async def is_left_out(self, message: discord.Message) -> bool:
         """Return whether a message of the history is one of the recorder's commands or answers."""
-        own = self._bot.user is not None and message.author.id == self._bot.user.id
-        if own and message.content.startswith(OPENINGS):
-            return True
-        return "record" in message.content.lower() and await self._is_command(message)
+        return message.id in await self.left_out_of([message])
 
-    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Record an edit, or the answer of a bot that was thinking."""
-        message = payload.message
-        if payload.message_id in self._thinking:
-            if not message.flags.loading:
-                self._thinking.take(payload.message_id)
-                await self._record(message)
-        elif self._recorder.holds(str(payload.channel_id)):
-            edited_at = message.edited_at or discord.utils.utcnow()
-            self._change(edit_of(capture(message), edited_at))
+    async def left_out_of(self, messages: Sequence[discord.Message]) -> set[int]:
+        """Return the ids of the recorder's commands and answers in a page of the history.
 
-    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Record the deletion of a message."""
-        self._deleted(payload.channel_id, (payload.message_id,))
+        Messages that were deleted since the page was fetched are among them.
+        """
+        left_out = {m.id for m in messages if _may_be_command(m) and await self._is_command(m)}
+        if of_bot := [m for m in messages if self._is_of_bot(m)]:
+            left_out |= await self._own.among(of_bot)
+        return left_out | {m.id for m in messages if m.id in self._order.deleted}
 
-    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Record the deletion of several messages."""
-        self._deleted(payload.channel_id, sorted(payload.message_ids))
+    async def _judge(self, message: discord.Message, apply: Apply) -> None:
+        if self._is_of_bot(message):
+            await self._own.sends_returned(message.channel.id)
+            is_left_out = self._own.knows(message)
+        else:
+            is_left_out = await self._is_command(message)
+        if (slot := apply(is_left_out)) is not None:
+            await slot
 
-    def _deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
-        if not self._recorder.holds(str(channel_id)):
-            return
-        now = discord.utils.utcnow()
-        deletions = [Deletion(now, str(channel_id), message_id) for message_id in message_ids]
-        if self._on_deletion is not None:
-            self._on_deletion(deletions)
-            return
-        for deletion in deletions:
-            self._change(deletion)
+    def _receive(
+        self, message: discord.Message, captured: Message | None, is_left_out: bool
+    ) -> Awaitable[None] | None:
+        channel_id, parent_id = message.channel.id, parent_id_of(message.channel)
+        if is_left_out:
+            return None
+        hold = self._order.hold_of(channel_id, parent_id)
+        if hold is None and self._auto_recorder.is_new_day(message.channel, message.created_at):
+            self._auto_recorder.begin(message.channel, message.created_at)
+            hold = self._order.hold_of(channel_id, parent_id)
+        if hold is not None:
+            hold.events.append(partial(self._receive, message, captured, False))
+        elif not self._order.listens_to(channel_id, parent_id):
+            self._auto_recorder.begin(message.channel, message.created_at)
+        elif captured is not None and self._order.is_after_notice(
+            channel_id, parent_id, message.id
+        ):
+            try:
+                return self._recorder.post(captured)
+            except StorageError:
+                log.error("Message %d was not recorded: recording has stopped.", message.id)
+        return None
 
-    async def on_raw_reaction(self, payload: discord.RawReactionActionEvent) -> None:
-        """Record a reaction that was added or removed."""
-        if self._recorder.holds(str(payload.channel_id)):
-            self._change(
-                Reaction(
-                    timestamp=discord.utils.utcnow(),
-                    channel_id=str(payload.channel_id),
-                    message_id=payload.message_id,
-                    action="add" if payload.event_type == "REACTION_ADD" else "remove",
-                    emoji=emoji_name(payload.emoji),
-                    user_id=str(payload.user_id),
-                )
-            )
+    def _is_in_doubt(self, message: discord.Message) -> bool:
+        """Return whether to wait before a message can be judged."""
+        if self._is_of_bot(message):
+            return self._own.is_sending(message.channel.id) and not self._own.knows(message)
+        return _may_be_command(message)
 
-    async def on_raw_reaction_clear(
-        self, payload: discord.RawReactionClearEvent | discord.RawReactionClearEmojiEvent
-    ) -> None:
-        """Record that all reactions to a message, or those with one emoji, were removed."""
-        if self._recorder.holds(str(payload.channel_id)):
-            emoji = getattr(payload, "emoji", None)
-            self._change(
-                Reaction(
-                    timestamp=discord.utils.utcnow(),
-                    channel_id=str(payload.channel_id),
-                    message_id=payload.message_id,
-                    action="clear",
-                    emoji=emoji_name(emoji) if emoji else None,
-                )
-            )
+    def _is_of_bot(self, message: discord.Message) -> bool:
+        return self._bot.user is not None and message.author.id == self._bot.user.id
 
-    def _change(self, change: Edit | Deletion | Reaction) -> None:
-        try:
-            self._recorder.change(change)
-        except StorageError:
-            log.error("A change was not recorded: recording has stopped.")
-
-    async def _record(self, message: discord.Message) -> None:
-        try:
-            await self._recorder.enqueue(capture(message))
-        except StorageError:
-            log.error("Message %d was not recorded: recording has stopped.", message.id)
+    def _is_own(self, message: discord.Message) -> bool:
+        return self._is_of_bot(message) and self._own.knows(message)
 
     async def _is_command(self, message: discord.Message) -> bool:
-        context = await self._bot.get_context(message)
+        try:
+            context = await self._bot.get_context(message)
+        except Exception:  # of the host bot, which runs no command then
+            log.exception("The prefix of message %d could not be determined.", message.id)
+            return False
         return context.command is not None and context.command.cog is self._cog
 
-    def _listens_to(self, channel: discord.abc.MessageableChannel) -> bool:
-        parent = None
-        if isinstance(channel, discord.Thread) and not channel.is_private():
-            parent = str(channel.parent_id)
-        return self._recorder.listens_to(str(channel.id), parent)
 
-    def _is_own_talk(self, message: discord.Message) -> bool:
-        if self._bot.user is None or message.author.id != self._bot.user.id:
-            return False
-        interaction = message.interaction_metadata
-        if interaction is not None and interaction.id in self._interactions:
-            return True
-        return self._replies.take((message.channel.id, message.content))
+def _may_be_command(message: discord.Message) -> bool:
+    """Return whether to parse a message: the prefix of a host bot may be a coroutine."""
+    return not message.author.bot and "record" in message.content.lower()

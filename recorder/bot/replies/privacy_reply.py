@@ -49,8 +49,7 @@ def privacy(
         change = f"Opt out: {prefix}record optout"
     return (
         "🙈 **Your privacy here**\n\n"
-        f"{plural(kept.messages, 'message')} of yours in {plural(kept.sessions, 'recording')} "
-        "that you may read\n"
+        f"{plural(kept.messages, 'message')} of yours in {plural(kept.sessions, 'recording')}\n"
         "Stored for each: its text, attachments and edits, your name and id, its time and "
         "channel; a deleted message stays stored, shown only to those who manage messages\n"
         "Where: in a database and text files on the computer that this bot runs on\n\n"

@@ -77,7 +77,7 @@ async def test_somebody_is_told_what_is_kept_of_them_and_nobody_else_is(
     shown = await world.say("!record privacy", world.member)
     assert shown == "🙈 I reply by direct message with what is stored about you."
     told = world.member.user.dm_channel.history()[-1].content
-    assert "2 messages of yours in 1 recording that you may read" in told
+    assert "2 messages of yours in 1 recording\n" in told
     assert f"ask ops@example.org to run `recorder erase --user {world.member.id}`" in told
     assert "2 messages" in await world.slash("privacy", actor=world.member)
     assert "0 messages of yours in 0 recordings" in await world.slash("privacy")

@@ -8,9 +8,6 @@ import discord
 import pytest
 from support.world import World, both
 
-from recorder.bot.replies import notices
-from recorder.bot.replies.help_text import help_text
-from recorder.bot.replies.openings import OPENINGS
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)
@@ -176,6 +173,7 @@ async def test_auto_recording_of_a_server_survives_a_restart(world: World) -> No
     assert "enabled" in await world.say("!record auto on server", boss)
     await world.env.restart_bot()
     other = world.guild.create_text_channel("other / place")
+    await boss.send(other, "not recorded: the notice comes after it")
     await boss.send(other, "heard everywhere")
     await world.say("here too")
     await world.env.settle()
@@ -245,8 +243,3 @@ async def test_names_are_completed_only_for_who_may_read(world: World) -> None:
         await world.say(f"!record start many-{number}")
         await world.say("!record stop")
     assert len(await names(world.member, "name", "many")) == 25
-
-
-def test_our_own_messages_are_known_again() -> None:
-    for text in (notices.AUTO_ON, notices.AUTO_OFF, notices.RECORDING_FAILED, help_text("!")):
-        assert text.startswith(OPENINGS)

@@ -60,12 +60,12 @@ async def test_one_odd_session_does_not_keep_the_others_from_being_filled(
     await it.disconnect()
     odd = it.world.say(it.alice, it.channel, "odd")
     it.world.say(it.alice, other, "missed")
-    left_out = "recorder.bot.listening.listener.Listener.is_left_out"
+    left_out = "recorder.bot.listening.listener.Listener.left_out_of"
 
-    async def odd_one(self: object, message: discord.Message) -> bool:
-        if message.id == odd.id:
+    async def odd_one(self: object, page: list[discord.Message]) -> set[int]:
+        if odd.id in {message.id for message in page}:
             raise AssertionError("nobody expected this")
-        return message.author.bot or message.content.startswith("!")
+        return {message.id for message in page if message.author.bot}
 
     with monkeypatch.context() as patch:
         patch.setattr(left_out, odd_one)
@@ -246,7 +246,7 @@ async def test_a_connection_lost_before_an_orderly_end_begins_the_gap(it: Live) 
     it.server.gateway.refusing = True
     await it.server.gateway.disconnect(None)
     lost = it.world.now
-    await it.until(lambda: it.cog.gap_filler._lost_at)
+    await it.until(lambda: it.cog.gap_filler._connection.lost_at)
     it.world.advance(minutes=10)
     it.world.say(it.alice, it.channel, "into the void")
     it.world.advance(minutes=10)
@@ -349,13 +349,13 @@ async def test_a_message_that_is_deleted_while_its_page_is_recorded(
     await it.start("x")
     await it.disconnect()
     doomed = it.world.say(it.alice, it.channel, "password")
-    left_out = "recorder.bot.listening.listener.Listener.is_left_out"
+    left_out = "recorder.bot.listening.listener.Listener.left_out_of"
 
-    async def deleting(self: object, message: discord.Message) -> bool:
-        if message.id == doomed.id:
+    async def deleting(self: object, page: list[discord.Message]) -> set[int]:
+        if doomed.id in {message.id for message in page}:
             it.world.delete(doomed)
-            await it.until(lambda: doomed.id in it.cog.backfill._deleted_meanwhile)
-        return message.author.bot or message.content.startswith("!")
+            await it.until(lambda: doomed.id in it.cog.event_order.deleted)
+        return {message.id for message in page if message.author.bot}
 
     monkeypatch.setattr(left_out, deleting)
     await it.connect()

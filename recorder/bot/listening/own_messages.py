@@ -1,0 +1,107 @@
+"""The messages that the recorder itself sends: known by their ids, and never recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from typing import Generic, TypeVar
+
+import discord
+
+from recorder.errors import StorageError
+from recorder.recording.session_manager import SessionManager
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED = 1_000
+
+
+class Recent(Generic[T]):
+    """The thousand newest items of a collection."""
+
+    def __init__(self) -> None:
+        self._items: OrderedDict[T, None] = OrderedDict()
+
+    def add(self, item: T) -> None:
+        """Add `item`, and drop the oldest one beyond the limit."""
+        self._items[item] = None
+        if len(self._items) > _REMEMBERED:
+            self._items.popitem(last=False)
+
+    def __contains__(self, item: T) -> bool:
+        return item in self._items
+
+
+class OwnMessages:
+    """The recorder's own messages among those of its bot.
+
+    The gateway may deliver a message before the request that sent it returns its id: while
+    :meth:`is_sending`, a message of the bot is judged with :meth:`sends_returned`.
+    """
+
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+        self._ids = Recent[int]()
+        self._interactions = Recent[int]()
+        self._sending: dict[int, set[asyncio.Future[None]]] = {}  # by channel
+
+    def add_interaction(self, interaction: discord.Interaction) -> None:
+        """Regard every answer to an interaction as the recorder's."""
+        self._interactions.add(interaction.id)
+
+    async def send(self, channel_id: int, sending: Awaitable[discord.Message]) -> discord.Message:
+        """Wait until a message is sent to a channel, and remember its id."""
+        returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sending.setdefault(channel_id, set()).add(returned)
+        try:
+            message = await sending
+            self._remember(message.id)
+            return message
+        finally:
+            self._sending[channel_id].discard(returned)
+            if not self._sending[channel_id]:
+                del self._sending[channel_id]
+            returned.set_result(None)
+
+    def knows(self, message: discord.Message) -> bool:
+        """Return whether a message is known as the recorder's, after the requests returned."""
+        interaction = message.interaction_metadata
+        return message.id in self._ids or (
+            interaction is not None and interaction.id in self._interactions
+        )
+
+    def is_sending(self, channel_id: int) -> bool:
+        """Return whether a message is being sent to a channel."""
+        return channel_id in self._sending
+
+    async def sends_returned(self, channel_id: int) -> None:
+        """Wait for the messages that are being sent to a channel now."""
+        if sending := self._sending.get(channel_id):
+            await asyncio.wait(tuple(sending))
+
+    async def among(self, messages: Sequence[discord.Message]) -> set[int]:
+        """Return the ids of the recorder's messages among the bot's, from any time."""
+        for channel_id in {message.channel.id for message in messages}:
+            await self.sends_returned(channel_id)
+        known = {message.id for message in messages if self.knows(message)}
+        others = [message.id for message in messages if message.id not in known]
+        if others:
+            known |= await asyncio.to_thread(self._manager.reader.own_messages, others)
+        return known
+
+    def _remember(self, message_id: int) -> None:
+        self._ids.add(message_id)
+        try:
+            storing = self._manager.remember_own((message_id,))
+        except StorageError:  # nothing is recorded any more, so nothing has to be left out
+            return
+        asyncio.ensure_future(storing).add_done_callback(_log_error)
+
+
+def _log_error(storing: asyncio.Future[None]) -> None:
+    if not storing.cancelled() and (error := storing.exception()):
+        log.error("The id of an own message was not stored: %s", error)
