@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import discord
 from discord.ext import commands
 
-from recorder.bot.commands.editing import EditingCommands
+from recorder.bot.commands.context_menus import ContextMenuCommands
 from recorder.bot.commands.finding import FindingCommands
 from recorder.bot.commands.privacy import ConsentCommands
-from recorder.bot.commands.recording import RecordingCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
@@ -22,10 +21,12 @@ from recorder.bot.listening.gap_filling import GapFiller
 from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
 from recorder.bot.listening.message_changes import ChangeListener
-from recorder.bot.listening.own_messages import OwnMessages
+from recorder.bot.listening.sent_messages import OwnMessages
+from recorder.bot.recovery import Recovery
 from recorder.bot.replies import notices
-from recorder.errors import StorageError
+from recorder.bot.replies.opt_out_button import OptOutView
 from recorder.models import Annotation
+from recorder.recording.gap_log import GapLog
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.search.searcher import Searcher
@@ -34,7 +35,7 @@ from recorder.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentCommands):
+class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
     """Records conversations and finds them again."""
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
@@ -42,13 +43,12 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.bot = bot
         self.settings = settings
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
-        self.recorder.on_failure = self._failed
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.searcher = Searcher(self.manager.reader, settings.timezone)
         self.own_messages = OwnMessages(self.manager)
         self.holds = Holds()
         self.auto_recorder = AutoRecorder(
-            bot, self.manager, settings.timezone, self.holds, self.announce
+            bot, self.manager, settings.timezone, self.holds, self.announce_recording
         )
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
@@ -64,7 +64,14 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
         self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
-        self._announcing: asyncio.Task[None] | None = None
+        self._opt_out_view: OptOutView | None = None
+        self.recovery = Recovery(
+            bot,
+            self.recorder,
+            on_stopped=partial(self._announce_everywhere, notices.RECORDING_FAILED),
+            on_recovered=self._recovered,
+        )
+        self.recorder.on_failure = self.recovery.start
 
     async def cog_load(self) -> None:
         """Open the data folder, and continue the running sessions."""
@@ -73,6 +80,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         await self.gap_filler.open()
         self.downloader.open()
         self.deletion_eraser.open()
+        self._opt_out_view = OptOutView(self.opt_out_by_button)
+        self.bot.add_view(self._opt_out_view)
+        self.add_context_menus()
         # Registered listeners cost less per event than methods of a cog.
         for listener, event in self._listeners():
             self.bot.add_listener(listener, event)
@@ -86,6 +96,10 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         """Write the queue and close the data folder; sessions continue at the next start."""
         for listener, event in self._listeners():
             self.bot.remove_listener(listener, event)
+        self.remove_context_menus()
+        if self._opt_out_view is not None:
+            self._opt_out_view.stop()
+        await self.recovery.close()
         self.auto_recorder.close()
         await self.gap_filler.close()
         await self.downloader.close()
@@ -123,12 +137,15 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             (self.gap_filler.on_resumed, "on_resumed"),
         )
 
-    def _failed(self, error: StorageError) -> None:
-        """Announce in every recorded channel that recording has stopped."""
-        self._announcing = asyncio.create_task(self._announce_failure())
+    async def _recovered(self) -> None:
+        """Continue recording: note the gap, fill it, and announce it."""
+        await GapLog(self.recorder).begin("recording stopped", None)
+        self.downloader.open()
+        await self._announce_everywhere(notices.RECORDING_RECOVERED)
+        await self.gap_filler.on_ready()
 
-    async def _announce_failure(self) -> None:
+    async def _announce_everywhere(self, text: str) -> None:
         for channel_id in self.recorder.channels:
             channel = self.bot.get_channel(int(channel_id))
             if isinstance(channel, discord.abc.Messageable):
-                await self.announce(channel, notices.RECORDING_FAILED)
+                await self.announce(channel, text)

@@ -98,6 +98,23 @@ class SessionRecorder:
             writer, self._writer = self._writer, None
             await writer.close()
 
+    async def reopen(self) -> None:
+        """Open again after a failed write; until then every call raises its error.
+
+        Raises
+        ------
+        StorageError
+            The folder or the database still cannot be used.
+        """
+        failed = self._writer
+        if failed is not None:
+            await failed.close()
+        try:
+            await self.open()
+        except StorageError:
+            self._writer = failed
+            raise
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self
@@ -172,7 +189,7 @@ class SessionRecorder:
         StorageError
             Recording has stopped before.
         """
-        if message.channel_id is not None:
+        if isinstance(message.channel_id, str):
             self._queued_channels.add(message.channel_id)
         return self._open_writer().put(message)
 

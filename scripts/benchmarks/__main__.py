@@ -8,6 +8,7 @@ import click
 
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.burst import burst
+from scripts.benchmarks.changes import changes
 from scripts.benchmarks.formats import formats
 from scripts.benchmarks.ingest import ingest
 from scripts.benchmarks.restart import restart
@@ -39,7 +40,7 @@ def main(
     context.obj = Bench(corpus, folder or Path.cwd(), rounds, as_json)
 
 
-for command in (ingest, whole, restart, burst, search, formats):
+for command in (ingest, changes, whole, restart, burst, search, formats):
     main.add_command(command)
 
 if __name__ == "__main__":
