@@ -10,10 +10,9 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from recorder.bot.commands.editing import EditingCommands
+from recorder.bot.commands.context_menus import ContextMenuCommands
 from recorder.bot.commands.finding import FindingCommands
 from recorder.bot.commands.privacy import ConsentCommands
-from recorder.bot.commands.recording import RecordingCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.availability import Availability
 from recorder.bot.listening.backfill import Backfill
@@ -25,9 +24,10 @@ from recorder.bot.listening.gap_filling import GapFiller
 from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
 from recorder.bot.listening.message_changes import ChangeListener
-from recorder.bot.listening.own_messages import OwnMessages
+from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.bot.recovery import Recovery
 from recorder.bot.replies import notices
+from recorder.bot.replies.opt_out_button import OptOutView
 from recorder.models import Annotation
 from recorder.recording.gap_log import GapLog
 from recorder.recording.session_manager import SessionManager
@@ -38,7 +38,7 @@ from recorder.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentCommands):
+class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
     """Records conversations and finds them again."""
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
@@ -52,7 +52,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.holds = Holds()
         connection, gap_log = Connection(), GapLog(self.recorder)
         rotation = DayRotation(self.manager, gap_log, settings.timezone, connection)
-        self.auto_recorder = AutoRecorder(bot, self.manager, rotation, self.holds, self.announce)
+        self.auto_recorder = AutoRecorder(
+            bot, self.manager, rotation, self.holds, self.announce_recording
+        )
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
@@ -82,10 +84,12 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             self.backfill,
             self.holds,
             self.announce,
+            self.announce_recording,
         )
         self.gap_filler = GapFiller(
             bot, self.recorder, self.backfill, self.availability, self.auto_recorder, connection
         )
+        self._opt_out_view: OptOutView | None = None
         self.recovery = Recovery(
             bot,
             self.recorder,
@@ -101,6 +105,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         await self.gap_filler.open()
         self.downloader.open()
         self.deletion_eraser.open()
+        self._opt_out_view = OptOutView(self.opt_out_by_button)
+        self.bot.add_view(self._opt_out_view)
+        self.add_context_menus()
         # Registered listeners cost less per event than methods of a cog.
         for listener, event in self._listeners():
             self.bot.add_listener(listener, event)
@@ -114,6 +121,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         """Write the queue and close the data folder; sessions continue at the next start."""
         for listener, event in self._listeners():
             self.bot.remove_listener(listener, event)
+        self.remove_context_menus()
+        if self._opt_out_view is not None:
+            self._opt_out_view.stop()
         await self.recovery.close()
         self.auto_recorder.close()
         await self.gap_filler.close()

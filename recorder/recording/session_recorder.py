@@ -189,7 +189,7 @@ class SessionRecorder:
         StorageError
             Recording has stopped before.
         """
-        if message.channel_id is not None:
+        if isinstance(message.channel_id, str):
             self._queued_channels.add(message.channel_id)
         return self._open_writer().put(message)
 

@@ -49,18 +49,6 @@ class Live:
         await self.bot.add_cog(self.cog)
         await self.settle()
 
-    async def load_early(self) -> None:
-        """Start the bot with the cog loaded before it is connected."""
-        self.bot = commands.Bot("!", intents=discord.Intents.all(), help_command=None)
-        self.cog = Recorder(self.bot, self._settings())
-
-        async def setup_hook() -> None:
-            await self.bot.add_cog(self.cog)
-
-        self.bot.setup_hook = setup_hook  # type: ignore[method-assign]
-        await self._running.enter_async_context(self.server.connected(self.bot))
-        await self.settle()
-
     async def disconnect(self) -> None:
         """Stop the bot in order."""
         await self._running.aclose()

@@ -47,10 +47,20 @@ class RecordingCommands(RecorderCommands):
     )
     async def start(self, context: Context, name: str, *, since: str | None = None) -> None:
         """Start recording this channel."""
-        self.require_control(context)
-        _require_notice(context)
         if context.interaction is None:
             name, since = _split_since(typed_arguments(context))
+        await self.start_recording(context, name, since)
+
+    async def start_recording(self, context: Context, name: str, since: str | None) -> None:
+        """Start recording the channel, once everyone in it is notified.
+
+        Parameters
+        ----------
+        since
+            Messages from then on are recorded too; as in :func:`earlier_messages`.
+        """
+        self.require_control(context)
+        _require_notice(context)
         now = context.message.created_at
         async with self.holds.hold(context.channel.id) as hold:
             earlier = [] if since is None else await self._earlier_messages(context, since)
@@ -141,7 +151,7 @@ class RecordingCommands(RecorderCommands):
             await self.reply(context, notices.auto_status(current, context.guild is not None))
         elif switch.lower() == "on":
             _require_notice(context)
-            await self._notify(context, notices.AUTO_ON)
+            await self.reply(context, notices.AUTO_ON)
             await self.auto_recorder.switch(scope, True, now)
             self.auto_recorder.begin(context.channel, now)
         elif switch.lower() == "off":
@@ -167,7 +177,7 @@ class RecordingCommands(RecorderCommands):
 
     async def _earlier_messages(self, context: Context, since: str) -> list[Message]:
         """Return the messages of the channel since then, to be recorded first."""
-        await context.defer()
+        await self.defer(context)
         return await earlier_messages(
             context.channel,
             since,
@@ -196,7 +206,7 @@ class RecordingCommands(RecorderCommands):
         InvalidInput
             Discord refused it.
         """
-        notice = await self.announce(channel, text)
+        notice = await self.announce_recording(channel, text)
         if notice is None:
             raise InvalidInput(
                 "Discord did not accept my notice to this channel, so nobody would know of the "

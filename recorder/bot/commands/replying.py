@@ -13,7 +13,8 @@ import discord
 from discord.ext import commands
 
 from recorder.bot.commands.context import Context
-from recorder.bot.listening.own_messages import OwnMessages
+from recorder.bot.listening.sent_messages import OwnMessages
+from recorder.bot.replies.opt_out_button import opt_out_button
 from recorder.bot.replies.pager import Pager
 
 log = logging.getLogger(__name__)
@@ -100,8 +101,11 @@ class Replying(commands.Cog):
                 await self._send(direct, text)
 
     async def defer(self, context: Context) -> None:
-        """Tell Discord that the reply to a slash command will take a while."""
-        await context.defer(ephemeral=self.is_private(context))
+        """Tell Discord that the reply to a slash command or a form will take a while."""
+        if context.interaction is not None:
+            await context.interaction.response.defer(
+                ephemeral=self.is_private(context), thinking=True
+            )
 
     async def announce(
         self,
@@ -129,6 +133,12 @@ class Replying(commands.Cog):
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("A notice could not be sent: %s", error)
             return None
+
+    async def announce_recording(
+        self, channel: discord.abc.Messageable, text: str
+    ) -> discord.Message | None:
+        """Send the notice of a recording as :meth:`announce` does, with the opt-out button."""
+        return await self.announce(channel, text, opt_out_button())
 
     async def _send(
         self, target: discord.abc.Messageable, text: str, **options: Any

@@ -40,8 +40,8 @@ class Availability:
         Starts the session of the day where that of an earlier day was suspended.
     holds
         Where messages wait while the notice is being sent.
-    announce
-        Sends a notice to a channel; ``None`` when Discord refused it.
+    announce, announce_recording
+        Sends a notice to a channel, and that of a recording; ``None`` when Discord refused it.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Availability:
         backfill: Backfill,
         holds: Holds,
         announce: notices.Announce,
+        announce_recording: notices.Announce,
     ) -> None:
         self._bot = bot
         self._recorder = recorder
@@ -61,6 +62,7 @@ class Availability:
         self._backfill = backfill
         self._holds = holds
         self._announce = announce
+        self._announce_recording = announce_recording
         self._left: set[int] = set()  # private threads that the bot was removed from
         self._one_at_a_time = asyncio.Lock()
 
@@ -222,7 +224,7 @@ class Availability:
             return
         async with self._holds.hold(channel.id) as hold:
             await self._manager.paused(str(channel.id))
-            notice = await self._announce(channel, notices.resumed(session, now))
+            notice = await self._announce_recording(channel, notices.resumed(session, now))
             if notice is None:
                 return
             resumed = await self._manager.resume(str(channel.id), now=notice.created_at)

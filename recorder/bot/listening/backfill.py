@@ -27,7 +27,7 @@ from recorder.bot.listening.history_pages import (
     readable_channel,
 )
 from recorder.bot.listening.listener import Listener
-from recorder.bot.listening.own_messages import Recent
+from recorder.bot.listening.sent_messages import Recent
 from recorder.bot.replies import notices
 from recorder.errors import RecorderError
 from recorder.formatting import gap_outcome

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 import discord
@@ -33,13 +34,15 @@ _ORDINARY = frozenset(
 )
 
 
-def capture(message: discord.Message) -> Message:
+def capture(message: discord.Message, *, answered_at: datetime | None = None) -> Message:
     """Return a message in its present state, independent of discord.py's mutable objects.
 
     Parameters
     ----------
     message
         From the gateway or from the history of a channel.
+    answered_at
+        The time at which a deferred answer ("thinking…") was given, if it is known.
     """
     parent_id = parent_id_of(message.channel)
     content, shown = message.content, message
@@ -52,7 +55,7 @@ def capture(message: discord.Message) -> Message:
         if message.message_snapshots:
             _add(seen, "forwarded", lambda: _forwarded(message.message_snapshots[0]))
         extra = {
-            **_before(message),
+            **_before(message, answered_at),
             **_readable("mentions", lambda: _mentions(message, shown, content, seen), {}),
             **seen,
             **_after(message, content),
@@ -81,6 +84,7 @@ def _is_text_alone(message: discord.Message) -> bool:
         or message.stickers
         or message.reference
         or message.webhook_id
+        or message.interaction_metadata
         or message.edited_at
         or message.pinned
         or message.reactions
@@ -167,8 +171,8 @@ def _system_text(message: discord.Message) -> str:
     return text or message.content or message.type.name.replace("_", " ")
 
 
-def _before(message: discord.Message) -> dict[str, Json]:
-    """Return the keys before the mentions: the author's names and the reply."""
+def _before(message: discord.Message, answered_at: datetime | None) -> dict[str, Json]:
+    """Return the keys before the mentions: the author's names, the reply, the command's user."""
     extra: dict[str, Json] = {}
     if message.author.display_name != message.author.name:
         extra["display_name"] = message.author.display_name
@@ -178,7 +182,27 @@ def _before(message: discord.Message) -> dict[str, Json]:
     reference = message.reference
     if reference and reference.message_id and not message.message_snapshots:
         extra["reply_to"] = str(reference.message_id)
+    if metadata := message.interaction_metadata:
+        _add(extra, "interaction", lambda: _interaction(message, metadata, answered_at))
     return extra
+
+
+def _interaction(
+    message: discord.Message,
+    metadata: discord.MessageInteractionMetadata,
+    answered_at: datetime | None,
+) -> Json:
+    """Return the command that a message answers, as people see it, and the user who used it."""
+    data: dict[str, Json] = {"id": str(metadata.id)}
+    # discord.py has the name only in the deprecated `message.interaction`, which warns each time.
+    named = getattr(message, "_interaction", None)
+    if named is not None and metadata.type is discord.InteractionType.application_command:
+        is_menu = metadata.target_user or metadata.target_message_id
+        data["command"] = named.name if is_menu else f"/{named.name}"
+    data |= {"user": metadata.user.name, "user_id": str(metadata.user.id)}
+    if answered_at is not None:
+        data["answered_at"] = answered_at.isoformat()
+    return data
 
 
 def _seen(shown: discord.Message | discord.MessageSnapshot) -> dict[str, Json]:

@@ -17,7 +17,7 @@ import discord
 
 from recorder.bot.listening.capture import parent_id_of
 from recorder.bot.listening.holds import Hold, Holds
-from recorder.bot.listening.own_messages import Recent
+from recorder.bot.listening.sent_messages import Recent
 from recorder.errors import StorageError
 from recorder.recording.session_recorder import SessionRecorder
 

@@ -12,7 +12,7 @@ from discord.ext import commands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import capture, parent_id_of
 from recorder.bot.listening.event_order import EventOrder
-from recorder.bot.listening.own_messages import OwnMessages
+from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.errors import StorageError
 from recorder.models import Message
 from recorder.record.changes import edit_of
@@ -73,8 +73,11 @@ class Listener:
         parent_id = parent_id_of(message.channel)
         if message.flags.loading or not self._order.concerns(payload.channel_id, parent_id):
             return
+        edited_at = message.edited_at or discord.utils.utcnow()
         captured = capture(message)
-        edit = edit_of(captured, message.edited_at or discord.utils.utcnow())
+        edit = edit_of(captured, edited_at)
+        if message.interaction_metadata:  # the answer of a bot that was "thinking…", if it is new
+            captured = capture(message, answered_at=edited_at)
 
         def apply(is_left_out: bool) -> None:
             change = partial(self._recorder.update, captured, edit)

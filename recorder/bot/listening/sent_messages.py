@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import discord
@@ -46,6 +47,7 @@ class OwnMessages:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
         self._ids = Recent[int]()
+        self._unstored: set[int] = set()
         self._interactions = Recent[int]()
         self._sending: dict[int, set[asyncio.Future[None]]] = {}  # by channel
 
@@ -95,13 +97,16 @@ class OwnMessages:
 
     def _remember(self, message_id: int) -> None:
         self._ids.add(message_id)
+        self._unstored.add(message_id)
+        unstored = tuple(self._unstored)
         try:
-            storing = self._manager.remember_own((message_id,))
-        except StorageError:  # nothing is recorded any more, so nothing has to be left out
+            storing = self._manager.remember_own(unstored)
+        except StorageError:
             return
-        asyncio.ensure_future(storing).add_done_callback(_log_error)
+        asyncio.ensure_future(storing).add_done_callback(partial(self._stored, unstored))
 
-
-def _log_error(storing: asyncio.Future[None]) -> None:
-    if not storing.cancelled() and (error := storing.exception()):
-        log.error("The id of an own message was not stored: %s", error)
+    def _stored(self, message_ids: Sequence[int], storing: asyncio.Future[None]) -> None:
+        if storing.cancelled() or storing.exception() is not None:
+            log.warning("The ids of own messages were not stored; they will be with the next one.")
+        else:
+            self._unstored.difference_update(message_ids)
