@@ -169,10 +169,9 @@ class Backfill:
         for thread in await public_threads(channel, attempt.start(known)):
             try:
                 await self._read_channel(attempt, thread, whole)
-            except discord.NotFound:
-                continue  # it was deleted
             except NETWORK_ERRORS as error:
-                attempt.problem = problem_of(error)[0]
+                problem, is_deleted = problem_of(error)
+                attempt.problem = attempt.problem if is_deleted else problem
         if attempt.problem is None:
             await self._gap_log.threads_compared(attempt.session, channel_id, began)
 

@@ -144,7 +144,7 @@ async def test_a_page_that_is_refused_leaves_the_gap_open_to_be_filled_later(it:
 
 
 @pytest.mark.parametrize("kind", ["text", "news"])
-@pytest.mark.parametrize("fails", ["page", "listing", "cancelled"])
+@pytest.mark.parametrize("fails", ["page", "not found", "listing", "cancelled"])
 async def test_a_thread_that_is_archived_meanwhile_is_not_lost_when_its_page_fails(
     it: Live, kind: str, fails: str
 ) -> None:
@@ -166,8 +166,13 @@ async def test_a_thread_that_is_archived_meanwhile_is_not_lost_when_its_page_fai
     world.archive(fresh)
     world.advance(hours=1)
     world.say(it.alice, channel, "later in the channel")
-    path = {"page": f"{fresh.id}/messages", "listing": "archived"}.get(fails, f"{old.id}/messages")
-    fault = it.server.faults.add(500, method="GET", path=path, hold=fails == "cancelled")
+    path = {"cancelled": f"{old.id}/messages", "listing": "archived"}
+    fault = it.server.faults.add(
+        404 if fails == "not found" else 500,
+        method="GET",
+        path=path.get(fails, f"{fresh.id}/messages"),
+        hold=fails == "cancelled",
+    )
     if fails == "cancelled":
         connecting = asyncio.create_task(it.connect())
         await it.until(lambda: fault.hits)
