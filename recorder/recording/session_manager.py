@@ -319,9 +319,11 @@ class SessionManager:
             lambda journal: consent.opt_out(journal, scope_id, user_id, now)
         )
 
-    async def opt_in(self, scope_id: str, user_id: str) -> bool:
+    async def opt_in(self, scope_id: str, user_id: str, *, now: datetime) -> bool:
         """Record a user again; return ``False`` if they are recorded already."""
-        return await self._recorder.call(lambda journal: consent.opt_in(journal, scope_id, user_id))
+        return await self._recorder.call(
+            lambda journal: consent.opt_in(journal, scope_id, user_id, now)
+        )
 
     async def erase(self, selection: Selection, *, now: datetime) -> ErasurePlan:
         """Destroy selected content: in the database, JSONL files, exports and attachments.

@@ -19,28 +19,37 @@ class RecordedOfUser:
 
 def opt_out(journal: Journal, scope_id: str, user_id: str, now: datetime) -> bool:
     """Stop recording a user in a guild or DM channel; return ``False`` if that was so before."""
-    if (scope_id, user_id) in journal.opted_out:
+    if journal.is_opted_out(scope_id, user_id, now):
         return False
-    journal.db.table("opted_out").insert(
-        {"place_id": scope_id, "user_id": user_id, "since": now.isoformat()}
+    journal.db.table("opted_out").upsert(
+        {"place_id": scope_id, "user_id": user_id, "since": now.isoformat(), "until": None},
+        pk=("place_id", "user_id", "since"),
     )
-    journal.opted_out.add((scope_id, user_id))
+    journal.load_opted_out()
     return True
 
 
-def opt_in(journal: Journal, scope_id: str, user_id: str) -> bool:
-    """Record a user again; return ``False`` if they are recorded already."""
-    if (scope_id, user_id) not in journal.opted_out:
+def opt_in(journal: Journal, scope_id: str, user_id: str, now: datetime) -> bool:
+    """Record a user again; return ``False`` if they are recorded already.
+
+    A message that was sent before stays without content, also when it is fetched later.
+    """
+    if not journal.is_opted_out(scope_id, user_id, now):
         return False
-    journal.db.table("opted_out").delete((scope_id, user_id))
-    journal.opted_out.discard((scope_id, user_id))
+    journal.connection.execute(
+        "UPDATE opted_out SET until = ? WHERE place_id = ? AND user_id = ? AND until IS NULL",
+        (now.isoformat(), scope_id, user_id),
+    )
+    journal.load_opted_out()
     return True
 
 
 def opted_out_since(reader: Reader, scope_id: str, user_id: str) -> datetime | None:
     """Return when a user opted out in a guild or DM channel; ``None`` if they did not."""
     rows = reader.query(
-        "SELECT since FROM opted_out WHERE place_id = ? AND user_id = ?", scope_id, user_id
+        "SELECT since FROM opted_out WHERE place_id = ? AND user_id = ? AND until IS NULL",
+        scope_id,
+        user_id,
     )
     return datetime.fromisoformat(rows[0]["since"]) if rows else None
 

@@ -17,7 +17,7 @@ from recorder.record import chain, jsonl
 from recorder.record.changes import apply, current
 from recorder.store import attachments
 from recorder.store.batch_insert import BatchInsert, Row
-from recorder.store.database import Connection
+from recorder.store.database import Connection, stored_time
 from recorder.store.message_rows import (
     MESSAGE_COLUMNS,
     UPDATE_MESSAGE,
@@ -68,8 +68,6 @@ class Journal:
         The active and paused sessions by their channel.
     channels
         Every channel that any session holds messages of.
-    opted_out
-        Pairs of a guild or DM channel and a user who opted out there.
     attachment_limit
         The largest attached file to keep, in bytes; ``None`` keeps none.
     downloads_due
@@ -85,7 +83,7 @@ class Journal:
         self.running: dict[str, OpenSession] = {}
         rows = self.db.query("SELECT DISTINCT channel_id FROM session_channels")
         self.channels = {row["channel_id"] for row in rows}
-        self.opted_out: set[tuple[str, str]] = set()
+        self._opted_out: dict[tuple[str, str], list[tuple[datetime, datetime | None]]] = {}
         self.attachment_limit: int | None = None
         self.downloads_due = False
         self.scrub_due = True  # a crash may have left something
@@ -116,9 +114,22 @@ class Journal:
         self.running = {
             row["channel_id"]: load_open_session(self.db, row["id"]) for row in list(rows)
         }
-        self.opted_out = set(self.connection.execute("SELECT place_id, user_id FROM opted_out"))
+        self.load_opted_out()
         newest = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lines'")
         self._last_id = (newest.fetchone() or (0,))[0]
+
+    def load_opted_out(self) -> None:
+        """Read the periods in which users opted out, after they were changed."""
+        self._opted_out = {}
+        for row in self.db.query("SELECT place_id, user_id, since, until FROM opted_out"):
+            until = stored_time(row["until"]) if row["until"] else None
+            periods = self._opted_out.setdefault((row["place_id"], row["user_id"]), [])
+            periods.append((stored_time(row["since"]), until))
+
+    def is_opted_out(self, scope_id: str, user_id: str, time: datetime) -> bool:
+        """Return whether a user had opted out in a guild or DM channel at a time."""
+        periods = self._opted_out.get((scope_id, user_id), ())
+        return any(since <= time and (until is None or time < until) for since, until in periods)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -162,7 +173,7 @@ class Journal:
         A model that its bot has named goes into its line. Of users who opted out, neither name
         nor content is recorded, and not that they used a command.
         """
-        if self.opted_out:
+        if self._opted_out:
             message = self._without_opted_out(session, message)
         if self._models and message.message_id is not None and message.channel_id is not None:
             model = self._models.pop((message.channel_id, message.message_id), None)
@@ -174,9 +185,10 @@ class Journal:
 
     def _without_opted_out(self, session: OpenSession, message: Message) -> Message:
         """Return a message without its author, or the user of its command, who opted out."""
-        if (session.scope_id, message.author_id) in self.opted_out:
+        scope_id, time = session.scope_id, message.timestamp
+        if self.is_opted_out(scope_id, message.author_id, time):
             return withheld(message, {"opted_out": True})
-        if (session.scope_id, message.interaction.get("user_id")) not in self.opted_out:
+        if not self.is_opted_out(scope_id, str(message.interaction.get("user_id")), time):
             return message
         unnamed: Json = {**message.interaction, "user": "opted out", "user_id": "0"}
         return replace(message, extra={**message.extra, "interaction": unnamed})
@@ -335,10 +347,11 @@ class Journal:
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
         """Return whether a change is by, or of a message of, a user who opted out."""
         if isinstance(change, Edit):
-            author = (session.scope_id, message.author_id)
-            return message.withheld is not None or author in self.opted_out
-        return isinstance(change, Reaction) and (
-            (session.scope_id, change.user_id) in self.opted_out
+            return message.withheld is not None or self.is_opted_out(
+                session.scope_id, message.author_id, change.timestamp
+            )
+        return isinstance(change, Reaction) and self.is_opted_out(
+            session.scope_id, change.user_id or "", change.timestamp
         )
 
     def flush(self) -> None:

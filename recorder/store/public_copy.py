@@ -49,6 +49,7 @@ _ROWS = {
             AND NOT EXISTS (
                 SELECT 1 FROM opted_out o JOIN recording_sessions s ON s.id = m.session_id
                 WHERE o.user_id = m.author_id AND o.place_id = coalesce(s.guild_id, s.channel_id)
+                    AND o.until IS NULL
             )
         ORDER BY message_index""",
 }

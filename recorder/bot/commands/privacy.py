@@ -41,7 +41,9 @@ class ConsentCommands(RecorderCommands):
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def optin(self, context: Context) -> None:
         """Have what you say recorded here again."""
-        changed = await self.manager.opt_in(_scope_id(context), str(context.author.id))
+        changed = await self.manager.opt_in(
+            _scope_id(context), str(context.author.id), now=context.message.created_at
+        )
         await self.reply(
             context, privacy_reply.opted_in(changed, prefix_of(context)), ephemeral=True
         )

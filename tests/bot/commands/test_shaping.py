@@ -121,7 +121,8 @@ async def test_auto_recording_day_by_day(world: World) -> None:
     assert begun in [message.content for message in world.channel.history()]
     await world.say("on the first day")
     assert "recorded automatically" in await world.say("!record stop")
-    await world.env.advance_time(timedelta(days=1).total_seconds())
+    for _ in range(24):  # each hour has the time limit of its own
+        await world.env.advance_time(timedelta(hours=1).total_seconds())
     await asyncio.sleep(0.1)
     await world.env.settle()
     begun = (

@@ -78,12 +78,13 @@ CREATE TABLE own_messages (
     message_id INTEGER PRIMARY KEY  -- Discord id
 );
 
--- Users whose messages are recorded without content and name, from then on.
+-- Periods in which the messages of a user are recorded without content and name.
 CREATE TABLE opted_out (
     place_id TEXT NOT NULL,     -- the guild or DM channel
     user_id TEXT NOT NULL,
     since TIMESTAMP NOT NULL,
-    PRIMARY KEY (place_id, user_id)
+    until TIMESTAMP,            -- NULL while it lasts
+    PRIMARY KEY (place_id, user_id, since)
 ) WITHOUT ROWID;
 
 -- The scopes of auto-recording: a channel, or a guild with all its channels.
