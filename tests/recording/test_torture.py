@@ -51,9 +51,9 @@ def test_power_cuts_lose_nothing(tmp_path: Path, chance: random.Random) -> None:
 
 @traced
 def test_they_would_if_commits_were_not_synced(tmp_path: Path, chance: random.Random) -> None:
-    result = cut_power(tmp_path, 20, chance, synchronous_normal=True)
-    assert result.lost > 0
-    assert result.passed
+    # Where the power is cut is chance: a few rounds may lose nothing.
+    results = (cut_power(tmp_path, 20, chance, synchronous_normal=True) for _ in range(5))
+    assert any(result.passed and result.lost > 0 for result in results)
 
 
 @traced
