@@ -78,6 +78,8 @@ class RecordingCommands(RecorderCommands):
                 notice = await self._notify(context, text)
             except BaseException:
                 await self.manager.discard(draft)
+                # It goes on after the hold, if it is on here.
+                asyncio.get_running_loop().call_soon(self.auto_recorder.begin, context.channel, now)
                 raise
             begins = draft.started_at if goes_on else notice.created_at
             await self.manager.activate(draft, now=begins)
@@ -240,6 +242,8 @@ def _not_switched_on(current: AutoRecording | None, where: str) -> Conflict:
         return Conflict("Auto-recording is not on here.")
     if where:
         return Conflict("Auto-recording is on in this channel only. Use `record auto off`.")
+    if not _is_of_guild(current):
+        return Conflict("Auto-recording is on in the channel of this thread. Switch it off there.")
     return Conflict("Auto-recording is on in the whole server. Use `record auto off server`.")
 
 

@@ -131,6 +131,45 @@ async def test_recording_begins_with_the_notice(tmp_path: Path) -> None:
         it.assert_sound()
 
 
+async def test_a_message_before_the_notice_that_arrives_late(tmp_path: Path) -> None:
+    async with recording(tmp_path) as it:
+        fault = it.server.faults.add(hold=True, method="POST", path="/messages", times=1)
+        await it.say(it.mod, "!record start late")
+        it.server.gateway.hold()
+        it.world.say(it.alice, it.channel, "before the notice")
+        fault.release()
+        await it.settle()
+        assert it.reader.is_recording(str(it.channel.id))
+        it.server.gateway.release()
+        await it.say(it.alice, "after it")
+        assert it.texts("late") == ["after it"]
+
+
+async def test_two_starts_at_once(tmp_path: Path) -> None:
+    async with recording(tmp_path) as it:
+        fault = it.server.faults.add(hold=True, method="POST", path="/messages", times=1)
+        for name in ("first", "second"):
+            await it.say(it.mod, f"!record start {name}")
+        fault.release()
+        await it.settle()
+        await it.say(it.alice, "announced")
+        assert [session.name for session in it.reader.sessions()] == ["first"]
+        assert "first is already being recorded" in it.answers()[-1]
+        assert it.texts("first") == ["announced"]
+
+
+async def test_many_first_messages_cause_one_notice(tmp_path: Path) -> None:
+    async with recording(tmp_path) as it:
+        await it.say(it.mod, "!record auto on server")
+        other = it.world.create_channel(it.guild, "other")
+        for number in range(5):
+            it.world.say(it.alice, other, f"unannounced {number}")
+        await it.settle()
+        await it.say(it.alice, "announced", other)
+        assert len(it.answers(other)) == 1
+        assert it.texts(of_session(it, other)) == ["announced"]
+
+
 async def test_with_earlier_messages_nothing_is_missing_before_the_notice(tmp_path: Path) -> None:
     async with recording(tmp_path) as it:
         await it.say(it.alice, "earlier")
@@ -172,6 +211,16 @@ async def test_an_error_before_the_notice_ends_no_recording(tmp_path: Path) -> N
         await it.say(it.alice, "automatic")
         auto = next(session for session in it.reader.sessions() if session.is_auto)
         assert it.texts(auto.name) == ["automatic"]
+
+
+async def test_auto_recording_goes_on_when_a_start_is_refused(tmp_path: Path) -> None:
+    async with recording(tmp_path) as it:
+        await it.say(it.mod, "!record auto on")
+        it.server.faults.blocked_by_automod(times=1)
+        await it.say(it.mod, "!record start rude")
+        await it.say(it.alice, "automatic")
+        (session,) = it.reader.sessions()
+        assert it.texts(session.name) == ["automatic"]
 
 
 @pytest.mark.parametrize("kind", ["forum", "media"])
