@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import aiohttp
 import discord
 import yarl
 from aiohttp import web
@@ -44,7 +45,8 @@ class DiscordServer:
         self._runner: web.AppRunner | None = None
         self._bot: discord.Client | None = None
         self._running: asyncio.Task[None] | None = None
-        self._in_flight = 0
+        self._in_flight = 0  # calls of discord.py, some of which wait for others
+        self._unanswered = 0  # requests on the wire
         self._threads: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
@@ -86,10 +88,12 @@ class DiscordServer:
                     yield
                 finally:
                     await bot.close()
+                    bot.loop = asyncio.get_running_loop()  # its last event may be yet to come
                     self._bot = None
                     ready.cancel()
                     await asyncio.wait([self._running, ready])
-                    self._running.exception()  # seen, if it was not raised before
+                    if not self._running.cancelled():
+                        self._running.exception()  # seen, if it was not raised before
                     self.gateway.leave()
 
     async def settle(self, *flushes: Callable[[], Awaitable[object]]) -> None:
@@ -116,7 +120,8 @@ class DiscordServer:
         except TimeoutError:
             session = self.gateway.session
             raise TimeoutError(
-                f"The bot does not rest: {self._in_flight} requests, {len(self._threads)} threads, "
+                f"The bot does not rest: {self._in_flight} requests, {self._unanswered} of them sent, "
+                f"{len(self._threads)} threads, "
                 f"session {session and (session.id, session.sent)}, {self.rest.log[-3:]}"
             ) from None
 
@@ -133,7 +138,9 @@ class DiscordServer:
                 return
 
     def _is_busy(self) -> bool:
-        if self._threads or self._in_flight > self.faults.held or self.gateway.has_unsent:
+        if self._threads or self.gateway.has_unsent or self._unanswered > self.faults.held:
+            return True
+        if self._in_flight and not self.faults.held:
             return True
         bot = self._bot
         if bot is None or self.gateway.refusing:
@@ -179,6 +186,9 @@ class DiscordServer:
             for module in (discord.client, discord.http, discord.webhook.async_):
                 replace(module, "asyncio", quick)
             replace(discord.client, "ExponentialBackoff", _BackOff)
+            replace(
+                aiohttp.ClientSession, "_request", self._on_wire(aiohttp.ClientSession._request)
+            )
             replace(HTTPClient, "request", self._counted(HTTPClient.request))
             replace(HTTPClient, "get_from_cdn", self._counted(HTTPClient.get_from_cdn))
             replace(AsyncWebhookAdapter, "request", self._counted(AsyncWebhookAdapter.request))
@@ -194,6 +204,16 @@ class DiscordServer:
                 return await call(*args, **options)
             finally:
                 self._in_flight -= 1
+
+        return counted
+
+    def _on_wire(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counted(*args: Any, **options: Any) -> Any:
+            self._unanswered += 1
+            try:
+                return await call(*args, **options)
+            finally:
+                self._unanswered -= 1
 
         return counted
 

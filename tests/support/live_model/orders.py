@@ -1,0 +1,78 @@
+"""Steps that give the recorder commands, with and without the right to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.discord_server import Channel, User
+
+from .acting import Acting, pick, title
+
+_COMMANDS = (
+    "start",
+    "resume",
+    "start",
+    "pause",
+    "auto on",
+    "start",
+    "stop",
+    "resume named",
+    "auto on server",
+    "auto off",
+    "auto off server",
+    "list",
+)
+
+
+class Orders(Acting):
+    """Commands of the recorder, as prefix and as slash commands."""
+
+    def command(self, a: int, b: int) -> None:
+        self._command(self.scene.staff, a, b, may=True)
+
+    def command_without_right(self, a: int, b: int) -> None:
+        self._command(self.scene.bob, a, b, may=False)
+
+    def _command(self, user: User, a: int, b: int, *, may: bool) -> None:
+        channel = pick(self.scene.spoken_in(), b)
+        if channel.guild is None:
+            user, may = self.scene.alice, True
+        verb, *words = pick(_COMMANDS, a).split()
+        options: dict[str, Any] = {}
+        if verb == "start":
+            options = {"name": f"s-{self.text()}"}
+            self.started.append(options["name"])
+        elif verb == "auto":
+            options = {"switch": words[0], **({"where": words[1]} if words[1:] else {})}
+        elif words and self.started:
+            options = {"name": pick(self.started, self.number)}
+        as_slash = (a + b) % 3 == 0 and bool(self.world.commands)
+        if may:
+            self.coverage.command(
+                channel, verb, self.world.snowflake(), whole_guild="where" in options
+            )
+        self._give(user, channel, f"record {verb}", options, as_slash)
+
+    def consent(self, a: int, b: int) -> None:
+        """Opt out, or in again."""
+        channel = pick(self.scene.spoken_in(), b)
+        user = self.scene.alice if channel.guild is None else pick(self.scene.people, a // 2)
+        verb = "optin" if a % 2 else "optout"
+        self.consents.command(scope_id(channel), user.id, self.world.snowflake())
+        as_slash = (a + b) % 3 == 0 and bool(self.world.commands)
+        self._give(user, channel, f"record {verb}", {}, as_slash)
+
+    def _give(
+        self, user: User, channel: Channel, command: str, options: dict[str, Any], as_slash: bool
+    ) -> None:
+        typed = " ".join((command, *options.values()))
+        if as_slash:
+            self.world.slash(user, channel, command, **options)
+        else:
+            self.world.say(user, channel, f"!{typed}")
+        self.note(f"{user.name} gives {'/' if as_slash else '!'}{typed} in {title(channel)}")
+
+
+def scope_id(channel: Channel) -> int:
+    """Return the id of the guild, or of the DM channel, for which an opt-out holds."""
+    return channel.guild.id if channel.guild else channel.id
