@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
+from scripts.torture_runs.discord_runs import play
 from scripts.torture_runs.full_disk import fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
 from scripts.torture_runs.kills import kill
@@ -23,7 +24,7 @@ from scripts.torture_runs.power_cuts import cut_power
 from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import has_strace
 
-SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader")
+SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader", "discord")
 _WITH_STRACE = {"power", "errors", "syncs"}
 
 
@@ -33,6 +34,8 @@ _WITH_STRACE = {"power", "errors", "syncs"}
 @click.option("--cuts", default=1_000, show_default=True, help="How often the power is cut.")
 @click.option("--fills", default=20, show_default=True, help="How often a small disk is filled.")
 @click.option("--minutes", default=10.0, show_default=True, help="How long a reader queries.")
+@click.option("--runs", default=2_000, show_default=True, help="How many lives a bot has.")
+@click.option("--steps", default=200, show_default=True, help="Of each of these lives.")
 @click.option("--seed", default=1, show_default=True, help="Of the random moments and places.")
 @click.option(
     "--folder",
@@ -46,6 +49,8 @@ def main(
     cuts: int,
     fills: int,
     minutes: float,
+    runs: int,
+    steps: int,
     seed: int,
     folder: Path,
 ) -> None:
@@ -53,7 +58,7 @@ def main(
 
     Exits with 1 when anything was lost or damaged, or when the control lost nothing.
     """
-    runs: dict[str, list[Callable[[Path, random.Random], Result]]] = {
+    subjects_runs: dict[str, list[Callable[[Path, random.Random], Result]]] = {
         "kills": [lambda place, chance: kill(place, kills, chance)],
         "power": [
             lambda place, chance: cut_power(place, cuts, chance),
@@ -70,13 +75,14 @@ def main(
         ],
         "second": [lambda place, chance: refuse_second(place, 20, within=1.0)],
         "reader": [lambda place, chance: read(place, minutes * 60)],
+        "discord": [lambda place, chance: play(runs, steps, seed)],
     }
     results = []
     for subject in subjects or SUBJECTS:
         if subject in _WITH_STRACE and not has_strace():
             results.append(Result(subject, skipped=True, note="skipped: strace is not installed"))
             continue
-        for run in runs[subject]:
+        for run in subjects_runs[subject]:
             with TemporaryDirectory(dir=folder, prefix="torture-") as name:
                 began = time.monotonic()
                 results.append(run(Path(name).absolute(), random.Random(seed)))

@@ -120,7 +120,7 @@ class DiscordServer:
         except TimeoutError:
             session = self.gateway.session
             raise TimeoutError(
-                f"The bot does not rest: {self._in_flight} requests, {self._unanswered} of them sent, "
+                f"The bot does not rest: {self._in_flight} requests, {self._unanswered} sent, "
                 f"{len(self._threads)} threads, "
                 f"session {session and (session.id, session.sent)}, {self.rest.log[-3:]}"
             ) from None
