@@ -25,22 +25,22 @@ def play(runs: int, steps: int, seed: int) -> Result:
     result = Result(f"Discord: runs of {steps} steps")
     seeds = range(seed, seed + runs)
     sent, violated, failed = 0, Counter[str](), list[int]()
-    for seed, outcome in _outcomes(seeds, steps):
+    for each, outcome in _outcomes(seeds, steps):
         result.runs += 1
         sent += outcome.messages
         result.acknowledged += outcome.recorded
         if outcome.violations:
             counts = kinds(outcome.violations)
             violated += Counter(counts.keys())
-            failed.append(seed)
+            failed.append(each)
             result.damaged += 1
             result.lost += sum(counts[kind] for kind in _LOSSES)
     result.note = f"{runs * steps:,} steps, {sent:,} messages sent"
     if violated:
         told = ", ".join(f"{kind} in {count} runs" for kind, count in violated.most_common())
         result.note += f"; violated: {told}; seeds {', '.join(map(str, failed[:50]))}"
-    for seed in failed[:_SHRUNK]:
-        result.faults.append(_story(seed, steps))
+    for each in failed[:_SHRUNK]:
+        result.faults.append(_story(each, steps))
     return result
 
 
