@@ -15,6 +15,9 @@ CREATE TABLE recording_sessions (
     name_key TEXT NOT NULL,     -- the name for comparisons: NFKC, case-folded
     guild_id TEXT,              -- NULL for a DM channel
     is_auto INTEGER NOT NULL DEFAULT 0,       -- started by auto-recording, ends with its day
+    is_draft INTEGER NOT NULL DEFAULT 0,      -- until its notice is sent or its merge is complete;
+                                              -- a draft is hidden, and deleted after a crash
+    in_order INTEGER NOT NULL DEFAULT 1,      -- 0 if a message came after a later one
     line_count INTEGER NOT NULL DEFAULT 0,    -- lines in the file: messages and later changes
     byte_size INTEGER NOT NULL DEFAULT 0,     -- size of the complete file
     synced_bytes INTEGER NOT NULL DEFAULT 0,  -- the file is on disk up to here
@@ -42,6 +45,7 @@ CREATE TABLE session_channels (
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
     channel_id TEXT NOT NULL,
     watermark INTEGER,          -- Discord id up to which the channel's history is compared
+    threads_watermark INTEGER,  -- the same for the list of the channel's archived threads
     PRIMARY KEY (session_id, channel_id)
 ) WITHOUT ROWID;
 
@@ -63,10 +67,16 @@ CREATE TABLE session_gaps (
     ended_at TIMESTAMP,             -- NULL until the recorder is connected again
     reason TEXT NOT NULL,
     fetched INTEGER,                -- messages fetched from the history; NULL until it is read
-    problem TEXT                    -- why the history could not be read
+    problem TEXT,                   -- why the history could not be read
+    complete INTEGER NOT NULL DEFAULT 0     -- 1 once no further attempt is made to fill it
 );
 -- The gaps of a session.
 CREATE INDEX session_gap ON session_gaps (session_id, started_at);
+
+-- Messages of the recorder itself, which are never recorded.
+CREATE TABLE own_messages (
+    message_id INTEGER PRIMARY KEY  -- Discord id
+);
 
 -- Users whose messages are recorded without content and name, from then on.
 CREATE TABLE opted_out (
@@ -206,7 +216,8 @@ SELECT
     m.reply_to,                 -- Discord id of the message it replies to
     m.session_id,
     m.id
-FROM messages m JOIN recording_sessions s ON s.id = m.session_id;
+FROM messages m JOIN recording_sessions s ON s.id = m.session_id
+WHERE NOT s.is_draft;
 
 -- Sessions with their duration and their counts of messages, tags and gaps.
 CREATE VIEW sessions AS
@@ -224,7 +235,8 @@ SELECT
     s.channel_id,               -- where it is recorded, or was last
     s.guild_id,                 -- NULL for a DM channel
     s.id
-FROM recording_sessions s;
+FROM recording_sessions s
+WHERE NOT s.is_draft;
 
 -- Messages and authors per quarter of an hour of a session.
 CREATE VIEW activity AS
@@ -244,7 +256,8 @@ FROM (
         sum(type = 'user_message') AS user_messages,
         sum(type = 'bot_response') AS bot_responses
     FROM messages GROUP BY session_id, quarter
-) a JOIN recording_sessions s ON s.id = a.session_id;
+) a JOIN recording_sessions s ON s.id = a.session_id
+WHERE NOT s.is_draft;
 
 -- Messages that call a command of a bot: a prefix sign, a letter, and the rest of the word.
 CREATE VIEW commands AS
@@ -262,7 +275,7 @@ FROM (
     SELECT *, substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS command
     FROM messages WHERE type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
 ) m JOIN recording_sessions s ON s.id = m.session_id
-WHERE substr(m.command, 2) NOT GLOB '*[^A-Za-z0-9_-]*';
+WHERE NOT s.is_draft AND substr(m.command, 2) NOT GLOB '*[^A-Za-z0-9_-]*';
 
 -- The tagged moments with the messages that they mark.
 CREATE VIEW tagged_moments AS

@@ -69,12 +69,14 @@ def gap(missed: Gap, timezone: ZoneInfo) -> str:
 
 def gap_outcome(missed: Gap) -> str:
     """Return the reason and the outcome of a gap: ``(restart): 2 messages fetched later``."""
+    fetched = plural(missed.fetched or 0, "message")
     if missed.problem:
-        outcome = f"could not be fetched: {missed.problem}"
-    elif missed.fetched is None:
-        outcome = "not fetched yet"
+        some = f"{fetched} fetched later, the rest " if missed.fetched else ""
+        outcome = f"{some}could not be fetched: {missed.problem}"
+    elif missed.complete:
+        outcome = f"{fetched} fetched later"
     else:
-        outcome = f"{plural(missed.fetched, 'message')} fetched later"
+        outcome = f"{fetched} fetched so far" if missed.fetched else "not fetched yet"
     return f"({missed.reason}): {outcome}"
 
 

@@ -168,11 +168,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The deletion of a message in Discord; the record keeps the message."""
+    """The deletion of a message in Discord; the record keeps the message.
+
+    ``unseen`` if it happened while the bot was away: then `timestamp` is the time at which the
+    message was missing from the history of its channel.
+    """
 
     timestamp: datetime
     channel_id: str
     message_id: int
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +197,15 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
+class UnrecordedEdit:
+    """An edit while the session of the message was not recording: its content is not kept."""
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """The placeholder of a line whose content was erased."""
 
@@ -200,7 +214,7 @@ class Erased:
     message_id: int
 
 
-Change = Annotation | Edit | Deletion | Reaction | Erased
+Change = Annotation | Edit | UnrecordedEdit | Deletion | Reaction | Erased
 """Anything that can happen to a message after it was recorded."""
 
 
@@ -308,6 +322,9 @@ class Gap:
         The number of messages fetched from the history; ``None`` until it was read.
     problem
         The reason why the history could not be read.
+    complete
+        Whether the history was read as a whole, or cannot be read at all: no further attempt
+        is made to fill the gap.
     """
 
     started_at: datetime
@@ -315,3 +332,4 @@ class Gap:
     reason: str
     fetched: int | None = None
     problem: str | None = None
+    complete: bool = False

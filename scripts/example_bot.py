@@ -1,4 +1,4 @@
-"""A bot of one's own with an AI command, and the recorder as its extension.
+"""An example of a bot with an AI command and the recorder as an extension.
 
 DISCORD_TOKEN=… python scripts/example_bot.py
 """
@@ -13,12 +13,12 @@ MODEL = "echo-1"
 
 
 async def ask_model(question: str) -> str:
-    """Stands for the call of a language model: put your own here."""
+    """Return the answer of a language model: put your own call here."""
     return f"You asked: {question}"[:2000]
 
 
 class ExampleBot(commands.Bot):
-    """Answers `!ai <question>`, and records where somebody says `!record start <name>`."""
+    """A bot that answers `!ai <question>` and has the commands `!record …`."""
 
     def __init__(self) -> None:
         intents = discord.Intents.default()
@@ -28,7 +28,7 @@ class ExampleBot(commands.Bot):
         self.add_command(ai)
 
     async def setup_hook(self) -> None:
-        """Load the recorder, and make its slash commands known to Discord."""
+        """Load the recorder and register its slash commands with Discord."""
         await self.load_extension("recorder.bot")
         await self.tree.sync()
 

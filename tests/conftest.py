@@ -5,13 +5,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import settings
 
 from recorder import SessionManager, SessionRecorder
+
+# How long an example takes says nothing while other tests run beside it.
+settings.register_profile("beside others", deadline=None)
+settings.load_profile("beside others")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data folder that is not there yet."""
+    """Return the path of a data folder that does not exist yet."""
     return tmp_path / "data"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -159,3 +160,11 @@ def test_a_broken_rule_is_found(name: str, source: str, fault: str) -> None:
 def test_no_two_files_have_the_same_name() -> None:
     names = [path.name for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
     assert sorted(names) == sorted(set(names))
+
+
+def test_no_module_imports_a_test_module() -> None:
+    paths = list(Path(__file__).parent.rglob("*.py"))
+    names = [path.stem for path in paths if path.stem.startswith("test_")]
+    assert Path(__file__).stem in names
+    importing = re.compile(rf"^ *(?:from|import) .*\b(?:{'|'.join(names)})\b", re.MULTILINE)
+    assert not [path for path in paths if importing.search(path.read_text(encoding="utf-8"))]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import discord
@@ -19,9 +19,10 @@ from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
 from recorder.bot.listening.gap_filling import GapFiller
 from recorder.bot.listening.listener import Listener
+from recorder.bot.recovery import Recovery
 from recorder.bot.replies import notices
-from recorder.errors import StorageError
 from recorder.models import Annotation
+from recorder.recording.gap_log import GapLog
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.search.searcher import Searcher
@@ -38,7 +39,6 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.bot = bot
         self.settings = settings
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
-        self.recorder.on_failure = self._failed
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.searcher = Searcher(self.manager.reader, settings.timezone)
         self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
@@ -53,7 +53,13 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
         self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
-        self._announcing: asyncio.Task[None] | None = None
+        self.recovery = Recovery(
+            bot,
+            self.recorder,
+            on_stopped=partial(self._announce_everywhere, notices.RECORDING_FAILED),
+            on_recovered=self._recovered,
+        )
+        self.recorder.on_failure = self.recovery.start
 
     async def cog_load(self) -> None:
         """Open the data folder, and continue the running sessions."""
@@ -75,6 +81,7 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         """Write the queue and close the data folder; sessions continue at the next start."""
         for listener, event in self._listeners():
             self.bot.remove_listener(listener, event)
+        await self.recovery.close()
         self.auto_recorder.close()
         await self.gap_filler.close()
         await self.downloader.close()
@@ -112,12 +119,15 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             (self.gap_filler.on_resumed, "on_resumed"),
         )
 
-    def _failed(self, error: StorageError) -> None:
-        """Announce in every recorded channel that recording has stopped."""
-        self._announcing = asyncio.create_task(self._announce_failure())
+    async def _recovered(self) -> None:
+        """Continue recording: note the gap, fill it, and announce it."""
+        await GapLog(self.recorder).begin("recording stopped", None)
+        self.downloader.open()
+        await self._announce_everywhere(notices.RECORDING_RECOVERED)
+        await self.gap_filler.on_ready()
 
-    async def _announce_failure(self) -> None:
+    async def _announce_everywhere(self, text: str) -> None:
         for channel_id in self.recorder.channels:
             channel = self.bot.get_channel(int(channel_id))
             if isinstance(channel, discord.abc.Messageable):
-                await self.announce(channel, notices.RECORDING_FAILED)
+                await self.announce(channel, text)

@@ -34,6 +34,7 @@ class RecorderBot(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
         )
         self._settings = settings
+        self.failure: StorageError | None = None
 
     async def setup_hook(self) -> None:
         """Add the recorder and register its slash commands with Discord."""
@@ -43,6 +44,11 @@ class RecorderBot(commands.Bot):
     async def on_ready(self) -> None:
         """Log that the bot is connected."""
         log.info("Ready as %s in %d servers.", self.user, len(self.guilds))
+
+    async def on_recorder_failed(self, error: StorageError) -> None:
+        """End the bot, so that the service manager notices: recording cannot be resumed."""
+        self.failure = error
+        await self.close()
 
     async def on_command_error(
         self, context: commands.Context[Any], error: commands.CommandError, /
@@ -60,7 +66,7 @@ def run(settings: Settings) -> None:
     InvalidSetting
         The token is missing or refused, or an intent is switched off.
     StorageError
-        The data folder cannot be used, or Discord cannot be reached.
+        The data folder cannot be used or written any more, or Discord cannot be reached.
     """
     if not settings.token:
         raise InvalidSetting(
@@ -69,7 +75,8 @@ def run(settings: Settings) -> None:
             "environment or into a file .env: DISCORD_TOKEN=…"
         )
     try:
-        RecorderBot(settings).run(settings.token)
+        bot = RecorderBot(settings)
+        bot.run(settings.token)
     except discord.LoginFailure as error:
         raise InvalidSetting(
             "Discord does not accept the token in DISCORD_TOKEN. Copy it again from the "
@@ -85,3 +92,5 @@ def run(settings: Settings) -> None:
         raise StorageError(
             f"Discord cannot be reached ({error}). Check the network, then start the bot again."
         ) from error
+    if bot.failure is not None:
+        raise bot.failure

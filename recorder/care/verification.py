@@ -137,6 +137,7 @@ class _Check:
         # A running recorder may not yet have written what it committed after this byte.
         self._optional_from = totals.synced_bytes if recording else totals.byte_size
         self._offset = 0
+        self._file_ended = False
         self._hash = chain.genesis(session.id)
         self._changes = changes
 
@@ -200,10 +201,13 @@ class _Check:
         return None
 
     def _file_fault(self, expected: bytes, file: BinaryIO) -> str | None:
+        if self._file_ended:  # later bytes belong to earlier lines
+            return None
         actual = file.read(len(expected))
         if actual == expected:
             return None
         if self._offset >= self._optional_from and expected.startswith(actual):
+            self._file_ended = True
             return None
         if not actual:
             return "is missing in the file, which ends before it"
@@ -255,7 +259,7 @@ class _Check:
             self.faults.append(f"{path}: the head of the chain does not match")
         # A running recorder may have written more since this snapshot.
         growing = self._recording and self._session.status != "stopped"
-        if file and not growing and (more := file.read(_EXCERPT_BYTES)):
+        if file and not growing and not self._file_ended and (more := file.read(_EXCERPT_BYTES)):
             self.faults.append(
                 f"{path}, line {self.lines + 1}: is not in the database: {_excerpt(more)}"
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recorder.models import Annotation, Change, Deletion, Edit, Message, Reaction
+from recorder.models import Annotation, Change, Deletion, Edit, Message, Reaction, UnrecordedEdit
 from recorder.record.jsonl import parse_time
 
 # Keys of `extra` that an edit does not carry and does not remove.
@@ -54,7 +54,7 @@ def current(message: Message, changes: Iterable[Change] = ()) -> Current:
     else:
         state = Current(message)
     for change in changes:
-        state = _after(state, change)
+        state = apply(state, change)
     return state
 
 
@@ -71,7 +71,8 @@ def edit_of(message: Message, timestamp: datetime) -> Edit:
     )
 
 
-def _after(state: Current, change: Change) -> Current:
+def apply(state: Current, change: Change) -> Current:
+    """Return the state of a message after one more change."""
     if isinstance(change, Annotation):
         return replace(state, message=replace(state.message, model=change.model))
     if isinstance(change, Edit):
@@ -85,8 +86,10 @@ def _after(state: Current, change: Change) -> Current:
         # A link that unfolds is an edit too, but not by the author.
         edited_at = _edited(change.extra.get("edited_timestamp")) or state.edited_at
         return replace(state, message=message, edited_at=edited_at)
+    if isinstance(change, UnrecordedEdit):
+        return replace(state, edited_at=change.timestamp)
     if isinstance(change, Deletion):
-        return replace(state, deleted_at=change.timestamp)
+        return replace(state, deleted_at=state.deleted_at or change.timestamp)
     if isinstance(change, Reaction):
         return _after_reaction(state, change)
     return state  # erased: nothing is known about the message

@@ -27,6 +27,7 @@ from recorder.models import (
     Message,
     MessageType,
     Reaction,
+    UnrecordedEdit,
 )
 
 
@@ -54,6 +55,7 @@ _ID = re.compile("[0-9]{1,20}")
 _TYPES: dict[type[Change], str] = {
     Annotation: "model",
     Edit: "edit",
+    UnrecordedEdit: "unrecorded_edit",
     Deletion: "deletion",
     Reaction: "reaction",
     Erased: "erased",
@@ -128,6 +130,8 @@ def encode_change(change: Change) -> str:
     }
     if isinstance(change, Annotation):
         data["model"] = change.model
+    elif isinstance(change, Deletion) and change.unseen:
+        data["unseen"] = True
     elif isinstance(change, Edit):
         data["content"] = change.content
         if change.attachments:
@@ -211,7 +215,9 @@ def _change(data: Mapping[str, Json], timestamp: datetime) -> Change:
     if data["type"] == "model":
         return Annotation(timestamp, channel_id, message_id, _text(data, "model"))
     if data["type"] == "deletion":
-        return Deletion(timestamp, channel_id, message_id)
+        return Deletion(timestamp, channel_id, message_id, unseen=data.get("unseen") is True)
+    if data["type"] == "unrecorded_edit":
+        return UnrecordedEdit(timestamp, channel_id, message_id)
     if data["type"] == "erased":
         return Erased(timestamp, channel_id, message_id)
     if data["type"] == "reaction":

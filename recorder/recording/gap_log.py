@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from recorder.models import Message, Session
+from recorder.models import Session
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store import gaps
+from recorder.store.gaps import FilledPage, HistoryPage
 
 
 class GapLog:
@@ -36,30 +37,23 @@ class GapLog:
         """End the open gaps."""
         await self._recorder.call(lambda journal: gaps.end(journal, now))
 
-    async def fill(
-        self, session: Session, channel_id: str, messages: Sequence[Message], watermark: int
-    ) -> list[datetime]:
-        """Record a page of a channel's history, and move the channel's watermark.
+    async def fill(self, session: Session, page: HistoryPage) -> FilledPage:
+        """Record the new messages and edits of a page of history, and move the watermark."""
+        return await self._recorder.call(lambda journal: gaps.fill(journal, session.id, page))
 
-        Parameters
-        ----------
-        messages
-            The messages of the page that were sent while the session was recording, oldest
-            first.
-        watermark
-            The Discord id up to which the history is compared after this page.
-
-        Returns
-        -------
-        list of datetime
-            The times of new messages that lie in no known gap.
-        """
-        return await self._recorder.call(
-            lambda journal: gaps.fill(journal, session.id, channel_id, messages, watermark)
+    async def threads_compared(self, session: Session, channel_id: str, watermark: int) -> None:
+        """Store the id up to which all archived threads of a channel are compared."""
+        await self._recorder.call(
+            lambda journal: gaps.raise_threads_watermark(journal, session.id, channel_id, watermark)
         )
 
     async def close(
-        self, session: Session, unexpected: Sequence[datetime], problem: str | None
+        self,
+        session: Session,
+        unexpected: Sequence[datetime],
+        problem: str | None,
+        *,
+        final: bool = False,
     ) -> None:
         """Store the outcome of reading the history for the ended gaps of a session.
 
@@ -68,8 +62,10 @@ class GapLog:
         unexpected
             The times of new messages that lie in no known gap: they become a gap of their own.
         problem
-            Why the history could not be read as a whole.
+            Why the history could not be read as a whole; the gaps are filled again later.
+        final
+            The history can never be read: no further attempt is made.
         """
         await self._recorder.call(
-            lambda journal: gaps.close(journal, session.id, unexpected, problem)
+            lambda journal: gaps.close(journal, session.id, unexpected, problem, final=final)
         )

@@ -15,7 +15,7 @@ from recorder.formatting import local_time
 from recorder.models import Change, Message, Session
 from recorder.record.names import check_name, file_stem, nearest_name
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import sessions
+from recorder.store import imported_sessions, sessions
 from recorder.store.already_imported import AlreadyImported
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession, load_open_session
@@ -169,7 +169,7 @@ def _existing(
     journal: Journal, target: _Target, first: Message
 ) -> tuple[OpenSession, AlreadyImported] | None:
     """Return the session of an earlier import of the same conversation."""
-    session_id = sessions.find_imported(journal, target.name, target.guild_id, target.channel_id)
+    session_id = imported_sessions.find(journal, target.name, target.guild_id, target.channel_id)
     if session_id is None:
         return None
     session = load_open_session(journal.db, session_id)
@@ -179,7 +179,7 @@ def _existing(
 
 
 def _new(journal: Journal, target: _Target, first: Message, timezone: ZoneInfo) -> OpenSession:
-    session_id = sessions.insert_imported(
+    session_id = imported_sessions.insert(
         journal,
         target.name,
         target.guild_id,
@@ -214,4 +214,4 @@ def _append(
     journal.flush()
     journal.leave_unwritten(session.file_path)
     if oldest is not None and newest is not None and session.line_count > lines:
-        sessions.end_imported(journal, session.id, oldest, newest)
+        imported_sessions.end(journal, session.id, oldest, newest)

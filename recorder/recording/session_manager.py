@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
@@ -16,10 +17,12 @@ from recorder.record.names import check_file_name, check_name, export_name, file
 from recorder.recording import erasing
 from recorder.recording.erasing import ErasurePlan
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import auto_recording, consent, sessions, tags
+from recorder.store import auto_recording, consent, drafts, merging, own_messages, sessions, tags
 from recorder.store.erasure import Selection
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
+
+_MERGE_SLICE = 500  # messages that are copied in one transaction
 
 
 class SessionManager:
@@ -65,6 +68,57 @@ class SessionManager:
             lambda journal: sessions.create(journal, name, channel, user_id, stem=stem, now=now),
             starts=channel.id,
         )
+
+    async def prepare(self, name: str, channel: Channel, *, user_id: str, now: datetime) -> Session:
+        """Create a draft of a session, to be activated once its notice is sent.
+
+        Raises
+        ------
+        InvalidName
+            The name cannot be used.
+        Conflict
+            A session is running in the channel, or the name is taken.
+        """
+        name = check_name(name)
+        stem = file_stem(name, now.astimezone(self._timezone).date())
+        return await self._recorder.call(
+            lambda journal: drafts.prepare(journal, name, channel, user_id, stem=stem, now=now)
+        )
+
+    def activate(self, draft: Session, *, now: datetime) -> Awaitable[Session]:
+        """Start recording a draft; its order among the messages is fixed at once.
+
+        Parameters
+        ----------
+        now
+            The time of its notice, or of the first earlier message.
+
+        Raises
+        ------
+        NotFound
+            The draft was discarded.
+        """
+        return self._recorder.submit(
+            lambda journal: drafts.activate(journal, draft.id, now),
+            starts=draft.channel_id,
+        )
+
+    async def discard(self, draft: Session) -> None:
+        """Delete a draft whose notice could not be sent."""
+        await self._recorder.call(lambda journal: drafts.discard(journal, draft.id))
+
+    async def suspend(self, session: Session, reason: str, *, now: datetime) -> Session | None:
+        """Pause an active session with a gap, since the bot lacks a permission.
+
+        Returns ``None`` when it is not active. :meth:`resume` ends the gap, without a backfill.
+        """
+        return await self._recorder.call(
+            lambda journal: sessions.suspend(journal, session.id, reason, now)
+        )
+
+    def remember_own(self, message_ids: Sequence[int]) -> Awaitable[None]:
+        """Store messages of the recorder itself, which are never recorded."""
+        return self._recorder.submit(lambda journal: own_messages.add(journal, message_ids))
 
     async def stop(self, channel_id: str, *, now: datetime) -> Session:
         """Stop the session of a channel.
@@ -134,11 +188,20 @@ class SessionManager:
         if len(sources) < 2:
             raise InvalidInput("Name at least two different sessions to merge.")
         stem = file_stem(name, sources[0].started_at.astimezone(self._timezone).date())
-        merged = await self._recorder.call(
-            lambda journal: sessions.merge(
-                journal, name, sources, channel, user_id, stem=stem, now=now
-            )
+        row_ids = await asyncio.to_thread(merging.message_ids, self.reader, sources)
+        merge = await self._recorder.call(
+            lambda journal: drafts.begin_merge(journal, name, sources, channel, user_id, stem=stem)
         )
+        try:
+            for start in range(0, len(row_ids), _MERGE_SLICE):
+                part = row_ids[start : start + _MERGE_SLICE]
+                await self._recorder.call(lambda journal, part=part: merge.copy(journal, part))  # type: ignore[misc]
+            merged = await self._recorder.call(
+                lambda journal: drafts.finish_merge(journal, merge, now)
+            )
+        except BaseException:
+            await self._recorder.call(lambda journal: drafts.discard(journal, merge.session_id))
+            raise
         await self._recorder.rewrite(merged.id)
         return merged
 

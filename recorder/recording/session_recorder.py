@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from recorder.errors import StorageError
-from recorder.models import Annotation, Change, Message
+from recorder.models import Annotation, Change, Edit, Message
 from recorder.record.jsonl import clean_text
-from recorder.recording.writer import Barrier, Call, Rewrite, Writer
+from recorder.recording.queue_items import Barrier, Call, Rewrite, Update
+from recorder.recording.writer import Writer
 from recorder.store.journal import Journal, Recorded
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class SessionRecorder:
         self._attachment_limit = attachment_limit
         self._writer: Writer | None = None
         self._starting: list[str] = []
+        self._queued_channels: set[str] = set()  # of messages that the writer may not have yet
 
     async def open(self) -> None:
         """Lock the data folder, recover from a crash if need be, and continue recording.
@@ -96,6 +98,23 @@ class SessionRecorder:
             writer, self._writer = self._writer, None
             await writer.close()
 
+    async def reopen(self) -> None:
+        """Open again after a failed write; until then every call raises its error.
+
+        Raises
+        ------
+        StorageError
+            The folder or the database still cannot be used.
+        """
+        failed = self._writer
+        if failed is not None:
+            await failed.close()
+        try:
+            await self.open()
+        except StorageError:
+            self._writer = failed
+            raise
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self
@@ -121,8 +140,10 @@ class SessionRecorder:
         return parent_id is not None and (parent_id in channels or parent_id in self._starting)
 
     def holds(self, channel_id: str) -> bool:
-        """Return whether any session, running or not, holds messages of a channel."""
-        return channel_id in self._open_writer().recorded_channels
+        """Return whether any session holds messages of a channel, or is about to."""
+        return channel_id in self._queued_channels or (
+            channel_id in self._open_writer().recorded_channels
+        )
 
     async def record(self, message: Message) -> Recorded | None:
         """Record a message and wait until it is on disk.
@@ -154,6 +175,8 @@ class SessionRecorder:
         StorageError
             Recording has stopped before.
         """
+        if message.channel_id is not None:
+            self._queued_channels.add(message.channel_id)
         slot = self._open_writer().put(message)
         if slot is not None:
             await slot
@@ -175,6 +198,16 @@ class SessionRecorder:
     def change(self, change: Change) -> None:
         """Record a change of a message in every session that holds the message."""
         self._open_writer().put(change)
+
+    def update(self, message: Message, edit: Edit) -> None:
+        """Record an edit, or the edited message itself where a session missed the original.
+
+        Parameters
+        ----------
+        message
+            The message after `edit`.
+        """
+        self._open_writer().put(Update(message, edit))
 
     def annotate(self, annotation: Annotation) -> None:
         """Name the AI model of a message, before or after it was recorded."""

@@ -15,14 +15,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from recorder.errors import DamagedRow, NotFound, RecorderError, RecordingFailed, StorageError
 from recorder.models import Change, Message
 from recorder.recording.projection import Projection
-from recorder.store import attachment_files, attachments, erasure
+from recorder.recording.queue_items import Barrier, Call, Item, Rewrite, Stop, Update, Waiter
+from recorder.store import attachment_files, attachments, drafts, erasure
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
@@ -36,44 +36,11 @@ from recorder.store.journal import Journal
 from recorder.store.lines import FileState, file_state, file_states, line_at, lines_from
 from recorder.store.lock import WriterLock
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
 # In a burst, wait for further items so often and so long.
 _BURST_WAITS = 50
 _BURST_WAIT_SECONDS = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """Work for the writer thread, in its order among the messages, within the transaction.
-
-    When it raises, its changes to the `Journal` are undone, and its waiter receives the error.
-    """
-
-    work: Callable[[Journal], T]
-
-
-@dataclass(frozen=True, slots=True)
-class Barrier:
-    """Resolved once every earlier item is committed; needs no transaction of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """Rewrite the file of a session from the database, and keep a differing one beside it."""
-
-    session_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """The end of the queue."""
-
-
-Item = Message | Change | Call[Any] | Barrier | Rewrite | _Stop
-Waiter = asyncio.Future[Any] | None
 
 
 class Writer(threading.Thread):
@@ -142,7 +109,7 @@ class Writer(threading.Thread):
         """Write the queued items, sync the files, and end the thread."""
         if self.is_alive() and self.failure is None:
             waiter: asyncio.Future[None] = self._loop.create_future()
-            self.put(_Stop(), waiter)
+            self.put(Stop(), waiter)
             self.failure = StorageError("The recorder is closed.")
             with suppress(StorageError):
                 await waiter
@@ -218,9 +185,10 @@ class Writer(threading.Thread):
 
     def _recover(self) -> None:
         """Recover every file from the database, from its last synced offset on."""
-        self._finish_erasures()
         connection = self._journal.connection
         db = self._journal.db
+        drafts.discard_drafts(self._journal)
+        self._finish_erasures()
         attachment_files.recover(self._folder, lambda path: attachments.is_known(db, path))
         for state in file_states(connection):
             size = self._projection.size(state.file_path)
@@ -245,7 +213,7 @@ class Writer(threading.Thread):
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
             self._sync()
             checkpoint(self._journal.connection)
-        return not (batch and isinstance(batch[-1][0], _Stop))
+        return not (batch and isinstance(batch[-1][0], Stop))
 
     def _coalesce_burst(self) -> None:
         """Let the items of a burst share a commit, unless a waiter needs one at once.
@@ -276,7 +244,7 @@ class Writer(threading.Thread):
         try:
             for file_path, written in journal.take_written().items():
                 self._projection.write(file_path, written)
-            if any(isinstance(item, Call | Rewrite | _Stop) for item, _ in batch):
+            if any(isinstance(item, Call | Rewrite | Stop) for item, _ in batch):
                 self._after_calls(item.session_id for item, _ in batch if isinstance(item, Rewrite))
         finally:
             self._resolve(results)
@@ -294,6 +262,8 @@ class Writer(threading.Thread):
                 return journal.record(item)
             if isinstance(item, Change):
                 return journal.change(item)
+            if isinstance(item, Update):
+                return journal.update(item.message, item.edit)
             if isinstance(item, Call):
                 with journal.all_or_nothing():
                     return item.work(journal)
@@ -305,7 +275,7 @@ class Writer(threading.Thread):
             self._raise_of_storage(error)
             if not isinstance(error, RecorderError):
                 log.exception("Unexpected error: nothing was changed, and recording goes on.")
-            elif isinstance(item, Message | Change):
+            elif isinstance(item, Message | Change | Update):
                 log.error("In channel %s: %s", item.channel_id, error)
             # A future does not take a StopIteration.
             return RuntimeError(repr(error)) if isinstance(error, StopIteration) else error

@@ -36,6 +36,7 @@ SQLITE_ERROR = sqlite3.SQLITE_ERROR
 SCHEMA_VERSION = 1 + len(UPGRADES)
 
 _BUSY_SECONDS = 5.0
+_WRITER_BUSY_SECONDS = 60.0  # another program may lock the database for a while
 _BLOCK_BYTES = 1 << 20
 # A folder that cannot be read, or a file system (or Windows) that syncs no folders.
 _FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
@@ -102,7 +103,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
             raise DataFolderError(
                 f"{path} cannot be written ({error.strerror}). Give this user write access."
             ) from error
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=_WRITER_BUSY_SECONDS, isolation_level=None)
         try:
             _identify(connection, path, fresh_allowed=True)
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

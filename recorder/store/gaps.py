@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recorder.models import Message
+from recorder.models import Message, UnrecordedEdit
 from recorder.record.changes import edit_of
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession
@@ -27,68 +27,121 @@ class GapCounts:
 
 
 def count_gaps(reader: Reader) -> GapCounts:
-    """Count the gaps of all sessions."""
+    """Count the ended gaps of all sessions."""
     (row,) = reader.query(
-        "SELECT count(*) AS gaps, coalesce(sum(fetched IS NULL OR problem IS NOT NULL), 0) "
+        "SELECT count(*) AS gaps, coalesce(sum(NOT complete OR problem IS NOT NULL), 0) "
         "AS unfilled, max(problem) AS problem FROM session_gaps WHERE ended_at IS NOT NULL"
     )
     return GapCounts(**row)
 
 
-def begin(journal: Journal, reason: str, now: datetime | None) -> None:
+def begin(journal: Journal, reason: str, since: datetime | None) -> None:
     """Begin a gap in every active session that has no open one.
 
     Parameters
     ----------
-    now
+    since
         ``None`` after a crash: the gap begins after the last known event of each session.
     """
     journal.flush()
-    open_gaps = journal.db.table("session_gaps")
     for session in journal.running.values():
-        if session.active and not open_gaps.count_where(
-            "session_id = ? AND ended_at IS NULL", (session.id,)
-        ):
-            since = now.isoformat() if now else _last_known(journal, session)
-            open_gaps.insert({"session_id": session.id, "started_at": since, "reason": reason})
+        if session.active:
+            open_gap(journal, session, reason, since)
+
+
+def open_gap(journal: Journal, session: OpenSession, reason: str, since: datetime | None) -> None:
+    """Begin a gap in a session that has no open one; `since` as in :func:`begin`."""
+    table = journal.db.table("session_gaps")
+    if not table.count_where("session_id = ? AND ended_at IS NULL", (session.id,)):
+        started_at = since.isoformat() if since else _last_known(journal, session)
+        table.insert({"session_id": session.id, "started_at": started_at, "reason": reason})
 
 
 def end(journal: Journal, now: datetime) -> None:
-    """End the open gaps."""
+    """End the open gaps of active and stopped sessions; those of suspended sessions stay open."""
     journal.connection.execute(
-        "UPDATE session_gaps SET ended_at = max(started_at, ?) WHERE ended_at IS NULL",
+        "UPDATE session_gaps SET ended_at = max(started_at, ?) WHERE ended_at IS NULL "
+        "AND session_id IN (SELECT id FROM recording_sessions WHERE status <> 'paused')",
         (now.isoformat(),),
     )
 
 
-def fill(
-    journal: Journal, session_id: str, channel_id: str, messages: Sequence[Message], watermark: int
-) -> list[datetime]:
-    """Take in a page of a channel's history that follows its watermark.
+def end_of_session(journal: Journal, session_id: str, now: datetime) -> None:
+    """End the open gap of a session, and leave it to be filled."""
+    journal.connection.execute(
+        "UPDATE session_gaps SET ended_at = max(started_at, ?) "
+        "WHERE session_id = ? AND ended_at IS NULL",
+        (now.isoformat(), session_id),
+    )
+
+
+def end_suspension(journal: Journal, session_id: str, now: datetime) -> None:
+    """End the open gap of a suspended session for good: its messages are not fetched."""
+    journal.connection.execute(
+        "UPDATE session_gaps SET ended_at = max(started_at, ?), complete = 1, "
+        "fetched = coalesce(fetched, 0), problem = reason "
+        "WHERE session_id = ? AND ended_at IS NULL",
+        (now.isoformat(), session_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FilledPage:
+    """The outcome of a page of history.
+
+    Parameters
+    ----------
+    unexpected
+        The times of new messages that lie in no known gap.
+    absent
+        The Discord ids of recorded messages that are missing from the page, and not known to
+        be deleted.
+    """
+
+    unexpected: tuple[datetime, ...]
+    absent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A page of a channel's history, from after one Discord id up to another.
 
     Parameters
     ----------
     messages
-        The messages of the page that were sent while the session was recording, oldest first.
-    watermark
-        The Discord id up to which the history is compared after this page.
-
-    Returns
-    -------
-    list of datetime
-        The times of new messages that lie in no known gap.
+        The messages that were sent while the session was recording, oldest first.
+    present
+        The ids of all messages on the page.
+    after, watermark
+        The page has every message with an id greater than `after`, up to `watermark`.
     """
+
+    channel_id: str
+    messages: Sequence[Message]
+    present: frozenset[int]
+    after: int
+    watermark: int
+
+
+def fill(journal: Journal, session_id: str, page: HistoryPage) -> FilledPage:
+    """Record the new messages and edits of a page, and move the channel's watermark."""
     session = journal.session(session_id)
     unexpected = []
-    for message in messages:
+    for message in page.messages:
         if journal.append_live(session, message) is None:
             _compare(journal, session, message)
         elif not _count(journal, session_id, message.timestamp):
             unexpected.append(message.timestamp)
     journal.flush()
-    journal.add_channel(session_id, channel_id)
-    raise_watermark(journal, session_id, channel_id, watermark)
-    return unexpected
+    journal.add_channel(session_id, page.channel_id)
+    raise_watermark(journal, session_id, page.channel_id, page.watermark)
+    recorded = journal.connection.execute(
+        "SELECT message_id FROM messages WHERE session_id = ? AND message_id > ? "
+        "AND message_id <= ? AND channel_id = ? AND deleted_at IS NULL",
+        (session_id, page.after, page.watermark, page.channel_id),
+    )
+    absent = tuple(message_id for (message_id,) in recorded if message_id not in page.present)
+    return FilledPage(tuple(unexpected), absent)
 
 
 def raise_watermark(journal: Journal, session_id: str, channel_id: str, watermark: int) -> None:
@@ -100,8 +153,24 @@ def raise_watermark(journal: Journal, session_id: str, channel_id: str, watermar
     )
 
 
+def raise_threads_watermark(
+    journal: Journal, session_id: str, channel_id: str, watermark: int
+) -> None:
+    """Store the id up to which all archived threads of a channel are compared."""
+    journal.connection.execute(
+        "UPDATE session_channels SET threads_watermark = max(coalesce(threads_watermark, 0), ?) "
+        "WHERE session_id = ? AND channel_id = ?",
+        (watermark, session_id, channel_id),
+    )
+
+
 def close(
-    journal: Journal, session_id: str, unexpected: Sequence[datetime], problem: str | None
+    journal: Journal,
+    session_id: str,
+    unexpected: Sequence[datetime],
+    problem: str | None,
+    *,
+    final: bool = False,
 ) -> None:
     """Store the outcome of reading the history for the ended gaps of a session.
 
@@ -109,12 +178,16 @@ def close(
     ----------
     unexpected
         The times of new messages that lie in no known gap: they become a gap of their own.
+    problem
+        Why the history could not be read as a whole; the gaps are filled again later.
+    final
+        The history can never be read: no further attempt is made.
     """
     journal.connection.execute(
-        "UPDATE session_gaps SET fetched = coalesce(fetched, 0), problem = ? "
-        "WHERE session_id = ? AND ended_at IS NOT NULL "
-        "AND (fetched IS NULL OR problem IS NOT NULL)",
-        (problem, session_id),
+        "UPDATE session_gaps SET problem = :problem, complete = :complete, "
+        "fetched = iif(:problem IS NULL, coalesce(fetched, 0), fetched) "
+        "WHERE session_id = :session AND ended_at IS NOT NULL AND NOT complete",
+        {"problem": problem, "complete": final or problem is None, "session": session_id},
     )
     if unexpected:
         journal.db.table("session_gaps").insert(
@@ -124,6 +197,7 @@ def close(
                 "ended_at": max(unexpected).isoformat(),
                 "reason": "not received",
                 "fetched": len(unexpected),
+                "complete": 1,
             }
         )
 
@@ -131,7 +205,8 @@ def close(
 def _last_known(journal: Journal, session: OpenSession) -> str:
     """Return the time of the last known event of a session."""
     (known,) = journal.connection.execute(
-        "SELECT max((SELECT max(started_at) FROM session_intervals WHERE session_id = :id), "
+        "SELECT max("
+        "coalesce((SELECT max(started_at) FROM session_intervals WHERE session_id = :id), ''), "
         "coalesce((SELECT timestamp FROM messages WHERE session_id = :id "
         "ORDER BY message_index DESC LIMIT 1), ''))",
         {"id": session.id},
@@ -165,4 +240,9 @@ def _compare(journal: Journal, session: OpenSession, message: Message) -> None:
         (session.id, message.message_id),
     ).fetchone()
     if known is None or known < edited:
-        journal.change_live(session, edit_of(message, datetime.fromisoformat(edited)))
+        time = datetime.fromisoformat(edited)
+        edit = edit_of(message, time)
+        if journal.was_recording(session.id, time):
+            journal.change_live(session, edit)
+        else:
+            journal.append_change(session, UnrecordedEdit(time, edit.channel_id, edit.message_id))

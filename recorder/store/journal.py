@@ -7,24 +7,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sqlite_utils import Database
 
 from recorder.errors import InvalidInput
-from recorder.models import Annotation, Change, Edit, Message, Reaction
+from recorder.models import Annotation, Change, Edit, Message, Reaction, UnrecordedEdit
 from recorder.record import chain, jsonl
-from recorder.record.changes import current
+from recorder.record.changes import apply, current
 from recorder.store import attachments
 from recorder.store.batch_insert import BatchInsert, Row
 from recorder.store.database import Connection
 from recorder.store.message_rows import (
     MESSAGE_COLUMNS,
     UPDATE_MESSAGE,
-    changes_of,
-    message_in,
     message_row,
     withheld,
 )
+from recorder.store.message_states import MessageStates
 from recorder.store.open_session import OpenSession, load_open_session
 
 LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about", "key", "hash")
@@ -95,11 +95,14 @@ class Journal:
         self._changed: dict[str, OpenSession] = {}
         self._written: dict[str, WrittenLines] = {}
         self._models: OrderedDict[tuple[str, int], str] = OrderedDict()
+        # Of recently changed messages, so that a further change costs the same as the first.
+        self._states = MessageStates()
         self._load()
 
     def reload(self, session_ids: Collection[str]) -> None:
         """Read sessions again after their lines were changed; their files are rewritten later."""
         self._changed.clear()
+        self._states.clear()
         for channel_id, session in self.running.items():
             if session.id in session_ids:
                 self._written.pop(session.file_path, None)
@@ -137,6 +140,7 @@ class Journal:
     def _forget_since(self, lines: dict[str, int]) -> None:
         self._lines, self._messages = [], []
         self._changed.clear()
+        self._states.clear()
         for path in list(self._written):
             if path in lines:
                 del self._written[path].lines[lines[path] :]
@@ -149,12 +153,8 @@ class Journal:
 
         Returns ``None`` when no active session covers the channel, or it has the message already.
         """
-        session = self.running.get(message.channel_id or "")
-        if session is None and message.parent_id is not None:
-            session = self.running.get(message.parent_id)
-        if session is None or not session.active:
-            return None
-        return self.append_live(session, message)
+        session = self._session_of(message)
+        return None if session is None else self.append_live(session, message)
 
     def append_live(self, session: OpenSession, message: Message) -> Recorded | None:
         """Append a message that comes from Discord itself, as :meth:`append` does.
@@ -199,6 +199,10 @@ class Journal:
             self.add_channel(session.id, channel_id)
         if is_newest and message_id is not None:
             session.newest_message_id = message_id
+        if message.timestamp < session.newest_time:
+            session.in_order = False
+        else:
+            session.newest_time = message.timestamp
         session.message_count += 1
         self._messages.append((self._append_line(session, line, data), *row))
         return Recorded(session.id, session.message_count)
@@ -222,11 +226,59 @@ class Journal:
             (change.message_id, change.channel_id),
         ).fetchall()
         for (session_id,) in holding:
-            self.change_live(self.session(session_id), change)
+            session = self.session(session_id)
+            if isinstance(change, Edit) and not self._is_active(session):
+                unrecorded = UnrecordedEdit(change.timestamp, change.channel_id, change.message_id)
+                self.append_change(session, unrecorded)
+            else:
+                self.change_live(session, change)
         if not holding and isinstance(change, Annotation):
             self._models[change.channel_id, change.message_id] = change.model
             if len(self._models) > _REMEMBERED_MODELS:
                 self._models.popitem(last=False)
+
+    def update(self, message: Message, edit: Edit) -> None:
+        """Append an edit, or the edited message itself where a session missed the original.
+
+        Parameters
+        ----------
+        message
+            The message after `edit`.
+
+        Raises
+        ------
+        InvalidInput
+            It cannot be recorded.
+        """
+        self.change(edit)
+        session = self._session_of(message)
+        if (
+            session is not None
+            and message.message_id is not None
+            and not self.has(session.id, message.message_id)
+            and self.was_recording(session.id, message.timestamp)
+        ):
+            self.append_live(session, message)
+
+    def was_recording(self, session_id: str, time: datetime) -> bool:
+        """Return whether a session was recording at a time."""
+        return bool(
+            self.db.table("session_intervals").count_where(
+                "session_id = :id AND started_at <= :time "
+                "AND (ended_at IS NULL OR ended_at > :time)",
+                {"id": session_id, "time": time.isoformat()},
+            )
+        )
+
+    def _is_active(self, session: OpenSession) -> bool:
+        return session.active and any(session is running for running in self.running.values())
+
+    def _session_of(self, message: Message) -> OpenSession | None:
+        """Return the active session of a message's channel, or of its thread's parent."""
+        session = self.running.get(message.channel_id or "")
+        if session is None and message.parent_id is not None:
+            session = self.running.get(message.parent_id)
+        return session if session is not None and session.active else None
 
     def change_live(self, session: OpenSession, change: Change) -> None:
         """Append a change that comes from Discord itself, as :meth:`append_change` does."""
@@ -246,17 +298,9 @@ class Journal:
             The change cannot be recorded; nothing was changed.
         """
         self.flush()
-        row = self.connection.execute(
-            "SELECT l.line, m.id, m.message_index FROM messages m JOIN lines l ON l.id = m.id "
-            "WHERE m.session_id = ? AND m.message_id = ?",
-            (session.id, change.message_id),
-        ).fetchone()
-        if row is None:
+        state = self._states.get(self.connection, session.id, change.message_id)
+        if state is None or self._is_withheld(session, state.current.message, change):
             return None
-        message = message_in(row[0])
-        if self._is_withheld(session, message, change):
-            return None
-        before = changes_of(self.connection, session.id, change.message_id)
         line = jsonl.encode_change(change)
         try:
             data = line.encode()
@@ -264,13 +308,14 @@ class Journal:
             change = jsonl.change_without_surrogates(change)
             line = jsonl.encode_change(change)
             data = line.encode()
-        after = current(message, [*before, change])
-        if after == current(message, before):
+        after = apply(state.current, change)
+        if after == state.current:
             return None
-        values = message_row(session.id, row[2], after)
+        values = message_row(session.id, state.message_index, after)
         self._append_line(session, line, data, about=change.message_id)
         self.flush()
-        self.connection.execute(UPDATE_MESSAGE, (*values, row[1]))
+        self.connection.execute(UPDATE_MESSAGE, (*values, state.row_id))
+        state.current = after
         return after.message
 
     def _is_withheld(self, session: OpenSession, message: Message, change: Change) -> bool:
@@ -293,12 +338,13 @@ class Journal:
         for session in self._changed.values():
             self.connection.execute(
                 "UPDATE recording_sessions SET message_count = ?, line_count = ?, byte_size = ?, "
-                "head = ? WHERE id = ?",
+                "head = ?, in_order = ? WHERE id = ?",
                 (
                     session.message_count,
                     session.line_count,
                     session.byte_size,
                     session.head,
+                    session.in_order,
                     session.id,
                 ),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -12,46 +13,70 @@ from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.message_rows import changes_of, message_in
 from recorder.store.open_session import OpenSession
-from recorder.store.reading import tags_of
-
-_MESSAGES_AT_ONCE = 1_000
+from recorder.store.reading import Reader, tags_of
 
 
-def copy_messages(journal: Journal, sources: Sequence[Session], target: OpenSession) -> None:
-    """Append the messages of `sources` to `target`: by time, each Discord message once.
-
-    The origin of a message stands in its ``merged_from``; its tags are copied.
-    """
-    names = {source.id: source.name for source in sources}
-    source_tags = {
-        (source.id, tag.message_index): tag.name
-        for source in sources
-        for tag in tags_of(journal.db, source.id)
-    }
+def message_ids(reader: Reader, sources: Sequence[Session]) -> array[int]:
+    """Return the row ids of the messages of several sessions, in order of time."""
     marks = ", ".join("?" * len(sources))
-    rows = journal.connection.execute(
-        "SELECT m.session_id, m.message_index, m.message_id, l.line FROM messages m "
-        f"JOIN lines l ON l.id = m.id WHERE m.session_id IN ({marks}) "
-        "ORDER BY m.timestamp, m.message_id, m.id",
-        list(names),
-    )
-    indexes: dict[int, int] = {}
-    tagged: list[tuple[str, int]] = []
-    while page := rows.fetchmany(_MESSAGES_AT_ONCE):
-        for session_id, index, message_id, line in page:
-            copied = indexes.get(message_id) if message_id is not None else None
+    with reader.connect() as connection:
+        rows = connection.execute(
+            f"SELECT id FROM messages WHERE session_id IN ({marks}) "
+            "ORDER BY timestamp, message_id, id",
+            [source.id for source in sources],
+        )
+        return array("q", (row_id for (row_id,) in rows))
+
+
+class Merge:
+    """A merge in progress: the draft of a session, and what is copied into it so far.
+
+    Messages are copied by time, each Discord message once. The origin of a message stands in
+    its ``merged_from``; its tags are copied.
+    """
+
+    def __init__(self, journal: Journal, sources: Sequence[Session], session_id: str) -> None:
+        self.sources = tuple(sources)
+        self.session_id = session_id
+        self._names = {source.id: source.name for source in sources}
+        self._source_tags = {
+            (source.id, tag.message_index): tag.name
+            for source in sources
+            for tag in tags_of(journal.db, source.id)
+        }
+        self._indexes: dict[int, int] = {}
+        self._tagged: list[tuple[str, int]] = []
+
+    def copy(self, journal: Journal, row_ids: Sequence[int]) -> None:
+        """Copy a slice of the messages, in this order."""
+        target = journal.session(self.session_id)
+        rows = journal.connection.execute(
+            "SELECT m.id, m.session_id, m.message_index, m.message_id, l.line FROM messages m "
+            f"JOIN lines l ON l.id = m.id WHERE m.id IN ({', '.join('?' * len(row_ids))})",
+            tuple(row_ids),
+        )
+        by_id = {row_id: values for row_id, *values in rows}
+        for row_id in row_ids:
+            if row_id not in by_id:  # deleted in the meantime
+                continue
+            session_id, index, message_id, line = by_id[row_id]
+            copied = self._indexes.get(message_id) if message_id is not None else None
             if copied is None:
-                source: Json = {"session": names[session_id], "message_index": index}
+                source: Json = {"session": self._names[session_id], "message_index": index}
                 _copy(journal, session_id, line, message_id, source, target)
                 copied = target.message_count
                 if message_id is not None:
-                    indexes[message_id] = copied
-            if (session_id, index) in source_tags:
-                tagged.append((source_tags[session_id, index], copied))
+                    self._indexes[message_id] = copied
+            if (session_id, index) in self._source_tags:
+                self._tagged.append((self._source_tags[session_id, index], copied))
         journal.flush()
-        journal.leave_unwritten(target.file_path)  # the file is rewritten after the commit
-    for name, index in dict.fromkeys(tagged):
-        tags.add(journal, target.id, name, index)
+        journal.leave_unwritten(target.file_path)  # the file is rewritten after the last slice
+
+    def finish(self, journal: Journal) -> None:
+        """Copy the tags and the intervals."""
+        for name, index in dict.fromkeys(self._tagged):
+            tags.add(journal, self.session_id, name, index)
+        copy_intervals(journal, self.sources, self.session_id)
 
 
 def _copy(

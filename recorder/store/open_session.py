@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
 from recorder.errors import NotFound
+from recorder.store.database import stored_time
 
 
 @dataclass(slots=True)
@@ -19,6 +21,10 @@ class OpenSession:
         The guild, or the DM channel.
     head
         The hash of the last line.
+    newest_time
+        The latest time of a message, as long as they are in order.
+    in_order
+        Whether no message came after a later one.
     channels
         Every channel that the session holds messages of, or may hold.
     """
@@ -27,11 +33,14 @@ class OpenSession:
     scope_id: str
     file_path: str
     active: bool
+    is_draft: bool
     message_count: int
     line_count: int
     byte_size: int
     head: bytes
     newest_message_id: int
+    newest_time: datetime
+    in_order: bool
     channels: set[str] = field(default_factory=set)
 
 
@@ -45,9 +54,11 @@ def load_open_session(db: Database, session_id: str) -> OpenSession:
     """
     rows = db.query(
         "SELECT id, coalesce(guild_id, channel_id, '') AS scope_id, file_path, "
-        "status = 'active' AS active, message_count, line_count, byte_size, head, "
+        "status = 'active' AS active, is_draft, message_count, line_count, byte_size, head, "
         "coalesce((SELECT max(message_id) FROM messages WHERE session_id = :id "
-        "AND message_id IS NOT NULL), 0) AS newest_message_id "
+        "AND message_id IS NOT NULL), 0) AS newest_message_id, "
+        "(SELECT timestamp FROM messages WHERE session_id = :id "
+        "ORDER BY message_index DESC LIMIT 1) AS newest_time, in_order "
         "FROM recording_sessions WHERE id = :id",
         {"id": session_id},
     )
@@ -55,6 +66,9 @@ def load_open_session(db: Database, session_id: str) -> OpenSession:
         channels = db.query(
             "SELECT channel_id FROM session_channels WHERE session_id = ?", (session_id,)
         )
-        row["active"] = bool(row["active"])
+        for flag in ("active", "is_draft", "in_order"):
+            row[flag] = bool(row[flag])
+        newest = row["newest_time"]
+        row["newest_time"] = stored_time(newest) if newest else datetime.min.replace(tzinfo=UTC)
         return OpenSession(**row, channels={channel["channel_id"] for channel in channels})
     raise NotFound(f"There is no session {session_id}.")

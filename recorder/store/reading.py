@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -13,8 +15,7 @@ from typing import Any, TypeAlias
 from sqlite_utils import Database
 
 from recorder.errors import InvalidInput, NotFound, StorageError
-from recorder.models import Annotation, AutoRecording, Gap, Interval, RecordedMessage, Session, Tag
-from recorder.record.changes import current
+from recorder.models import AutoRecording, Gap, Interval, RecordedMessage, Session, Tag
 from recorder.record.jsonl import clean_text
 from recorder.record.names import name_key
 from recorder.store.database import (
@@ -25,9 +26,9 @@ from recorder.store.database import (
     stored_time,
 )
 from recorder.store.lines import PAGE, FileState, file_states, lines_from
-from recorder.store.message_rows import changes_of, message_in
+from recorder.store.recorded_messages import ids_in_order, recorded, recorded_rows
 
-SESSION_SQL = """
+_SESSION_COLUMNS = """
 SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stopped_at, s.status,
     s.message_count, s.byte_size, s.file_path,
     coalesce((SELECT round(sum(julianday(ended_at) - julianday(started_at)) * 86400, 3)
@@ -36,8 +37,12 @@ SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stoppe
     (SELECT max(started_at) FROM session_intervals WHERE session_id = s.id AND ended_at IS NULL)
         AS running_since,
     s.line_count || ':' || lower(hex(s.head)) AS head, s.is_auto
-FROM recording_sessions s
 """
+SESSION_SQL = f"{_SESSION_COLUMNS} FROM recording_sessions s "
+"""Selects all sessions; a condition on ``s`` follows."""
+_VISIBLE_SQL = (
+    f"{_SESSION_COLUMNS} FROM (SELECT rowid, * FROM recording_sessions WHERE NOT is_draft) s "
+)
 Parameter: TypeAlias = str | int | float | None
 
 
@@ -61,9 +66,9 @@ def session_from(row: dict[str, Any]) -> Session:
 
 
 def sessions_with(connection: Connection, ids: Sequence[str]) -> list[Session]:
-    """Return the sessions with these ids, in any order."""
+    """Return the sessions with these ids, in any order, without drafts."""
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
-    rows = db.query(f"{SESSION_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids)
+    rows = db.query(f"{_VISIBLE_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids)
     return [session_from(row) for row in rows]
 
 
@@ -241,6 +246,48 @@ class Reader:
         )
         return {row["channel_id"]: row["watermark"] for row in rows}
 
+    def threads_watermarks(self, session: Session) -> dict[str, int]:
+        """Return by channel the id up to which its archived threads were compared."""
+        rows = self.query(
+            "SELECT channel_id, threads_watermark FROM session_channels "
+            "WHERE session_id = ? AND threads_watermark IS NOT NULL",
+            session.id,
+        )
+        return {row["channel_id"]: row["threads_watermark"] for row in rows}
+
+    def newest_message_ids(self, session: Session, channel_id: str, count: int) -> list[int]:
+        """Return the Discord ids of the newest messages of a channel, the newest first."""
+        rows = self.query(
+            "SELECT message_id FROM messages WHERE session_id = ? AND channel_id = ? "
+            "AND message_id IS NOT NULL ORDER BY message_id DESC LIMIT ?",
+            session.id,
+            channel_id,
+            count,
+        )
+        return [row["message_id"] for row in rows]
+
+    def own_messages(self, message_ids: Sequence[int]) -> set[int]:
+        """Return those of `message_ids` that are messages of the recorder itself."""
+        rows = self.query(
+            "SELECT message_id FROM own_messages JOIN json_each(?) ON value = message_id",
+            json.dumps(list(message_ids)),
+        )
+        return {row["message_id"] for row in rows}
+
+    def unfilled_sessions(self) -> list[Session]:
+        """Return the active sessions, and others with ended gaps that are not complete."""
+        return self._sessions(
+            "WHERE s.status = 'active' OR EXISTS (SELECT 1 FROM session_gaps g "
+            "WHERE g.session_id = s.id AND g.ended_at IS NOT NULL AND NOT g.complete)"
+        )
+
+    def suspended_sessions(self) -> list[Session]:
+        """Return the sessions that are paused since the bot lacks a permission."""
+        return self._sessions(
+            "WHERE s.status = 'paused' AND EXISTS (SELECT 1 FROM session_gaps g "
+            "WHERE g.session_id = s.id AND g.ended_at IS NULL)"
+        )
+
     def running_auto(self) -> list[Session]:
         """Return the running sessions of auto-recording."""
         return self._sessions("WHERE s.is_auto AND s.status <> 'stopped'")
@@ -292,11 +339,11 @@ class Reader:
     def gaps(self, session: Session) -> list[Gap]:
         """Return the times in which a running session missed messages, in order."""
         rows = self.query(
-            "SELECT started_at, ended_at, reason, fetched, problem FROM session_gaps "
+            "SELECT started_at, ended_at, reason, fetched, problem, complete FROM session_gaps "
             "WHERE session_id = ? ORDER BY started_at, id",
             session.id,
         )
-        return [Gap(**row | _times(row)) for row in rows]
+        return [Gap(**row | _times(row) | {"complete": bool(row["complete"])}) for row in rows]
 
     def kept_files(self, session: Session) -> dict[str, str]:
         """Return the paths of a session's kept files, by URL without query."""
@@ -321,46 +368,50 @@ class Reader:
         last: int | None = None,
         as_of: datetime | None = None,
     ) -> Iterator[RecordedMessage]:
-        """Yield messages of a session by their index, from `first` to `last`, page by page.
+        """Yield messages of a session in order of time, page by page.
 
         Parameters
         ----------
+        first, last
+            The positions of the first and the last message, from 1. A position differs from
+            the message index only where a message was recorded after a later one.
         as_of
             Yield them in their state at that time, without later messages.
         """
-        while last is None or first <= last:
-            limit = PAGE if last is None else min(PAGE, last - first + 1)
+        with self.connect() as connection:
+            ids = array("q", ids_in_order(connection, session_id, first, last))
+        for start in range(0, len(ids), PAGE):
             with self.connect() as connection:
-                rows = connection.execute(
-                    "SELECT m.message_index, l.line, (SELECT group_concat(tag, char(10)) "
-                    "FROM session_tags t WHERE t.session_id = m.session_id "
-                    "AND t.message_index = m.message_index), EXISTS (SELECT 1 FROM lines c "
-                    "WHERE c.session_id = m.session_id AND c.about = m.message_id) "
-                    "FROM messages m JOIN lines l ON l.id = m.id "
-                    "WHERE m.session_id = ? AND m.message_index >= ? "
-                    "ORDER BY m.message_index LIMIT ?",
-                    (session_id, first, limit),
-                ).fetchall()
-                page = [_recorded(connection, session_id, as_of, *row) for row in rows]
-            yield from (
-                recorded for recorded in page if not as_of or recorded.message.timestamp <= as_of
-            )
-            if len(page) < limit:
-                return
-            first += limit
+                rows = recorded_rows(connection, ids[start : start + PAGE])
+                page = [recorded(connection, session_id, as_of, *row) for row in rows]
+            for message in page:
+                if as_of is None or message.message.timestamp <= as_of:
+                    yield message
+
+    def position(self, session_id: str, message_index: int) -> int:
+        """Return the position of a message in order of time, from 1."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT id FROM messages WHERE session_id = ? AND message_index = ?",
+                (session_id, message_index),
+            ).fetchone()
+            ids = array("q", ids_in_order(connection, session_id, 1, None))
+        return ids.index(row[0]) + 1 if row else message_index
 
     def message(
         self, session_id: str, message_id: int, as_of: datetime | None = None
     ) -> RecordedMessage | None:
         """Return the message with this Discord id; `as_of` as in :meth:`messages`."""
         with self.connect() as connection:
-            row = connection.execute(
-                "SELECT message_index FROM messages WHERE session_id = ? AND message_id = ?",
+            found = connection.execute(
+                "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
                 (session_id, message_id),
             ).fetchone()
-        if row is None:
-            return None
-        return next(self.messages(session_id, row[0], row[0], as_of), None)
+            rows = recorded_rows(connection, found) if found else []
+            for message in (recorded(connection, session_id, as_of, *row) for row in rows):
+                if as_of is None or message.message.timestamp <= as_of:
+                    return message
+        return None
 
     def lines(self, session_id: str) -> Iterator[str]:
         """Yield the lines of a session's file, without newlines."""
@@ -369,32 +420,12 @@ class Reader:
                 yield line.line
 
     def _sessions(self, where: str, *parameters: str) -> list[Session]:
-        return [session_from(row) for row in self.query(SESSION_SQL + where, *parameters)]
+        return [session_from(row) for row in self.query(_VISIBLE_SQL + where, *parameters)]
 
 
 def no_such_session(name: str) -> NotFound:
     """Return the error for a session that does not exist or may not be seen."""
     return NotFound(f'There is no session "{name}" here. See `record list`.')
-
-
-def _recorded(
-    connection: Connection,
-    session_id: str,
-    as_of: datetime | None,
-    index: int,
-    line: str,
-    tags: str | None,
-    is_changed: bool,
-) -> RecordedMessage:
-    message = message_in(line)
-    changes = []
-    if is_changed and message.message_id is not None:
-        changes = changes_of(connection, session_id, message.message_id)
-        if as_of:  # the model of an answer holds at any time, whenever it was named
-            changes = [c for c in changes if c.timestamp <= as_of or isinstance(c, Annotation)]
-    now = current(message, changes)
-    names = tuple(tags.split("\n")) if tags else ()
-    return RecordedMessage(index, now.message, names, now.edited_at, now.deleted_at, now.reactions)
 
 
 def _times(row: dict[str, Any]) -> dict[str, datetime | None]:

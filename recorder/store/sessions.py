@@ -15,8 +15,8 @@ from recorder.models import Channel, Session, Status
 from recorder.record import chain
 from recorder.record.names import name_key
 from recorder.record.snowflake import snowflake_at
-from recorder.store import attachments, merging
-from recorder.store.gaps import raise_watermark
+from recorder.store import attachments
+from recorder.store.gaps import end_of_session, end_suspension, open_gap, raise_watermark
 from recorder.store.journal import Journal
 from recorder.store.open_session import load_open_session
 from recorder.store.reading import SESSION_SQL, session_from
@@ -49,7 +49,7 @@ def running(journal: Journal, channel_id: str) -> Session:
         No session is running there.
     """
     open_session = journal.running.get(channel_id)
-    if open_session is None:
+    if open_session is None or open_session.is_draft:
         raise Conflict(
             "Nothing is being recorded in this channel. Begin with `record start <name>`."
         )
@@ -78,20 +78,20 @@ def create(
     Conflict
         Another session is running in the channel, or the name is taken.
     """
-    _require_free_name(journal, name, channel.guild_id, channel.id)
-    _stop_auto_session(journal, channel.id, now)
-    session_id = _insert(
+    require_free_name(journal, name, channel.guild_id, channel.id)
+    stop_auto_session(journal, channel.id, now)
+    session_id = insert(
         journal,
         name=name,
         guild_id=channel.guild_id,
         channel_id=channel.id,
         user_id=user_id,
-        file_path=_free_file_path(journal, stem),
+        file_path=free_file_path(journal, stem),
         started_at=now,
         status="active",
         is_auto=is_auto,
     )
-    return _run(journal, session_id, channel.id, now)
+    return run(journal, session_id, channel.id, now)
 
 
 def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -> Session:
@@ -107,102 +107,9 @@ def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -
     current = session(journal, session_id)
     if current.status != "stopped":
         raise Conflict(f"{current.name} is running already ({current.status}).")
-    _stop_auto_session(journal, channel.id, now)
-    _update(journal, session_id, status="active", stopped_at=None, channel_id=channel.id)
-    return _run(journal, session_id, channel.id, now)
-
-
-def merge(
-    journal: Journal,
-    name: str,
-    sources: Sequence[Session],
-    channel: Channel,
-    user_id: str,
-    *,
-    stem: str,
-    now: datetime,
-) -> Session:
-    """Copy the messages of several sessions into a new, stopped one.
-
-    Raises
-    ------
-    Conflict
-        The name is taken.
-    NotFound
-        A source was deleted.
-    """
-    _require_free_name(journal, name, channel.guild_id, channel.id)
-    sources = [session(journal, source.id) for source in sources]
-    session_id = _insert(
-        journal,
-        name=name,
-        guild_id=channel.guild_id,
-        channel_id=channel.id,
-        user_id=user_id,
-        file_path=_free_file_path(journal, stem),
-        started_at=min(source.started_at for source in sources),
-        status="stopped",
-    )
-    merging.copy_messages(journal, sources, load_open_session(journal.db, session_id))
-    merging.copy_intervals(journal, sources, session_id)
-    ended = max(source.stopped_at or now for source in sources)
-    _update(journal, session_id, stopped_at=ended.isoformat())
-    return session(journal, session_id)
-
-
-def insert_imported(
-    journal: Journal,
-    name: str,
-    guild_id: str | None,
-    channel_id: str | None,
-    *,
-    stem: str,
-    started_at: datetime,
-) -> str:
-    """Insert a stopped session without messages and without a starter; return its id.
-
-    Raises
-    ------
-    Conflict
-        The name is taken.
-    """
-    _require_free_name(journal, name, guild_id, channel_id)
-    return _insert(
-        journal,
-        name=name,
-        guild_id=guild_id,
-        channel_id=channel_id,
-        user_id=None,
-        file_path=_free_file_path(journal, stem),
-        started_at=started_at,
-        status="stopped",
-    )
-
-
-def find_imported(
-    journal: Journal, name: str, guild_id: str | None, channel_id: str | None
-) -> str | None:
-    """Return the id of the imported session of this name in a guild or DM channel."""
-    rows = journal.db.query(
-        "SELECT id FROM recording_sessions WHERE coalesce(guild_id, channel_id, '') = ? "
-        "AND name_key = ? AND user_id IS NULL AND status = 'stopped'",
-        (guild_id or channel_id or "", name_key(name)),
-    )
-    return next((row["id"] for row in rows), None)
-
-
-def end_imported(journal: Journal, session_id: str, oldest: datetime, newest: datetime) -> None:
-    """Store the times of the oldest and newest message as those of the recording.
-
-    Messages of earlier imports count, too.
-    """
-    before = session(journal, session_id)
-    if before.stopped_at is not None:
-        oldest, newest = min(oldest, before.started_at), max(newest, before.stopped_at)
-    journal.db.table("session_intervals").delete_where("session_id = ?", (session_id,))
-    _begin_interval(journal, session_id, oldest)
-    _end_interval(journal, session_id, newest)
-    _update(journal, session_id, started_at=oldest.isoformat(), stopped_at=newest.isoformat())
+    stop_auto_session(journal, channel.id, now)
+    update(journal, session_id, status="active", stopped_at=None, channel_id=channel.id)
+    return run(journal, session_id, channel.id, now)
 
 
 def pause(journal: Journal, channel_id: str, now: datetime) -> Session:
@@ -216,8 +123,8 @@ def pause(journal: Journal, channel_id: str, now: datetime) -> Session:
     current = running(journal, channel_id)
     if current.status == "paused":
         raise Conflict(f"{current.name} is paused already. Go on with `record resume`.")
-    _update(journal, current.id, status="paused")
-    _end_interval(journal, current.id, now)
+    update(journal, current.id, status="paused")
+    end_interval(journal, current.id, now)
     journal.running[channel_id].active = False
     return session(journal, current.id)
 
@@ -233,10 +140,28 @@ def resume(journal: Journal, channel_id: str, now: datetime) -> Session:
     current = running(journal, channel_id)
     if current.status == "active":
         raise Conflict(f"{current.name} is not paused; it is being recorded.")
-    _update(journal, current.id, status="active")
-    _begin_interval(journal, current.id, now)
+    end_suspension(journal, current.id, now)
+    update(journal, current.id, status="active")
+    begin_interval(journal, current.id, now)
+    raise_watermark(journal, current.id, channel_id, snowflake_at(now))
     journal.running[channel_id].active = True
     return session(journal, current.id)
+
+
+def suspend(journal: Journal, session_id: str, reason: str, now: datetime) -> Session | None:
+    """Pause an active session with a gap, since the bot lacks a permission.
+
+    Returns ``None`` when it is not active.
+    """
+    current = session(journal, session_id)
+    if current.status != "active":
+        return None
+    open_session = journal.session(session_id)
+    open_gap(journal, open_session, reason, now)
+    update(journal, session_id, status="paused")
+    end_interval(journal, session_id, now)
+    open_session.active = False
+    return session(journal, session_id)
 
 
 def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
@@ -248,8 +173,9 @@ def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
         No session is running there.
     """
     current = running(journal, channel_id)
-    _end_interval(journal, current.id, now)
-    _update(journal, current.id, status="stopped", stopped_at=now.isoformat())
+    end_interval(journal, current.id, now)
+    end_of_session(journal, current.id, now)
+    update(journal, current.id, status="stopped", stopped_at=now.isoformat())
     del journal.running[channel_id]
     return session(journal, current.id)
 
@@ -266,8 +192,8 @@ def rename(journal: Journal, session_id: str, name: str) -> Session:
     """
     current = session(journal, session_id)
     if name_key(name) != name_key(current.name):
-        _require_free_name(journal, name, current.guild_id, current.channel_id)
-    _update(journal, session_id, name=name, name_key=name_key(name))
+        require_free_name(journal, name, current.guild_id, current.channel_id)
+    update(journal, session_id, name=name, name_key=name_key(name))
     return session(journal, session_id)
 
 
@@ -306,9 +232,16 @@ def name_is_free(journal: Journal, name: str, guild_id: str | None, channel_id: 
     )
 
 
-def _require_free_name(
+def require_free_name(
     journal: Journal, name: str, guild_id: str | None, channel_id: str | None
 ) -> None:
+    """Raise an error if a session of a guild or DM channel has this name.
+
+    Raises
+    ------
+    Conflict
+        The name is taken.
+    """
     if not name_is_free(journal, name, guild_id, channel_id):
         raise Conflict(
             f'The name "{name}" is taken (upper and lower case count as the same). '
@@ -316,7 +249,7 @@ def _require_free_name(
         )
 
 
-def _free_file_path(journal: Journal, stem: str) -> str:
+def free_file_path(journal: Journal, stem: str) -> str:
     """Reserve ``sessions/<stem>.jsonl``; when it is taken, with ``-2``, ``-3``… appended."""
     for number in itertools.count(1):
         path = f"sessions/{stem}{f'-{number}' if number > 1 else ''}.jsonl"
@@ -333,7 +266,7 @@ def _file_is_known(journal: Journal, file_path: str) -> bool:
     )
 
 
-def _insert(
+def insert(
     journal: Journal,
     *,
     name: str,
@@ -344,7 +277,9 @@ def _insert(
     started_at: datetime,
     status: Status,
     is_auto: bool = False,
+    is_draft: bool = False,
 ) -> str:
+    """Insert the row of a session, and return its id."""
     session_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
     journal.db.table("recording_sessions").insert(
         {
@@ -359,20 +294,24 @@ def _insert(
             "name_key": name_key(name),
             "guild_id": guild_id,
             "is_auto": is_auto,
+            "is_draft": is_draft,
             "head": chain.genesis(session_id),
         }
     )
     return session_id
 
 
-def _update(journal: Journal, session_id: str, **values: str | None) -> None:
+def update(journal: Journal, session_id: str, **values: str | int | None) -> None:
+    """Set columns of a session."""
     journal.db.table("recording_sessions").update(session_id, values)
 
 
-def _stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None:
+def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None:
     """Stop the session of auto-recording that runs in a channel; refuse any other."""
     if channel_id not in journal.running:
         return
+    if journal.running[channel_id].is_draft:
+        raise Conflict("A recording is just being started in this channel. Try again.")
     current = running(journal, channel_id)
     if not current.is_auto:
         raise Conflict(
@@ -382,21 +321,24 @@ def _stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None
     stop(journal, channel_id, now)
 
 
-def _run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:
+def run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:
+    """Start recording a session in a channel from `now` on."""
     journal.add_channel(session_id, channel_id)
     raise_watermark(journal, session_id, channel_id, snowflake_at(now))
-    _begin_interval(journal, session_id, now)
+    begin_interval(journal, session_id, now)
     journal.running[channel_id] = load_open_session(journal.db, session_id)
     return session(journal, session_id)
 
 
-def _begin_interval(journal: Journal, session_id: str, now: datetime) -> None:
+def begin_interval(journal: Journal, session_id: str, now: datetime) -> None:
+    """Store that a session is recording from `now` on."""
     journal.db.table("session_intervals").insert(
         {"session_id": session_id, "started_at": now.isoformat()}
     )
 
 
-def _end_interval(journal: Journal, session_id: str, now: datetime) -> None:
+def end_interval(journal: Journal, session_id: str, now: datetime) -> None:
+    """Store that a session was recording up to `now`."""
     journal.connection.execute(
         "UPDATE session_intervals SET ended_at = max(started_at, ?) "
         "WHERE session_id = ? AND ended_at IS NULL",

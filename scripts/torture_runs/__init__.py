@@ -1,1 +1,1 @@
-"""Runs that try to make a recorder lose or damage something; ``scripts/torture`` does them all."""
+"""Runs that try to make a recorder lose or damage data; ``scripts/torture`` starts them."""

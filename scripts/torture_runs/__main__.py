@@ -1,4 +1,4 @@
-"""``scripts/torture``: does what a disk, a power line and a user do to a recorder."""
+"""The command line of ``scripts/torture``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.discord_runs import play
 from scripts.torture_runs.full_disk import fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
+from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.kills import kill
 from scripts.torture_runs.other_processes import read, refuse_second
 from scripts.torture_runs.power_cuts import cut_power
-from scripts.torture_runs.soundness import Result
 from scripts.torture_runs.tracing import has_strace
 
 SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader", "discord")
@@ -30,18 +30,20 @@ _WITH_STRACE = {"power", "errors", "syncs"}
 
 @click.command()
 @click.argument("subjects", nargs=-1, type=click.Choice(SUBJECTS))
-@click.option("--kills", default=1_000, show_default=True, help="How often a recorder is killed.")
-@click.option("--cuts", default=1_000, show_default=True, help="How often the power is cut.")
-@click.option("--fills", default=20, show_default=True, help="How often a small disk is filled.")
-@click.option("--minutes", default=10.0, show_default=True, help="How long a reader queries.")
-@click.option("--runs", default=2_000, show_default=True, help="How many lives a bot has.")
-@click.option("--steps", default=200, show_default=True, help="Of each of these lives.")
-@click.option("--seed", default=1, show_default=True, help="Of the random moments and places.")
+@click.option("--kills", default=1_000, show_default=True, help="How often to kill a recorder.")
+@click.option("--cuts", default=1_000, show_default=True, help="How often to cut the power.")
+@click.option("--fills", default=20, show_default=True, help="How often to fill a small disk.")
+@click.option("--minutes", default=10.0, show_default=True, help="How long to query from a reader.")
+@click.option("--runs", default=2_000, show_default=True, help="How many lives to give a bot.")
+@click.option("--steps", default=200, show_default=True, help="Steps of each of these lives.")
+@click.option(
+    "--seed", default=1, show_default=True, help="Seed of the random moments and positions."
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True),
     default=".",
-    help="Where to write; on the disk that is to be used.",
+    help="Where to write; choose the disk to test.",
 )
 def main(
     subjects: tuple[str, ...],
@@ -54,35 +56,35 @@ def main(
     seed: int,
     folder: Path,
 ) -> None:
-    """Try to make a recorder lose or damage something: all SUBJECTS, or some.
+    """Try to make a recorder lose or damage data, by the given SUBJECTS or by all.
 
-    Exits with 1 when anything was lost or damaged, or when the control lost nothing.
+    Exit with 1 when anything was lost or damaged, or when the control lost nothing.
     """
-    subjects_runs: dict[str, list[Callable[[Path, random.Random], Result]]] = {
-        "kills": [lambda place, chance: kill(place, kills, chance)],
+    runs_of: dict[str, list[Callable[[Path, random.Random], Result]]] = {
+        "kills": [lambda folder, chance: kill(folder, kills, chance)],
         "power": [
-            lambda place, chance: cut_power(place, cuts, chance),
-            lambda place, chance: cut_power(
-                place, max(cuts // 4, 1), chance, synchronous_normal=True
+            lambda folder, chance: cut_power(folder, cuts, chance),
+            lambda folder, chance: cut_power(
+                folder, max(cuts // 4, 1), chance, synchronous_normal=True
             ),
         ],
-        "errors": [lambda place, chance: inject(place)],
+        "errors": [lambda folder, chance: inject(folder)],
         "syncs": [fail_syncs],
-        "full": [lambda place, chance: fill(place, fills, chance)],
+        "full": [lambda folder, chance: fill(folder, fills, chance)],
         "files": [
-            lambda place, chance: cut_files(place),
+            lambda folder, chance: cut_files(folder),
             flip_bytes,
         ],
-        "second": [lambda place, chance: refuse_second(place, 20, within=1.0)],
-        "reader": [lambda place, chance: read(place, minutes * 60)],
-        "discord": [lambda place, chance: play(runs, steps, seed)],
+        "second": [lambda folder, chance: refuse_second(folder, 20, within=1.0)],
+        "reader": [lambda folder, chance: read(folder, minutes * 60)],
+        "discord": [lambda folder, chance: play(runs, steps, seed)],
     }
     results = []
     for subject in subjects or SUBJECTS:
         if subject in _WITH_STRACE and not has_strace():
             results.append(Result(subject, skipped=True, note="skipped: strace is not installed"))
             continue
-        for run in subjects_runs[subject]:
+        for run in runs_of[subject]:
             with TemporaryDirectory(dir=folder, prefix="torture-") as name:
                 began = time.monotonic()
                 results.append(run(Path(name).absolute(), random.Random(seed)))
@@ -93,7 +95,7 @@ def main(
 
 
 def show(results: list[Result]) -> None:
-    """Print the table, and below it what is to be said of it."""
+    """Print the results as a table, and their notes and faults below it."""
     table = Table("what")
     for column in ("runs", "acknowledged", "lost", "damaged"):
         table.add_column(column, justify="right")
@@ -109,5 +111,5 @@ def show(results: list[Result]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no child is left behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no child process survives
     main()

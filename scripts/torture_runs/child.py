@@ -1,7 +1,7 @@
-"""A process that records at a steady rate and says at once what was acknowledged.
+"""A process that records at a steady rate and reports each acknowledgement at once.
 
-What it says goes to standard output by ``writev``, a call that the recorder does not use: so
-a trace of the process tells the two apart.
+It writes its reports to standard output with ``writev``, a call that the recorder does not use,
+so that a trace of the process tells the two apart.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from recorder import Channel, Message, SessionManager, SessionRecorder
 from recorder.errors import StorageError
 from recorder.models import Edit
 from recorder.store.database import open_for_writing
-from scripts.torture_runs.soundness import FIRST_ID
+from scripts.torture_runs.integrity import FIRST_ID
 
 CHANNEL = Channel("77", "development", "1")
 NOW = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
@@ -37,24 +37,24 @@ SESSION_FILE = "sessions/tortured_2025-11-08.jsonl"
 
 @dataclass(frozen=True)
 class Orders:
-    """What a child does.
+    """The orders that a child process carries out.
 
     Attributes
     ----------
     first, count
-        The number of its first message, and how many it records; 0 means without end.
+        The number of its first message, and how many it records; 0 for no limit.
     at_once
-        How many messages wait at a time.
+        How many messages are recorded concurrently.
     rate
-        Messages a second at most; 0 means as quickly as it can.
+        The maximum of messages per second; 0 for no limit.
     length
-        Of each message, in characters.
+        The length of each message in characters.
     sync_seconds
-        As of the recorder.
+        The interval at which the recorder syncs its files.
     abandon
-        Whether it ends without closing the recorder, as by a crash.
+        Whether it ends without closing the recorder, as in a crash.
     synchronous_normal
-        Whether SQLite is told not to sync with each commit: the control.
+        Whether SQLite does not sync with each commit: the control.
     """
 
     folder: str
@@ -74,8 +74,8 @@ class Orders:
 
 
 @dataclass
-class Said:
-    """What a child has said: acknowledgements, and how it ended."""
+class Report:
+    """The acknowledgements of a child process, and how it ended."""
 
     acknowledged: dict[int, int] = field(default_factory=dict)
     failure: str = ""
@@ -83,38 +83,38 @@ class Said:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a process that finds what this one can import."""
+    """Return an environment in which a process can import what this one can."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 @contextmanager
-def running(command: Sequence[str], says: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose output goes to a file; it is killed at the end if it still runs."""
-    with says.open("ab") as output:
+def running(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process whose output goes to the file `output`, and kill it at the end."""
+    with output.open("ab") as stream:
         process = subprocess.Popen(
-            command, stdout=output, env=environment(), start_new_session=True
+            command, stdout=stream, env=environment(), start_new_session=True
         )
     try:
         yield process
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)  # with what is traced by it
+            os.killpg(process.pid, signal.SIGKILL)  # with the process that it traces
         process.wait()
 
 
-def read_said(lines: Iterable[bytes]) -> Said:
-    """Understand what a child said; a torn last line is left out."""
-    said = Said()
+def read_report(lines: Iterable[bytes]) -> Report:
+    """Read the reports of a child, without a torn last line."""
+    report = Report()
     for line in lines:
         words = line.decode().split(maxsplit=2)
         if not line.endswith(b"\n"):
             break
         if words[0] == "acknowledged":
-            said.acknowledged[int(words[1])] = int(words[2])
+            report.acknowledged[int(words[1])] = int(words[2])
         elif words[0] == "failed":
-            said.failure = " ".join(words[1:])
-        said.ended = words[0] in ("failed", "closed")
-    return said
+            report.failure = " ".join(words[1:])
+        report.ended = words[0] in ("failed", "closed")
+    return report
 
 
 def _say(*words: object) -> None:
@@ -145,7 +145,7 @@ async def _run(orders: Orders) -> None:
         else:
             _say("closed")
         return
-    try:  # nothing is acknowledged any more, even if the disk were well again
+    try:  # nothing more may be acknowledged, even if the disk works again
         await _acknowledge(recorder, orders, orders.first + 50_000)
     except StorageError:
         await recorder.close()
@@ -181,7 +181,7 @@ async def _acknowledge(recorder: SessionRecorder, orders: Orders, number: int) -
         )
     )
     if recorded is None:
-        raise RuntimeError(f"message {number} was taken for one that is recorded already")
+        raise RuntimeError(f"message {number} was taken for a duplicate")
     _say("acknowledged", number, recorded.message_index)
 
 
@@ -192,8 +192,8 @@ def _open_with_synchronous_normal(folder: Path) -> sqlite3.Connection:
 
 
 def main() -> None:
-    """Do what the one argument, the orders as JSON, says."""
-    logging.disable(logging.CRITICAL)  # it says what failed by itself
+    """Carry out the orders, which are the only argument, as JSON."""
+    logging.disable(logging.CRITICAL)  # failures are reported on standard output
     orders = Orders(**json.loads(sys.argv[1]))
     control = mock.patch(
         "recorder.recording.writer.open_for_writing", _open_with_synchronous_normal

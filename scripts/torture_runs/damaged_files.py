@@ -1,4 +1,4 @@
-"""JSONL files that are cut or have a byte changed, at every place of their end."""
+"""JSONL files that are truncated, or have a byte flipped, at any of their last bytes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from recorder.care.verification import verify
 from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
 from scripts.torture_runs.child import SESSION_FILE, Orders, running
-from scripts.torture_runs.soundness import Result, start
+from scripts.torture_runs.integrity import Result, recover
 
 _MESSAGES = 40
 
 
 def cut_files(folder: Path, count: int = 4096, *, step: int = 1) -> Result:
-    """Cut a file at each of its last `count` bytes, every one or every `step`."""
+    """Truncate a file at each of its last `count` bytes, or at every `step` of them."""
     result = Result(f"file cut at each of its last {count:,} bytes")
     with _recorded(folder) as data:
         whole = (data / SESSION_FILE).read_bytes()
@@ -31,60 +31,60 @@ def cut_files(folder: Path, count: int = 4096, *, step: int = 1) -> Result:
 
 
 def flip_bytes(folder: Path, chance: random.Random, count: int = 4096, *, step: int = 1) -> Result:
-    """Change each of the last `count` bytes of a file, every one or every `step`."""
+    """Flip each of the last `count` bytes of a file, or every `step` of them."""
     result = Result(f"each of its last {count:,} bytes flipped")
     with _recorded(folder) as data:
         whole = (data / SESSION_FILE).read_bytes()
-        for place in range(max(len(whole) - count, 0), len(whole), step):
+        for offset in range(max(len(whole) - count, 0), len(whole), step):
             changed = bytearray(whole)
-            changed[place] ^= chance.randint(1, 255)
-            _damage(data, whole, bytes(changed), place, result)
+            changed[offset] ^= chance.randint(1, 255)
+            _damage(data, whole, bytes(changed), offset, result)
     return result
 
 
 @contextmanager
 def _recorded(folder: Path) -> Iterator[Path]:
-    """A data folder with a session that still runs."""
+    """Yield a data folder with a session that is still active."""
     with TemporaryDirectory(dir=folder) as name:
         data = Path(name) / "data"
         orders = Orders(str(data), count=_MESSAGES, at_once=10, rate=0)
-        with running(orders.command, Path(name) / "says") as process:
+        with running(orders.command, Path(name) / "output") as process:
             process.wait()
         yield data
 
 
-def _damage(data: Path, whole: bytes, damaged: bytes, place: int, result: Result) -> None:
-    """Let a start recover a damaged file, and `verify` and a repair when it may not look."""
+def _damage(data: Path, whole: bytes, damaged: bytes, offset: int, result: Result) -> None:
+    """Recover a damaged file by a start where that reads it, else by a repair."""
     file = data / SESSION_FILE
     reader = Reader(data)
-    line = whole.count(b"\n", 0, place) + 1
+    line = whole.count(b"\n", 0, offset) + 1
     (session,) = reader.sessions()
     result.runs += 1
     result.acknowledged = session.message_count
 
     file.write_bytes(damaged)
-    found = verify(reader, session, recording=False).faults
-    if not found or f", line {line}: " not in found[0]:
-        result.damage(f"byte {place}: verify does not name line {line}, but says {found}")
+    faults = verify(reader, session, recording=False).faults
+    if not faults or f", line {line}: " not in faults[0]:
+        result.damage(f"byte {offset}: verify reports {faults} instead of line {line}")
 
-    # As after a crash: no more than this is known to be on disk.
-    synced = whole.rfind(b"\n", 0, place) + 1
+    # As after a crash: only this much is known to be on disk.
+    synced = whole.rfind(b"\n", 0, offset) + 1
     _set_synced(data, min(synced, len(damaged)))
-    start(data)
+    recover(data)
     if file.read_bytes() != whole:
-        result.damage(f"byte {place}: a start did not recover the file")
+        result.damage(f"byte {offset}: a start did not recover the file")
 
-    file.write_bytes(damaged)  # and now, with all of it known to be on disk
+    file.write_bytes(damaged)  # now with all of it known to be on disk
     if len(damaged) == len(whole):
-        start(data)  # looks at the size alone
+        recover(data)  # compares the size only
         asyncio.run(_repair(data, session.id))
     else:
-        start(data)
+        recover(data)
     if file.read_bytes() != whole:
-        result.damage(f"byte {place}: the file was not repaired")
+        result.damage(f"byte {offset}: the file was not repaired")
     for copy in file.parent.glob("*.damaged*"):
         if copy.read_bytes() != damaged:
-            result.damage(f"byte {place}: what was kept is not what was there")
+            result.damage(f"byte {offset}: the copy of the damaged file differs from it")
         copy.unlink()
 
 

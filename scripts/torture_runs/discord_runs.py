@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from support.live_model import Outcome, random_run, run, shrink
 from support.live_model.invariants import kinds
 
-from scripts.torture_runs.soundness import Result
+from scripts.torture_runs.integrity import Result
 
 _SHRUNK = 3  # failing seeds whose steps are shown
 _LOSSES = ("lost", "silent gap", "not fetched", "twice")

@@ -1,4 +1,4 @@
-"""A data folder on a small disk that fills while messages come in."""
+"""A data folder on a small disk that fills up during recording."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recorder.errors import StorageError
-from scripts.torture_runs.child import Orders, read_said, running
-from scripts.torture_runs.soundness import Result, start
+from scripts.torture_runs.child import Orders, read_report, running
+from scripts.torture_runs.integrity import Result, recover
 
 _PATIENCE = 60.0
 
 
 def mount(*arguments: str | Path) -> None:
-    """Call ``mount``."""
+    """Run ``mount``."""
     subprocess.run(["mount", *arguments], check=True, capture_output=True)
 
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
-    """A disk of its own at `folder`; what is given changes the options of its mount."""
+    """Mount a small disk at `folder`, and yield a function that remounts it with other options."""
     folder.mkdir(parents=True, exist_ok=True)
     mount("-t", "tmpfs", "-o", f"size={size},mode=700", "recorder-test", folder)
     try:
@@ -35,7 +35,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
 
 
 def can_mount() -> bool:
-    """Whether this user may mount a disk."""
+    """Return whether this user may mount a disk."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return False
     try:
@@ -52,7 +52,7 @@ def fill(folder: Path, runs: int, chance: random.Random, size: str = "4m") -> Re
         result.skipped, result.note = True, "skipped: only root can mount a small disk"
         return result
     for number in range(runs):
-        data, says = folder / "small", folder / f"says-{number}"
+        data, output = folder / "small", folder / f"output-{number}"
         with small_disk(data, size) as remount:
             orders = Orders(
                 str(data),
@@ -61,15 +61,15 @@ def fill(folder: Path, runs: int, chance: random.Random, size: str = "4m") -> Re
                 length=chance.choice([40, 400, 1900, 60_000]),
                 sync_seconds=chance.choice([0.001, 0.02, 60]),
             )
-            with running(orders.command, says) as process:
+            with running(orders.command, output) as process:
                 process.wait(_PATIENCE)
-            said = read_said(says.read_bytes().splitlines(keepends=True))
-            if not said.failure.startswith("RecordingFailed Writing to "):
-                result.damage(f"{orders}: ended with {said.failure or 'nothing'!r}")
-            with suppress(StorageError):  # it may find room, or say that there is none
-                start(data)
+            report = read_report(output.read_bytes().splitlines(keepends=True))
+            if not report.failure.startswith("RecordingFailed Writing to "):
+                result.damage(f"{orders}: ended with {report.failure or 'nothing'!r}")
+            with suppress(StorageError):  # there may be room, or not
+                recover(data)
             remount("size=64m")
-            result.check(data, said.acknowledged)
+            result.check(data, report.acknowledged)
         result.runs += 1
-        result.acknowledged += len(said.acknowledged)
+        result.acknowledged += len(report.acknowledged)
     return result

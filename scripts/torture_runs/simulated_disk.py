@@ -1,8 +1,8 @@
-"""A disk that keeps what was synced, and of the rest what it likes, when the power fails.
+"""A disk that keeps synced data, and any part of the rest, when the power fails.
 
-A file's content is kept by ``fsync`` or ``fdatasync`` of the file; its name, and that of a
-folder, by a sync of the folder that it stands in. A sync that fails drops what it should
-have kept for good: a later one reports success without it, as Linux does.
+The content of a file is synced by ``fsync`` or ``fdatasync`` of the file; its name, like that
+of a folder, by a sync of the parent folder. A failed sync drops its data for good: a later one
+reports success without it, as on Linux.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Write:
         content[self.offset : self.offset + len(self.data)] = self.data
 
     def torn(self, chance: random.Random) -> list[_Change]:
-        """What the disk has of it: of each sector all, nothing, or the first bytes."""
+        """Return what may reach the disk: of each sector all, nothing, or the first bytes."""
         kept: list[_Change] = []
         at = self.offset
         end = at + len(self.data)
@@ -68,7 +68,7 @@ class _File:
         self.unsynced.clear()
 
     def after_power_cut(self, chance: random.Random) -> bytes:
-        """The content with nothing, a first part, any part or all of what is not synced."""
+        """Return the synced content with none, the first, any or all of the other changes."""
         how = chance.choice(["nothing", "first part", "any part", "all"])
         whole, torn = len(self.unsynced), 0
         if how == "first part":
@@ -79,13 +79,13 @@ class _File:
         return bytes(self._with(whole, torn, chance))
 
     def fail_to_sync(self, chance: random.Random) -> None:
-        """Drop all or some of what is not synced; a later sync knows nothing of it."""
+        """Drop all or some of the unsynced changes; a later sync does not retry them."""
         torn = chance.choice([0, len(self.unsynced)])
         self.content = self._with(0, torn, chance)
         self.unsynced.clear()
 
     def _with(self, whole: int, torn: int, chance: random.Random) -> bytearray:
-        """The synced content with so many whole changes, and so many torn ones behind them."""
+        """Return the synced content with `whole` complete changes and then `torn` partial ones."""
         content = bytearray(self.content)
         for change in self.unsynced[:whole]:
             change.apply(content)
@@ -96,12 +96,12 @@ class _File:
 
 
 class SimulatedDisk:
-    """What the calls of a traced process have made of a folder and what is in it.
+    """A folder on a disk, as the system calls of a traced process leave it.
 
     Parameters
     ----------
     folder
-        The folder that the process was given; it need not exist any more.
+        The folder of the process; it need not exist any more.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -112,12 +112,12 @@ class SimulatedDisk:
         self._positions: dict[Path, int] = {}
 
     def apply(self, call: SystemCall, chance: random.Random) -> None:
-        """Do what a call did; `chance` says what a sync that fails has kept.
+        """Apply a call; `chance` decides what a failed sync keeps.
 
         Raises
         ------
         NotImplementedError
-            A call that this disk does not know.
+            The call is unknown.
         """
         path = Path(call.path)
         if self._folder not in (path, *path.parents) and path != self._folder.parent:
@@ -143,18 +143,18 @@ class SimulatedDisk:
             raise NotImplementedError(f"the simulated disk does not know {call.name}")
 
     def cut_power(self, target: Path, chance: random.Random) -> None:
-        """Write to `target`, a folder that is made, what is on the disk afterwards."""
+        """Write the state of the disk after a power cut to the folder `target`."""
         entries: dict[Path, _File | None] = dict(self._synced)
-        for changes in self._renamed.values():  # in order, as by a journal
+        for changes in self._renamed.values():  # in order, as with a journal
             entries |= changes[: chance.randint(0, len(changes))]
         for path, file in sorted(entries.items(), key=lambda entry: entry[0]):
-            place = target / path.relative_to(self._folder.parent)
-            if file is None or not place.parent.is_dir() or path.name.endswith("-shm"):
-                continue  # what is in shared memory is rebuilt
+            copy = target / path.relative_to(self._folder.parent)
+            if file is None or not copy.parent.is_dir() or path.name.endswith("-shm"):
+                continue  # shared memory is rebuilt
             if file.is_folder:
-                place.mkdir(mode=0o700, exist_ok=True)
+                copy.mkdir(mode=0o700, exist_ok=True)
             else:
-                place.write_bytes(file.after_power_cut(chance))
+                copy.write_bytes(file.after_power_cut(chance))
 
     def _open(self, path: Path, call: SystemCall) -> None:
         self._positions[path] = 0
@@ -164,7 +164,7 @@ class SimulatedDisk:
             self._change(path, _Truncate(0))
 
     def _rename(self, path: Path, file: _File | None) -> None:
-        """Let a name stand for another file, or for none."""
+        """Bind a name to another file, or to none."""
         if file is None:
             self._now.pop(path, None)
         else:
@@ -172,7 +172,7 @@ class SimulatedDisk:
         self._renamed.setdefault(path.parent, []).append((path, file))
 
     def _change(self, path: Path, change: _Change) -> None:
-        if path in self._now:  # else its name is gone, and what is written will be too
+        if path in self._now:  # otherwise its name is removed, and the data with it
             self._now[path].unsynced.append(change)
 
     def _sync(self, path: Path, succeeded: bool, chance: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""What a child did to its data folder, call by call, as ``strace`` saw it."""
+"""The system calls of a child on its data folder, as ``strace`` logs them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from scripts.torture_runs.child import SESSION_FILE, Orders
 
-# Whatever can change a file, a name or a position; what the simulated disk does not know of
-# these ends the run, so that nothing is overlooked. A question mark: not on every machine.
+# Every call that can change a file, a name or a position. The simulated disk raises for those
+# that it does not know, so that none is overlooked. A question mark: not on every machine.
 TRACED = (
     "write pwrite64 pwritev pwritev2 writev sendfile copy_file_range fallocate ftruncate truncate "
     "fsync fdatasync sync_file_range lseek openat ?open ?creat ?mkdir mkdirat ?rmdir ?unlink "
@@ -31,20 +31,20 @@ _NUMBER = re.compile(rb", (-?\d+)")
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:
-    """A call that has returned.
+    """A system call that has returned.
 
     Attributes
     ----------
     path
-        Of the file or folder that it worked on.
+        The path of the file or folder.
     data
-        What was written.
+        The bytes that it writes.
     numbers
-        Its numeric arguments behind the first.
+        The numeric arguments after the first.
     flags
-        What else it was given.
+        The other arguments.
     result
-        What it returned; negative when it failed.
+        The return value; negative when it failed.
     """
 
     name: str
@@ -57,33 +57,33 @@ class SystemCall:
 
 
 def has_strace() -> bool:
-    """Whether there is an ``strace`` to trace with."""
+    """Return whether ``strace`` is installed."""
     return shutil.which("strace") is not None
 
 
 def traced(
     orders: Orders,
     log: Path,
-    says: Path,
+    output: Path,
     inject: Sequence[str] = (),
     only: Sequence[str] = (),
 ) -> list[str]:
-    """The command line of a traced child.
+    """Return the command line of a traced child.
 
     Parameters
     ----------
     log
-        Where the calls go, behind those that are there.
-    says
-        The file that is the child's standard output; what it says is traced too.
+        The file to append the calls to.
+    output
+        The file of the child's standard output, which is traced too.
     inject
-        Faults, as ``strace`` takes them; they hit calls on the data folder alone.
+        Faults in the syntax of ``strace``; they hit calls on the data folder only.
     only
-        The names of files in the data folder that are traced, instead of all that is there.
+        The names of the files in the data folder to trace; all by default.
     """
     folder = Path(orders.folder)
     names = only or (".", "..", *FOLDERS, *SQLITE_FILES, "recorder.lock", SESSION_FILE)
-    paths = [os.path.normpath(folder / name) for name in names] + [str(says)]
+    paths = [os.path.normpath(folder / name) for name in names] + [str(output)]
     return [
         *("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "99999999", "-A"),
         *("-o", str(log), "-e", "signal=none", "-e", f"trace={','.join(TRACED)}"),
@@ -94,22 +94,22 @@ def traced(
 
 
 def calls(log: Path) -> Iterator[SystemCall]:
-    """The calls of a log in the order in which they returned."""
+    """Yield the calls of a log in the order in which they returned."""
     unfinished: dict[bytes, bytes] = {}
     with log.open("rb") as lines:
         for raw in lines:
             line = raw.rstrip(b"\n")
-            if found := _UNFINISHED.fullmatch(line):
-                unfinished[found[1]] = found[0].removesuffix(b" <unfinished ...>")
+            if match := _UNFINISHED.fullmatch(line):
+                unfinished[match[1]] = match[0].removesuffix(b" <unfinished ...>")
                 continue
-            if found := _RESUMED.fullmatch(line):
-                line = unfinished.pop(found[1]) + found[2]
-            if found := _CALL.fullmatch(line):
-                yield _call(found)
+            if match := _RESUMED.fullmatch(line):
+                line = unfinished.pop(match[1]) + match[2]
+            if match := _CALL.fullmatch(line):
+                yield _call(match)
 
 
-def _call(found: re.Match[bytes]) -> SystemCall:
-    name, arguments, result, opened = found.groups()
+def _call(match: re.Match[bytes]) -> SystemCall:
+    name, arguments, result, opened = match.groups()
     texts = [_plain(text) for text in _TEXT.findall(arguments)]
     rest = _TEXT.sub(b"", arguments)
     file = _FILE.match(arguments)
@@ -126,7 +126,7 @@ def _call(found: re.Match[bytes]) -> SystemCall:
         tuple(map(int, _NUMBER.findall(rest))),
         rest.decode(),
         int(result),
-        found[0].endswith(b"(INJECTED)"),
+        match[0].endswith(b"(INJECTED)"),
     )
 
 

@@ -13,8 +13,7 @@ from discord.ext import commands
 from simcord import ChannelHandle, Env, GuildHandle, MemberActor
 from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
-from support.recordings import NOW
-from support.soundness import UTC_ZONE
+from support.recordings import NOW, UTC_ZONE
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.bot.inspection import inspect, look

@@ -27,7 +27,7 @@ async def erasing(tmp_path: Path) -> AsyncIterator[Live]:
 
 def says_so(gap: Gap) -> bool:
     """Return whether a gap says that it is not complete."""
-    return gap.ended_at is None or gap.fetched is None or gap.problem is not None
+    return not gap.complete or gap.problem is not None
 
 
 # gap filling: one session's trouble is not that of another

@@ -3,15 +3,12 @@
 import asyncio
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.care.verification import rebuild_index, verify, verify_database
@@ -183,24 +180,6 @@ def repair(folder: Path) -> None:
     asyncio.run(run())
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.data())
-def test_any_flipped_byte_of_a_file_is_noticed(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = asyncio.run(record_into(folder))
-        whole = path.read_bytes()
-        for _ in range(10):
-            at = data.draw(st.integers(0, len(whole) - 1))
-            flip = data.draw(st.integers(1, 255))
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
-            (fault,) = faults(folder)
-            line = whole.count(b"\n", 0, at) + 1
-            assert fault.startswith(f"sessions/{path.name}, line {line}: differs")
-        path.write_bytes(whole)
-        assert faults(folder) == ()
-
-
 # Damage in the database.
 
 CHANGED_LINE = (
@@ -368,6 +347,7 @@ def test_damage_of_the_index_is_named_and_repaired(folder: Path, file: Path, dam
 # While a recorder is recording.
 
 
+@pytest.mark.slow
 async def test_there_is_no_false_fault_while_a_recorder_records(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:
@@ -420,6 +400,24 @@ async def test_what_is_not_yet_in_the_file_is_no_fault_while_a_recorder_records(
         assert verify(manager.reader, now, recording=False).faults
         os.truncate(path, synced - 1)
         assert verify(manager.reader, now, recording=True).faults
+
+
+async def test_a_file_that_grows_during_the_verification_is_no_fault(folder: Path) -> None:
+    async with SessionRecorder(folder, sync_seconds=600) as recorder:
+        manager = SessionManager(recorder, UTC_ZONE)
+        session = await manager.start("session", CHANNEL, user_id="5", now=NOW)
+        for number in range(5):
+            await recorder.record(said(number, "committed"))
+        now, path = manager.reader.session(session.id), folder / session.file_path
+        whole = path.read_bytes()
+
+        def grow(_: int) -> None:
+            path.write_bytes(whole)
+
+        for length in (0, len(whole) // 2):
+            os.truncate(path, length)
+            report = verify(manager.reader, now, recording=True, progress=grow)
+            assert (report.faults, report.messages) == ((), 5)
 
 
 async def test_a_real_fault_is_found_while_a_recorder_records(

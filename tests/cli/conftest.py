@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.recordings import Run, record
+from support.command_line import Run
+from support.recordings import record
 
 from recorder.cli import main
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.recordings import NOW, Run
-from support.soundness import CHANNEL, UTC_ZONE, said
+from support.command_line import Run
+from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.models import Deletion, Edit, Json, Reaction

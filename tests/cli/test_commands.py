@@ -8,12 +8,10 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
-from support.recordings import NOW, Run, message, record
-
-from recorder import Channel, SessionManager, SessionRecorder
+from support.command_line import Run
+from support.recordings import NOW, record
 
 
 def test_help_names_the_exit_codes(run: Run) -> None:
@@ -205,32 +203,6 @@ def test_tags_and_merging(run: Run, data: Path, session: str) -> None:
     assert run("verify").returncode == 0
 
 
-async def test_backup_and_doctor_while_another_process_records(
-    run: Run, data: Path, tmp_path: Path
-) -> None:
-    async with SessionRecorder(data) as recorder:
-        manager = SessionManager(recorder, ZoneInfo("UTC"))
-        await manager.start("live", Channel("77", "dev", "1"), user_id="1", now=NOW)
-        for number in range(50):
-            await recorder.record(message(number, f"live {number}", "77"))
-        copy = tmp_path / "copy"
-        results = [
-            await asyncio.to_thread(run, *arguments)
-            for arguments in (("backup", copy), ("doctor",), ("verify",), ("init",), ("repair",))
-        ]
-        assert [result.returncode for result in results] == [0, 0, 0, 3, 3]
-        assert "is running" in results[1].stdout
-        assert f"process {os.getpid()}" in results[3].stderr
-    command = [sys.executable, "-m", "recorder", "--data", str(copy)]
-    for arguments in (["init"], ["verify"]):
-        restored = await asyncio.to_thread(
-            subprocess.run, [*command, *arguments], capture_output=True, text=True, check=False
-        )
-        assert restored.returncode == 0, restored.stdout
-    assert "50 lines checked" in restored.stdout
-    assert (await asyncio.to_thread(run, "backup", copy)).returncode == 2
-
-
 def test_databases_that_are_not_ours(run: Run, data: Path, tmp_path: Path) -> None:
     data.mkdir()
     path = data / "recorder.db"
@@ -262,12 +234,6 @@ def test_wrong_settings_name_the_variable(run: Run, tmp_path: Path) -> None:
     (tmp_path / ".env").unlink()
     assert "DISCORD_TOKEN" in run("bot").stderr
     assert run("doctor").returncode == 1, "there is no data folder"
-
-
-def test_a_pipe_that_closes_early_is_no_error(data: Path, session: str) -> None:
-    command = f"{sys.executable} -m recorder --data {data} show oauth | head -n 1"
-    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-    assert result.stdout.startswith("oauth (") and result.stderr == ""
 
 
 def test_names_are_completed(data: Path, session: str) -> None:

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.recordings import record
 
 from recorder.store.reading import Reader
+
+pytestmark = pytest.mark.slow  # each starts a shell
 
 
 def completed(words: str, folder: Path, **environment: str) -> list[str]:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.command_line import call, unprivileged
-from support.recordings import Run, record
-from support.soundness import assert_sound
+from support.command_line import Run, call, unprivileged
+from support.recordings import assert_sound, record
 
 from recorder.cli import main
 from recorder.errors import StorageError
@@ -105,6 +104,7 @@ def read_only(sound: Path, tmp_path: Path) -> Iterator[Path]:
         path.chmod(0o700)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_read_and_verified(
     read_only: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +121,7 @@ def test_a_folder_that_cannot_be_written_is_read_and_verified(
     assert refused.returncode == 3 and "access" in refused.stderr
 
 
+@pytest.mark.slow
 def test_what_is_still_in_the_wal_of_such_a_folder_is_not_left_out(read_only: Path) -> None:
     read_only.chmod(0o700)
     script = (

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.recordings import NOW, Run, record
-from support.soundness import UTC_ZONE, said
+from support.command_line import Run
+from support.recordings import NOW, UTC_ZONE, record, said
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.care.diagnosis import Finding, examine

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.recordings import Run, record
+from support.command_line import Run
+from support.recordings import record
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from support.recordings import Run
+from support.command_line import Run
 from support.secretive import found_in, record_secrets
 
 from recorder.store.reading import Reader

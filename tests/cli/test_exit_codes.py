@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.command_line import call, state, unprivileged
-from support.recordings import Run, record
+from support.command_line import Run, call, state, unprivileged
+from support.recordings import record
 
 from recorder.cli import main
 
@@ -127,6 +127,7 @@ def test_json_is_alone_on_standard_output(recorded: Path, arguments: str) -> Non
 
 
 def test_json_of_a_tagged_moment_and_of_a_backup(recorded: Path, tmp_path: Path) -> None:
+    assert call(recorded, "export", "oauth", "md", "--force").exit_code == 0
     folder = tmp_path / "copy"
     backup = json.loads(call(recorded, "backup", str(folder), "--json").stdout)
     assert backup["files"] == len(list((recorded / "exports").iterdir())) > 0
@@ -188,7 +189,8 @@ def test_what_cannot_be_repaired_is_1(recorded: Path, tmp_path: Path) -> None:
     assert call(folder, "verify").exit_code == 1
 
 
-def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_folder_without_rights_is_3(recorded: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns("*-shm", "*-wal"))
     paths = [folder, *folder.rglob("*")]
@@ -196,16 +198,9 @@ def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path:
     for path in paths:
         path.chmod(modes[path] & ~0o222)
     try:
-        readings = [("list",), ("show", "oauth"), ("search", "words"), ("backup", tmp_path / "b")]
-        for reading in readings:
-            result = unprivileged(folder, *reading)
-            assert result.returncode == 0 or (
-                result.returncode == 3 and result.stderr.startswith("Error: ")
-            )
-        for writing in (("init",), ("tag", "oauth", "x"), ("rename", "oauth", "y"), ("repair",)):
-            result = unprivileged(folder, *writing)
-            assert result.returncode == 3
-            assert result.stderr.startswith("Error: ") and "access" in result.stderr
+        result = unprivileged(folder, "tag", "oauth", "x")
+        assert result.returncode == 3
+        assert result.stderr.startswith("Error: ") and "access" in result.stderr
         (folder / "recorder.db").chmod(0)
         assert unprivileged(folder, "list").returncode == 3
         folder.chmod(0)
@@ -217,6 +212,7 @@ def test_a_folder_without_rights_is_told_in_a_sentence(recorded: Path, tmp_path:
             path.chmod(modes[path])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["list", "list --json", "export oauth md -o -", "--help"])
 def test_output_that_cannot_be_written_is_3(recorded: Path, arguments: str) -> None:
     if not Path("/dev/full").exists():
@@ -236,6 +232,7 @@ def test_env_files_that_cannot_be_read_are_named(run: Run, tmp_path: Path) -> No
     assert result.returncode == 2 and ".env cannot be read" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", ["list", "show long", "search words", "show long --json", "export long txt -o -"]
 )

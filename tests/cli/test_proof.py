@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.recordings import Run
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.command_line import Run
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.care.verification import verify

@@ -229,11 +229,13 @@ def in_a_process(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
 
 
+@pytest.mark.slow
 def test_memory_is_limited(recorded: Path) -> None:
     result = in_a_process(recorded, f"{HOG} DISTINCT x FROM c ORDER BY x", "--seconds", "25")
     assert result.returncode == 2 and "too much memory" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_single_endless_call_inside_sqlite_is_left(recorded: Path) -> None:
     """It cannot be interrupted: a trillion comparisons within one step."""
     endless = "SELECT instr(printf('%.9000000c', 'a'), printf('%.4500000c', 'a') || 'b')"

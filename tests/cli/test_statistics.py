@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.recordings import Run, record
+from support.command_line import Run
+from support.recordings import record
 
 Terminal = Callable[..., tuple[int, str]]
 
@@ -80,6 +81,7 @@ def test_statistics_fit_the_terminal(data: Path, on_terminal: Terminal, columns:
     assert any(re.match(r"Commands .* Authors", line) for line in lines)
 
 
+@pytest.mark.slow
 def test_many_messages_have_as_many_bars_as_fit(data: Path, on_terminal: Terminal) -> None:
     asyncio.run(record(data, "busy", ["hello"] * 450))
     for columns, bars in ((60, 17), (200, 83)):

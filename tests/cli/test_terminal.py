@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.recordings import NOW, Run, record
+from support.command_line import Run
+from support.recordings import NOW, record
 
 Terminal = Callable[..., tuple[int, str]]
 
@@ -46,6 +47,7 @@ def test_messages_are_shown_as_they_were_said(run: Run, on_terminal: Terminal, s
     assert f"\x1b[1m{said}\x1b[0m (" in shown
 
 
+@pytest.mark.slow
 def test_names_from_files_command_no_terminal(on_terminal: Terminal, tmp_path: Path) -> None:
     line = {
         "timestamp": NOW.isoformat(),
@@ -88,6 +90,7 @@ def test_progress_is_for_terminals_alone(run: Run, on_terminal: Terminal, said: 
     assert run("verify").stderr == ""
 
 
+@pytest.mark.slow
 def test_an_old_encoding_is_no_error(data: Path, said: str) -> None:
     def out(*arguments: str) -> bytes:
         return subprocess.run(

@@ -46,7 +46,7 @@ def refusing(
     """A Discord that refuses whatever it is asked."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Discord)
     server.status = request.param  # type: ignore[attr-defined]
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setattr(discord.http.Route, "BASE", f"http://127.0.0.1:{server.server_port}")
     Discord.seen.clear()
     yield Discord

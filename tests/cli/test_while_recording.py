@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.recordings import Run
+from support.command_line import Run
+
+pytestmark = pytest.mark.slow
 
 RECORD = """
 import asyncio, itertools, sys

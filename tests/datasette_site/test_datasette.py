@@ -177,6 +177,7 @@ def test_the_questions_are_answered(site: Site, world: Path, question: object) -
     assert [tuple(row.values()) for row in rows] == answer.rows
 
 
+@pytest.mark.slow
 async def test_what_is_recorded_meanwhile_is_seen_at_once(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:
@@ -226,6 +227,7 @@ async def test_what_is_recorded_meanwhile_is_seen_at_once(
         await writing
 
 
+@pytest.mark.slow
 async def test_a_transcript_is_shown_page_by_page(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:
@@ -254,6 +256,7 @@ async def test_a_transcript_is_shown_page_by_page(
     }
 
 
+@pytest.mark.slow
 def test_other_machines_have_to_sign_in(world: Path) -> None:
     with serving(world, "--host", "0.0.0.0") as site:
         link = site.url
@@ -277,6 +280,7 @@ def refused(folder: Path, *options: str) -> tuple[int, str]:
     return result.returncode, result.stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_served_is_said(world: Path, site: Site, tmp_path: Path) -> None:
     code, says = refused(tmp_path)
     assert code == 3 and "recorder init" in says and "Traceback" not in says

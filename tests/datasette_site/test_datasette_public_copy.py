@@ -136,6 +136,7 @@ def test_it_answers_questions_and_searches(published: Path) -> None:
     assert (counted, command, found) == (5, "!help", [1, 1, 0])
 
 
+@pytest.mark.slow
 def test_datasette_shows_it_with_its_metadata(published: Path) -> None:
     about = str(published.with_suffix(".metadata.json"))
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from formats import test_dce
-from formats.test_dce import (
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.conversations import Conversation, session
+from support.dce_files import (
     EMBED,
     FILES,
     NEW_ROOT,
@@ -22,16 +24,13 @@ from formats.test_dce import (
     REACTIONS,
     new,
     numbered,
+    paths,
     records,
     written,
 )
-from formats.test_session_exporter import Conversation, session
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from record.test_jsonl import JSON, TEXT, messages
-from recording.test_importing import refused, take_in
-from recording.test_session_manager import dump
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.importing import refused, take_in
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, dump, said
+from support.strategies import JSON, TEXT, messages
 
 from recorder import Message, SessionExporter, SessionManager, SessionRecorder
 from recorder.errors import Conflict, InvalidInput
@@ -118,7 +117,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     return draw(st.permutations([*named, *draw(st.lists(plain, max_size=3))]))
 
 
-@settings(deadline=None)
+@pytest.mark.slow
 @given(conversations(), st.sampled_from(["70", None]))
 @example(
     [said(1, "x", extra={"dce": {"export": {"guild": {"id": "1"}, "channel": {"name": "x"}}}})],
@@ -136,10 +135,11 @@ def test_what_goes_out_comes_in_again(talk: list[Message], channel_id: str | Non
 RICH: list[dict[str, Any]] = [
     message for data in FILES.values() for message in deepcopy(data["messages"])
 ]
-PLACES = [(number, path) for number, message in enumerate(RICH) for path in test_dce.paths(message)]
+PLACES = [(number, path) for number, message in enumerate(RICH) for path in paths(message)]
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(st.sampled_from(PLACES), JSON)
 def test_no_wrong_type_stops_an_import_or_what_goes_out_of_it(
     place: tuple[int, tuple[str | int, ...]], value: Any

@@ -10,10 +10,10 @@ import resource
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,96 +22,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from support.conversations import NOW, START, Conversation, message, session
 
 from recorder.errors import Conflict, InvalidInput, StorageError
 from recorder.formats.session_exporter import FORMATS, SessionExporter
 from recorder.models import (
     Channel,
-    Gap,
-    Interval,
     Json,
     Message,
-    MessageType,
-    RecordedMessage,
-    Session,
-    Tag,
 )
 from recorder.record import jsonl
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store.reading import Reader
 
-START = datetime(2025, 11, 8, 15, 45, tzinfo=UTC)
-NOW = START + timedelta(days=1)
 CLOCK = r"\d{1,2}:\d\d [AP]M"
-
-
-class Conversation(Reader):
-    """A reader of messages that are in no database."""
-
-    def __init__(self, source: Callable[[], Iterable[Message]]) -> None:
-        super().__init__(Path("nowhere"))
-        self._source = source
-
-    def messages(
-        self,
-        session_id: str,
-        first: int = 1,
-        last: int | None = None,
-        as_of: datetime | None = None,
-    ) -> Iterator[RecordedMessage]:
-        numbered = enumerate(self._source(), 1)
-        return (RecordedMessage(i, message) for i, message in islice(numbered, first - 1, last))
-
-    def message(
-        self, session_id: str, message_id: int, as_of: datetime | None = None
-    ) -> RecordedMessage | None:
-        return None
-
-    def gaps(self, session: Session) -> list[Gap]:
-        return []
-
-    def kept_files(self, session: Session) -> dict[str, str]:
-        return {}
-
-    def tags(self, session: Session) -> list[Tag]:
-        return []
-
-    def intervals(self, session: Session) -> list[Interval]:
-        return []
-
-    def lines(self, session_id: str) -> Iterator[str]:
-        return (jsonl.encode(message) for message in self._source())
-
-
-def session(count: int, name: str = "oauth-implementation") -> Session:
-    return Session(
-        id="1",
-        name=name,
-        guild_id="7",
-        channel_id="70",
-        user_id="123",
-        started_at=START,
-        stopped_at=START + timedelta(seconds=4980),
-        status="stopped",
-        message_count=count,
-        byte_size=0,
-        file_path="sessions/oauth-implementation_2025-11-08.jsonl",
-        recorded_seconds=4979.99997,  # what a difference of SQLite's julianday looks like
-        running_since=None,
-        head="",
-    )
-
-
-def message(
-    content: str,
-    minute: int = 0,
-    author: str = "STRYK",
-    type: MessageType = "user_message",
-    **further: object,
-) -> Message:
-    plain = Message(START + timedelta(minutes=minute), author, "123", content, type)
-    return replace(plain, **further)  # type: ignore[arg-type]
 
 
 def rendered(
@@ -540,6 +465,7 @@ def test_json_says_what_the_messages_say(messages: list[Message], name: str) -> 
     assert all(list(each)[:4] == first_keys for each in data["messages"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_memory_does_not_grow_with_the_session(format: str) -> None:
     count = 10_000
@@ -655,8 +581,10 @@ FULL_DISK = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from formats.test_session_exporter import NOW, Conversation, SessionExporter, StorageError, ZoneInfo
-from formats.test_session_exporter import message, session
+from zoneinfo import ZoneInfo
+from recorder.errors import StorageError
+from recorder.formats.session_exporter import SessionExporter
+from support.conversations import NOW, Conversation, message, session
 exporter = SessionExporter(Conversation(lambda: [message("x" * 100)] * 1000), ZoneInfo("UTC"))
 try:
     exporter.export(session(1000), "txt", Path(sys.argv[1]) / "export.txt", NOW)

@@ -6,28 +6,25 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from html.parser import HTMLParser
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from formats.test_session_exporter import session
 from hypothesis import given
 from hypothesis import strategies as st
-from support.recordings import record
-from support.soundness import NOW, UTC_ZONE, said
+from support.recordings import NOW, UTC_ZONE, record, said
+from support.transcripts import Balanced, exported, page, recorded
 
 from recorder import SessionRecorder
 from recorder.formats.exported_session import ExportedSession
 from recorder.formats.html.kept_files import LARGEST_IMAGE, KeptFiles
 from recorder.formats.html.markdown_html import markdown
 from recorder.formats.html.page import render
-from recorder.models import Deletion, Gap, Interval, Json, Message, RecordedMessage, Session, Tag
+from recorder.models import Deletion, Gap, Interval, Json, RecordedMessage, Tag
 from recorder.store.reading import Reader
 
 PNG = base64.b64decode(
@@ -157,75 +154,6 @@ def test_any_text_gives_well_formed_html(text: str) -> None:
 
 
 ALLOWED = set("a b i u s span code pre small h3 h4 h5 blockquote ul ol li time".split())
-VOID = {"meta", "input", "img", "br"}
-
-
-class Balanced(HTMLParser):
-    """A parser that requires each element to be closed in its order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open.pop() == tag
-
-    def feed_all(self, page: str) -> None:
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-
-def recorded(*messages: Message) -> list[RecordedMessage]:
-    return [RecordedMessage(index, message) for index, message in enumerate(messages, 1)]
-
-
-def exported(
-    messages: Iterable[RecordedMessage],
-    *,
-    title: str = "plans",
-    tags: Sequence[Tag] = (),
-    intervals: Sequence[Interval] = (),
-    gaps: Sequence[Gap] = (),
-    kept_files: Mapping[str, str] | None = None,
-    folder: Path = Path("nowhere"),
-    by_id: Mapping[int, RecordedMessage] | None = None,
-    timezone: ZoneInfo = UTC_ZONE,
-) -> ExportedSession:
-    """Return a session that is in no database."""
-
-    class Recorded(Reader):
-        def messages(self, *_: object, **__: object) -> Iterator[RecordedMessage]:
-            return iter(messages)
-
-        def message(
-            self, session_id: str, message_id: int, as_of: datetime | None = None
-        ) -> RecordedMessage | None:
-            return (by_id or {}).get(message_id)
-
-        def tags(self, session: Session) -> list[Tag]:
-            return list(tags)
-
-        def intervals(self, session: Session) -> list[Interval]:
-            return list(intervals)
-
-        def gaps(self, session: Session) -> list[Gap]:
-            return list(gaps)
-
-        def kept_files(self, session: Session) -> dict[str, str]:
-            return dict(kept_files or {})
-
-    return ExportedSession(session(100_000, title), Recorded(folder), timezone, NOW)
-
-
-def page(messages: Iterable[RecordedMessage], **further: Any) -> str:
-    return "".join(render(exported(messages, **further)))
 
 
 def test_the_page_has_everything_in_its_place(tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from formats.test_transcript import Balanced, page, recorded
-from support.soundness import NOW, said
+from support.recordings import NOW, said
+from support.transcripts import Balanced, page, recorded
 
 from recorder.models import Gap, Json, RecordedMessage, Tag
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+]
 
 HIT = "document.title='hit'"
 ATTACKS = (

@@ -6,24 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.strategies import IDS, JSON, OWN_KEYS, TEXT, TIMES, WILD_TEXT, messages
 
 from recorder.errors import InvalidLine
-from recorder.models import MESSAGE_TYPES, Annotation, Deletion, Edit, Message
+from recorder.models import Annotation, Deletion, Edit, Message
 from recorder.record import jsonl
 
-OWN_KEYS = [
-    "timestamp",
-    "author",
-    "author_id",
-    "content",
-    "type",
-    "model",
-    "attachments",
-    "message_id",
-    "channel_id",
-]
 QUESTION = Message(
     timestamp=datetime(2025, 11, 8, 15, 45, tzinfo=UTC),
     author="STRYK",
@@ -32,45 +22,7 @@ QUESTION = Message(
     type="user_message",
 )
 
-# Also what breaks lines somewhere, and what JSON escapes.
-TEXT = st.text(
-    st.one_of(
-        st.characters(exclude_categories=["Cs"]),
-        st.sampled_from('\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\0"\\'),
-    )
-)
-WILD_TEXT = st.text(st.characters())  # with lone surrogates
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
-TIMES = st.datetimes(timezones=st.just(UTC))
-IDS = st.integers(0, 2**63 - 1)
 
-
-def messages(text: st.SearchStrategy[str]) -> st.SearchStrategy[Message]:
-    return st.builds(
-        Message,
-        timestamp=TIMES,
-        author=text,
-        author_id=text,
-        content=text,
-        type=st.sampled_from(MESSAGE_TYPES),
-        model=st.none() | text,
-        attachments=st.lists(text, max_size=3).map(tuple),
-        message_id=st.none() | IDS,
-        channel_id=st.none() | text,
-        parent_id=st.none(),
-        extra=st.dictionaries(text.filter(lambda key: key not in OWN_KEYS), JSON, max_size=3),
-    )
-
-
-@settings(deadline=None)
 @given(messages(TEXT))
 def test_a_message_comes_back_as_it_was_from_one_line(message: Message) -> None:
     line = jsonl.encode(message)
@@ -83,7 +35,6 @@ def test_a_message_comes_back_as_it_was_from_one_line(message: Message) -> None:
     assert keys[:5] == OWN_KEYS[:5]
 
 
-@settings(deadline=None)
 @given(messages(WILD_TEXT))
 def test_lone_surrogates_are_replaced(message: Message) -> None:
     clean = jsonl.without_surrogates(message)
@@ -100,7 +51,6 @@ def test_only_lone_surrogates_are_replaced() -> None:
     assert jsonl.without_surrogates(message).content == "\ufeff🎉 🎉 \ufffd! ü"
 
 
-@settings(deadline=None)
 @given(st.builds(Annotation, TIMES, TEXT, IDS, TEXT))
 def test_an_annotation_comes_back_as_it_was(annotation: Annotation) -> None:
     line = jsonl.encode_change(annotation)
@@ -108,7 +58,6 @@ def test_an_annotation_comes_back_as_it_was(annotation: Annotation) -> None:
     assert line.splitlines() == [line]
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         TEXT, JSON.map(json.dumps), st.dictionaries(st.sampled_from(OWN_KEYS), JSON).map(json.dumps)

@@ -4,7 +4,7 @@ import unicodedata
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.errors import InvalidName
@@ -112,7 +112,6 @@ def test_bad_names_are_refused_with_a_sentence(name: str, fault: str) -> None:
     assert text.isprintable()
 
 
-@settings(deadline=None)
 @given(WILD)
 def test_what_passes_is_safe_everywhere(text: str) -> None:
     try:
@@ -129,7 +128,6 @@ def test_what_passes_is_safe_everywhere(text: str) -> None:
     assert name.startswith(stem.removesuffix("_2025-11-08"))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=50))
 def test_keys_of_any_text_can_be_stored_and_are_stable(text: str) -> None:
     key = name_key(text)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.soundness import CHANNEL, NOW, assert_sound, said, texts
+from support.recordings import CHANNEL, NOW, assert_sound, said, texts
 
 from recorder import SessionManager, SessionRecorder
 from recorder.errors import InvalidInput

@@ -7,23 +7,22 @@ import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from record.test_jsonl import QUESTION, TEXT, messages
-from recording.test_session_manager import dump
-from support.recordings import record
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, texts
+from support.importing import refused, take_in
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, dump, message, record, texts
+from support.strategies import TEXT, messages
 
 from recorder import Message, SessionManager, SessionRecorder
-from recorder.errors import Conflict, InvalidInput, InvalidName, NotFound, RecorderError
+from recorder.errors import Conflict, InvalidInput, InvalidName, NotFound
 from recorder.models import Annotation, Change, Deletion, Edit
 from recorder.record import jsonl
-from recorder.recording.importing import Imported, import_file
+from recorder.recording.importing import import_file
 from recorder.store.reading import Reader
 
+QUESTION = message(0, "How do I implement OAuth2?", CHANNEL.id)
 GOOD = (
     b'{"timestamp": "2025-11-08T15:45:00+00:00", "author": "STRYK", "author_id": "123", '
     b'"content": "!ai How do I implement OAuth2?", "type": "user_message"}\n'
@@ -37,14 +36,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "oauth_2025-11-08.jsonl"
     path.write_bytes(GOOD)
     return path
-
-
-def take_in(folder: Path, file: Path, **options: Any) -> Imported:
-    async def run() -> Imported:
-        async with SessionRecorder(folder) as recorder:
-            return await import_file(recorder, file, UTC_ZONE, **options)
-
-    return asyncio.run(run())
 
 
 # Ours: the same bytes.
@@ -89,9 +80,10 @@ async def record_and_import(folder: Path, what: list[Message | Change]) -> None:
     assert_sound(folder / "two")
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(said())
-@example([replace(QUESTION, channel_id=CHANNEL.id, message_id=0), Edit(NOW, CHANNEL.id, 0, "x")])
+@example([replace(QUESTION, message_id=0), Edit(NOW, CHANNEL.id, 0, "x")])
 def test_what_we_wrote_is_read_back_to_the_same_bytes(what: list[Message | Change]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(record_and_import(Path(folder), what))
@@ -284,7 +276,7 @@ def test_a_file_that_is_read_twice_changes_nothing(folder: Path, file: Path) -> 
 
 def said_and_changed() -> bytes:
     """A message that was edited there and back, and deleted: its changes are lines too."""
-    asked = replace(QUESTION, channel_id=CHANNEL.id, message_id=7)
+    asked = replace(QUESTION, message_id=7)
     changes = [Edit(NOW + timedelta(n), CHANNEL.id, 7, text) for n, text in enumerate("aba")]
     lines = [jsonl.encode(asked), *map(jsonl.encode_change, changes)]
     lines.append(jsonl.encode_change(Deletion(NOW, CHANNEL.id, 7)))
@@ -314,7 +306,7 @@ def test_new_changes_of_known_messages_are_added(folder: Path, file: Path) -> No
 
 
 def test_changes_that_say_the_same_are_told_apart(folder: Path, file: Path) -> None:
-    asked = replace(QUESTION, channel_id=CHANNEL.id, message_id=7)
+    asked = replace(QUESTION, message_id=7)
     first = f"{jsonl.encode(asked)}\n"
     changes = [jsonl.encode_change(Edit(NOW, CHANNEL.id, 7, text)) for text in "aba"]
     file.write_text(first)
@@ -335,7 +327,7 @@ def test_what_was_recorded_is_never_added_to(folder: Path, tmp_path: Path) -> No
 async def test_a_model_that_waits_for_a_live_reply_is_left_to_it(
     folder: Path, tmp_path: Path
 ) -> None:
-    said = replace(QUESTION, channel_id=CHANNEL.id, message_id=7, model=None)
+    said = replace(QUESTION, message_id=7, model=None)
     (tmp_path / "a.jsonl").write_text(jsonl.encode(said) + "\n")
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, UTC_ZONE)
@@ -354,11 +346,10 @@ async def test_lines_of_a_recording_that_wait_are_not_lost_by_an_import(
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, UTC_ZONE)
         await manager.start("live", CHANNEL, user_id="5", now=NOW)
-        said = replace(QUESTION, channel_id=CHANNEL.id)
-        recorder.post(replace(said, message_id=1))
+        recorder.post(replace(QUESTION, message_id=1))
         importing = asyncio.create_task(import_file(recorder, file, UTC_ZONE))
         await asyncio.sleep(0)
-        recorder.post(replace(said, message_id=2))
+        recorder.post(replace(QUESTION, message_id=2))
         await importing
         await manager.stop(CHANNEL.id, now=NOW)
     assert_sound(folder)
@@ -369,15 +360,3 @@ def test_a_name_that_cannot_be_used_is_refused(folder: Path, tmp_path: Path, fil
     path = tmp_path / ".hidden.jsonl"
     path.write_bytes(GOOD)
     refused(folder, path, InvalidName, "dot")
-
-
-def refused(
-    folder: Path, file: Path, error: type[RecorderError], says: str, **options: str | bool
-) -> None:
-    """Importing fails, and a folder with a recording in it stays as it is."""
-    if not folder.exists():
-        asyncio.run(record(folder, "kept", ["one"]))
-    before = dump(folder)
-    with pytest.raises(error, match=says):
-        take_in(folder, file, **options)
-    assert dump(folder) == before

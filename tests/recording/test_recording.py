@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
 from recorder.errors import AlreadyRunning, StorageError
@@ -56,7 +56,8 @@ def with_recorder(
 # As it was.
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=60)
 @given(st.lists(WILD_TEXT, max_size=6))
 @example(["\0", "\ud800", "a\u2028b\n", "", "\udc00\ud800 \U0001f600"])
 def test_any_text_comes_back_as_it_was(contents: list[str]) -> None:
@@ -71,7 +72,8 @@ def test_any_text_comes_back_as_it_was(contents: list[str]) -> None:
     with_recorder(record)
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(WILD_TEXT, WILD_TEXT, st.lists(WILD_TEXT, max_size=2), st.dictionaries(WILD_TEXT, WILD_TEXT))
 def test_so_does_everything_else_about_a_message(
     name: str, model: str, attachments: list[str], extra: dict[str, str]
@@ -314,7 +316,8 @@ async def test_ids_of_any_length_are_kept_and_sorted_as_numbers(
 # Edits and deletions.
 
 
-@settings(deadline=None, max_examples=25)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(st.lists(WILD_TEXT, min_size=1, max_size=4))
 @example(["\ud800", "\0", "\u2028"])
 def test_any_edit_is_recorded_as_it_was(contents: list[str]) -> None:
@@ -401,6 +404,7 @@ OPENS = textwrap.dedent("""
 """)
 
 
+@pytest.mark.slow
 async def test_a_second_recorder_is_refused_at_once_and_named_the_first(folder: Path) -> None:
     def in_a_process_of_its_own() -> str:
         command = [sys.executable, "-c", OPENS, str(folder)]

@@ -6,18 +6,17 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, dump, said
 
 from recorder import Channel, Session, SessionManager, SessionRecorder
 from recorder.errors import Conflict, InvalidInput, InvalidName, NotFound
 from recorder.models import Status
-from recorder.store.reading import Reader
 
 T = TypeVar("T")
 
@@ -31,21 +30,6 @@ channels = st.sampled_from(CHANNELS)
 names = st.sampled_from(NAMES)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 moments = st.integers(-5_000, 3_600_000).map(lambda ms: timedelta(milliseconds=ms))
-
-
-def dump(folder: Path) -> dict[str, Any]:
-    """All that is kept, but for how much of the files is known to be on disk."""
-    with Reader(folder).connect() as connection:
-        tables = connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'messages_fts%'"
-        ).fetchall()
-        kept: dict[str, Any] = {}
-        for (table,) in tables:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            wanted = ", ".join(column for column in columns if column != "synced_bytes")
-            kept[table] = connection.execute(f"SELECT {wanted} FROM {table}").fetchall()
-    files = {path.name: path.read_bytes() for path in (folder / "sessions").iterdir()}
-    return {**kept, "files": files}
 
 
 @dataclass
@@ -286,8 +270,8 @@ class Lifecycle(RuleBasedStateMachine):
         assert files == sorted(self.actual(session).file_path for session in self.sessions)
 
 
-TestLifecycle = Lifecycle.TestCase
-TestLifecycle.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestLifecycle = pytest.mark.slow(Lifecycle.TestCase)
+TestLifecycle.settings = settings(max_examples=25, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "../x", "a\nb", "x" * 101, "con", ".hidden"])

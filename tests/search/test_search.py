@@ -475,6 +475,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 def test_no_text_is_an_error(searcher: Searcher, readable: list[Session]) -> None:
     chance = random.Random(7)
     few = [readable, readable[:1], None]

@@ -157,7 +157,7 @@ def test_a_long_name_is_cut() -> None:
     assert text.endswith("…") and 170 < font.getlength(text) <= 200
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 @example("\u2029", "\u0300", "\ufe0f")
 def test_any_text_is_drawn_without_boxes(title: str, name: str, tag: str) -> None:
@@ -172,7 +172,7 @@ def test_any_text_is_drawn_without_boxes(title: str, name: str, tag: str) -> Non
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "found-solution", "W" * 40]), st.integers(92, 964)))
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_flags_do_not_cover_each_other(tags: list[tuple[str, int]]) -> None:
     placed = flags(tags, 964, 22)
     assert bool(placed) == bool(tags)

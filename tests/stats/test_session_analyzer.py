@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,8 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(ROWS)
 async def test_sql_agrees_with_a_plain_count(rows: list[Row]) -> None:
     rows = sorted(rows, key=lambda one: one[0])
@@ -157,7 +159,6 @@ def test_topics_are_whole_phrases_without_code_and_links() -> None:
     assert topics([("a", "only once rows")]) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=60))))
 def test_topics_of_anything(rows: list[tuple[str, str]]) -> None:
     result = topics(rows)

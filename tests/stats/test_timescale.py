@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.stats.timescale import scale
@@ -50,7 +50,6 @@ def test_days_begin_at_midnight_when_the_clock_changes() -> None:
     assert local(edges, BERLIN)[:3] == ["29 01:00:00", "29 03:00:00", "29 04:00:00"]
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(timezones=st.just(UTC)),
     st.datetimes(timezones=st.just(UTC)),

@@ -248,12 +248,6 @@ def test_an_empty_file_is_not_for_readers(empty: Path) -> None:
     assert empty.read_bytes() == b""
 
 
-def test_a_database_that_is_a_folder_is_refused(empty: Path) -> None:
-    empty.mkdir()
-    with pytest.raises(DataFolderError, match=re.escape(str(empty))):
-        open_for_writing(empty.parent)
-
-
 def test_a_reader_cannot_write(made: Path) -> None:
     with closing(open_for_reading(made.parent)) as connection:
         for query_only in ("ON", "OFF"):
@@ -285,7 +279,7 @@ async def test_a_reader_neither_waits_for_the_writer_nor_stops_it(
 def test_another_program_that_writes_is_named_as_the_reason(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_BUSY_SECONDS", 0)
+    monkeypatch.setattr(database, "_WRITER_BUSY_SECONDS", 0)
     with closing(open_for_writing(made.parent)) as ours, closing(sqlite3.connect(made)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="locked by another program"), sqlite_errors(made):

@@ -10,8 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
-from support.recordings import record
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, record, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.errors import DataFolderError, StorageError
@@ -29,7 +28,7 @@ RECORDS = textwrap.dedent("""
     from recorder import SessionManager, SessionRecorder
     from recorder.errors import RecordingFailed
     from recorder.models import Edit
-    from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+    from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 
     async def main(folder, length, at_once, limit):
         failures = []
@@ -83,6 +82,7 @@ def full(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[int, Ca
         yield 0, lambda: remount("size=64m")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("length", "at_once"), [(100, 50), (1900, 10), (1900, 1), (60_000, 2)])
 def test_a_full_disk_stops_recording_loudly_and_loses_nothing(
     folder: Path, full: tuple[int, Callable[[], None]], length: int, at_once: int
@@ -140,6 +140,7 @@ OPENS = textwrap.dedent("""
 """)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", [4, 64, 128])
 def test_there_is_no_room_to_begin_with(folder: Path, kilobytes: int) -> None:
     limit = 0 if CAN_MOUNT else kilobytes * 512

@@ -12,14 +12,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 from support.secretive import SECRETS, found_in, record_secrets
-from support.soundness import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 
 from recorder import SessionExporter, SessionManager, SessionRecorder
 from recorder.care.verification import verify
 from recorder.models import Deletion
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
+from scripts.torture_runs.integrity import recover
 
 
 def erase(folder: Path, selection: Selection) -> None:
@@ -146,6 +147,7 @@ def test_erasing_twice_changes_nothing(secretive: Path) -> None:
 SYSCALLS = "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat2,unlink,unlinkat"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_killed_at_any_step_it_is_old_or_new_and_never_mixed(
     secretive: Path, tmp_path: Path
@@ -165,7 +167,7 @@ def test_killed_at_any_step_it_is_old_or_new_and_never_mixed(
         killing = ["strace", "-f", "-o", os.devnull, "-e", f"trace={SYSCALLS}"]
         killing += ["-e", f"inject={SYSCALLS}:signal=SIGKILL:when={number}"]
         subprocess.run([*killing, *command], capture_output=True, check=False)
-        asyncio.run(open_and_close(secretive))
+        recover(secretive)
         assert_sound(secretive)
         erased = bool(rows(secretive, "SELECT * FROM erasures"))
         if erased:
@@ -175,11 +177,6 @@ def test_killed_at_any_step_it_is_old_or_new_and_never_mixed(
             assert found_in(secretive).keys() >= found_in(original).keys() - {"recorder.db-wal"}
         outcomes.add(erased)
     assert outcomes == {False, True}
-
-
-async def open_and_close(folder: Path) -> None:
-    async with SessionRecorder(folder):
-        pass
 
 
 async def rewrite(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A server in the place of Discord's CDN, reached over HTTP."""
+"""A local HTTP server in place of Discord's CDN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recorder.bot.listening import downloads
 
 @dataclass
 class Cdn:
-    """Answers with what `content` has of a path; the rest is how it fails.
+    """A server that responds with the `content` of a path, or fails as its attributes say.
 
     `stalled` is set once half of a file has been sent; the other half waits for `go_on`.
     """
@@ -53,7 +53,7 @@ class Cdn:
         return response
 
     def works(self) -> None:
-        """From now on, as a server should."""
+        """Stop failing."""
         self.status, self.breaks_off, self.stalls = 200, False, False
         self.go_on.set()
 
@@ -62,7 +62,7 @@ class Cdn:
 async def serving(
     content: Callable[[str], bytes | None], host: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Cdn]:
-    """Run a server that is asked for what lies on `host`; other hosts are as they are."""
+    """Run a server to which requests for `host` are redirected."""
     cdn = Cdn(content)
     app = web.Application()
     app.router.add_get("/{path:.*}", cdn.answer)

@@ -1,10 +1,11 @@
-"""Calling the command line, and what it leaves behind."""
+"""Calls of the command line, and the files that they leave."""
 
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,19 @@ from click.testing import CliRunner, Result
 
 from recorder.cli import main
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
 
 def call(folder: Path, *arguments: str | Path, typed: str | bytes = "") -> Result:
-    """Run a command in this process; only a mistake of ours ends in a traceback."""
+    """Run a command in this process, and raise what it does not handle."""
     result = CliRunner().invoke(main, ["--data", str(folder), *map(str, arguments)], input=typed)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
     return result
 
 
 def unprivileged(folder: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command that may not write where the mode says so, also for root."""
+    """Run a command to which file modes apply, also as root."""
     command = [sys.executable, "-m", "recorder", "--data", str(folder), *map(str, arguments)]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
@@ -32,7 +36,7 @@ def unprivileged(folder: Path, *arguments: str | Path) -> "subprocess.CompletedP
 
 
 def state(folder: Path) -> dict[str, str]:
-    """The files of a data folder, without what SQLite and the lock leave behind."""
+    """Return the hashes of the files in a data folder, without the lock and those of the WAL."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")

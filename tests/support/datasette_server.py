@@ -1,4 +1,4 @@
-"""A real Datasette over a data folder, started as a user starts it."""
+"""Datasette on a data folder, started as a user starts it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from urllib.request import Request, urlopen
 
 @dataclass(frozen=True)
 class Site:
-    """What answers at an address."""
+    """A Datasette site."""
 
     url: str
 
     def get(self, path: str, **parameters: str) -> str:
-        """A page."""
+        """Return a page."""
         status, text = self.ask(f"{path}?{urlencode(parameters)}" if parameters else path)
         assert status == 200, text
         return text
 
     def rows(self, path: str, **parameters: str) -> list[dict[str, Any]]:
-        """The rows of a table or query."""
+        """Return the rows of a table or query."""
         rows = json.loads(self.get(f"{path}.json", _shape="array", **parameters))
         assert isinstance(rows, list)
         return rows
 
     def ask(self, path: str, body: bytes | None = None, host: str | None = None) -> tuple[int, str]:
-        """The status and the text of an answer."""
+        """Return the status and the text of a response."""
         request = Request(f"{self.url}{path}", body, {"Host": host} if host else {})
         try:
             with urlopen(request, timeout=20) as answer:
@@ -47,13 +47,13 @@ class Site:
                 return error.code, error.read().decode()
 
     def ask_sql(self, sql: str, **parameters: str) -> tuple[int, str]:
-        """What comes of a statement."""
+        """Run a statement, and return the status and the text of the response."""
         return self.ask(f"/recorder.json?{urlencode({'sql': sql, **parameters})}")
 
 
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Site]:
-    """`recorder serve` as a process of its own; ends with Ctrl+C, and quietly."""
+    """Run `recorder serve` in a new process, and assert that Ctrl+C ends it without a message."""
     command = (sys.executable, "-m", "recorder", "--data", str(folder), "serve", "--port", "0")
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
@@ -69,6 +69,6 @@ def serving(folder: Path, *options: str) -> Iterator[Site]:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=20)
         errors.seek(0)
-        # Datasette notes statements that fail, which some tests ask for.
+        # Datasette logs failing statements, which some tests send.
         said = [line for line in errors if not line.startswith("ERROR: conn=") or "locked" in line]
     assert (process.returncode, said) == (0, [])

@@ -1,4 +1,4 @@
-"""A small recorded world to search in: messages by label, in six scripts and more."""
+"""Recorded messages to search, by label, in many writing systems."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ WORLD: Texts = {
 }
 FROM_BOB = {"hyphen", "tokens", "c", "emoji2", "chinese2", "lines"}
 FROM_ROBOT = {"version", "block"}
-TIMES = {  # the others follow START by minutes
+TIMES = {  # the others are minutes after START
     "umlaut": datetime(2025, 11, 10, 22, 30, tzinfo=UTC),  # still Monday in Berlin
     "ascii": datetime(2025, 11, 10, 23, 30, tzinfo=UTC),  # Tuesday in Berlin
     "sharp": datetime(2025, 11, 12, 10, 30, tzinfo=UTC),
@@ -133,7 +133,7 @@ def message(label: str, number: int) -> Message:
 
 
 async def record(folder: Path) -> None:
-    """Sessions ``world`` and ``east``, and ``secret``, which not everybody may read."""
+    """Record the sessions ``world`` and ``east``, and ``secret``, which not everybody may read."""
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, BERLIN)
         for name, channel in CHANNELS.items():

@@ -1,15 +1,15 @@
-"""Recordings with secrets in them, and where those are found again."""
+"""Recordings that contain secrets, and a search for them in all files."""
 
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.models import Deletion, Edit, Reaction
 
-# In no file of an empty data folder; whoever finds one of these found something that was erased.
+# No file of an empty data folder contains any of these.
 SECRETS = (
     *("xylophonic secret", "quizzical afterthought", "jack_o_lantern", "Jack O'Lantern"),
     *("https://cdn.example/zebra.png", "🦓"),
@@ -17,7 +17,7 @@ SECRETS = (
 
 
 async def record_secrets(folder: Path) -> None:
-    """Two sessions with secrets of one person among what others say; with exports."""
+    """Record and export two sessions with secrets of one user among the messages of others."""
     secret = said(
         2,
         SECRETS[0],
@@ -32,7 +32,8 @@ async def record_secrets(folder: Path) -> None:
             await manager.start(name, CHANNEL, user_id="666", now=NOW)
             await recorder.record(said(first + 1, "harmless before"))
             secret_id = 1000 + first + 2
-            await recorder.record(replace(secret, message_id=secret_id))
+            time = said(first + 2).timestamp
+            await recorder.record(replace(secret, message_id=secret_id, timestamp=time))
             await recorder.record(said(first + 3, "harmless after"))
             recorder.change(Edit(NOW, CHANNEL.id, secret_id, SECRETS[1]))
             recorder.change(Reaction(NOW, CHANNEL.id, secret_id - 1, "add", SECRETS[5], "666"))
@@ -49,7 +50,7 @@ async def record_secrets(folder: Path) -> None:
 
 
 def found_in(folder: Path) -> dict[str, list[str]]:
-    """Which secrets are in which files, names of files included."""
+    """Return the secrets in each file, including its name."""
     found: dict[str, list[str]] = {}
     for path in folder.rglob("*"):
         data = path.read_bytes() if path.is_file() else b""

@@ -1,4 +1,4 @@
-"""A guild in which the recorder's commands are used."""
+"""A guild in which commands of the recorder are used."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ both = pytest.mark.parametrize("how", ["prefix", "slash"])
 
 @dataclass
 class World:
-    """A guild with a channel, somebody who may control recordings, and somebody who may not."""
+    """A guild with a channel, a moderator who may control recordings, and a member who may not."""
 
     env: simcord.Env
     bot: commands.Bot
@@ -33,7 +33,7 @@ class World:
     data: Path
 
     async def say(self, text: str, actor: simcord.MemberActor | None = None) -> str:
-        """What the bot answers to a message, or nothing."""
+        """Send a message, and return the replies of the bot."""
         before = len(self.channel.history())
         await (actor or self.staff).send(self.channel, text)
         answers = self.channel.history()[before + 1 :]
@@ -42,13 +42,13 @@ class World:
     async def slash(
         self, command: str, *, actor: simcord.MemberActor | None = None, **options: Any
     ) -> str:
-        """What the bot answers to a slash command."""
+        """Call a slash command, and return the replies of the bot."""
         result = await (actor or self.staff).slash(self.channel, f"record {command}", **options)
         answers = [result.response, *result.followups]
         return "\n".join(answer.content for answer in answers if answer is not None)
 
     async def call(self, how: str, command: str, **options: Any) -> str:
-        """Call a command in the way that is tested."""
+        """Call a command, by its prefix or as a slash command."""
         if how == "slash":
             return await self.slash(command, **options)
         words = (f'"{value}"' if " " in value else value for value in options.values())
@@ -56,36 +56,36 @@ class World:
 
     @property
     def cog(self) -> Recorder:
-        """The recorder that is loaded."""
+        """The loaded cog."""
         cog = self.bot.get_cog("Recorder")
         assert isinstance(cog, Recorder)
         return cog
 
     async def settle(self) -> None:
-        """Until what was missed has been fetched, and all that was said is written."""
+        """Wait until gaps are filled and all messages are written."""
         await self.env.settle()
         await asyncio.gather(*self.cog.gap_filler.fetching)
         await self.cog.recorder.flush()
 
     async def load(self) -> None:
-        """Load the recorder with the settings of the environment."""
+        """Load the cog with the settings of the environment."""
         await self.bot.add_cog(Recorder(self.bot, Settings.from_environment(os.environ)))
         await self.settle()
 
     def lines(self, session: int = 0) -> list[dict[str, Any]]:
-        """The lines of a session's file, the newest session first."""
+        """Return the lines of a session's file; session 0 is the newest."""
         path = self.data / Reader(self.data).sessions()[session].file_path
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def assert_sound(self) -> None:
-        """File and database say the same."""
+        """Assert that files and database agree."""
         reader = Reader(self.data)
         for session in reader.sessions():
             assert verify(reader, session, recording=False).faults == ()
 
 
 def staff_room(world: World) -> simcord.ChannelHandle:
-    """A channel that only those see who may manage messages, and the bot."""
+    """Create a channel that only the moderators and the bot may see."""
     seen, hidden = (discord.PermissionOverwrite(view_channel=view) for view in (True, False))
     me = world.guild.me
     assert me is not None

@@ -47,7 +47,7 @@ class Downloader:
 
     def open(self) -> None:
         """Start downloading, also the files that are pending from the last run."""
-        if self._limit is not None:
+        if self._limit is not None and (self._checking is None or self._checking.done()):
             self._checking = asyncio.create_task(self._check_every_minute())
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ from recorder.models import Interval, Message, Session
 from recorder.record.snowflake import snowflake_at, snowflake_before
 from recorder.recording.gap_log import GapLog
 from recorder.recording.session_recorder import SessionRecorder
+from recorder.store.gaps import HistoryPage
 from recorder.store.reading import Reader
 
 log = logging.getLogger(__name__)
@@ -182,7 +183,13 @@ class GapFiller:
                 message.flags.loading or await self._listener.is_left_out(message)
             ):
                 missed.append(from_history(message))
-        return await self._gap_log.fill(session, str(place.id), missed, watermark=page[-1].id)
+        filled = await self._gap_log.fill(
+            session,
+            HistoryPage(
+                str(place.id), missed, frozenset(m.id for m in page), page[0].id - 1, page[-1].id
+            ),
+        )
+        return list(filled.unexpected)
 
     async def _channel(self, session: Session) -> discord.abc.MessageableChannel:
         channel_id = int(session.channel_id or 0)

@@ -15,7 +15,11 @@ _MOST_GAPS = 10
 RECORDING_FAILED = (
     "🛑 **Recording stopped: messages can no longer be written.**\n"
     "All messages recorded before are kept. The reason is in the bot's log; "
-    "recording continues after the bot is restarted."
+    "I keep trying to continue."
+)
+RECORDING_RECOVERED = (
+    "🔴 **Recording continues**\n"
+    "Messages sent in the meantime are fetched from the history of the channel."
 )
 NO_MESSAGE_CONTENT = (
     "⚠️ I cannot read the text of messages: the message content intent is off for this bot. "

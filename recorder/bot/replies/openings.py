@@ -8,6 +8,7 @@ OPENINGS = (
     "🔴 **Resumed Session",
     "🔴 Auto-recording",
     "🔴 New session started",
+    "🔴 **Recording continues",
     "⏹️ **Recording Stopped",
     "⏸️ **Recording Paused",
     "🛑 **Recording stopped",

@@ -14,9 +14,11 @@ async def test_edits_and_deletions_are_lines_of_their_own(world: World) -> None:
     await world.say("!record start changing")
     edited = await world.staff.send(world.channel, "frist version")
     deleted = await world.member.send(world.channel, "better unsaid")
-    await world.say("!record stop")
+    await world.env.settle()
+    await world.say("!record list")
     before = world.lines()
     await world.staff.edit(edited, "first version")
+    await world.say("!record stop")
     await world.member.delete(deleted)
     await world.say("!record list")
     lines = world.lines()
@@ -41,6 +43,23 @@ async def test_edits_and_deletions_are_lines_of_their_own(world: World) -> None:
         assert "first version" in text and "unsaid" not in text and "(deleted)" in text
     answer = await world.say("!record export changing jsonl", world.member)
     assert "includes deleted messages" in answer and "Choose another format" in answer
+
+
+@pytest.mark.parametrize("ending", ["pause", "stop"])
+async def test_of_an_edit_while_nothing_is_recorded_the_text_is_not_kept(
+    world: World, ending: str
+) -> None:
+    await world.say("!record start over")
+    message = await world.staff.send(world.channel, "on record")
+    await world.say(f"!record {ending}")
+    await world.staff.edit(message, "off the record")
+    await world.say("!record list")
+    assert "off the record" not in str(world.lines())
+    assert world.lines()[-1]["type"] == "unrecorded_edit"
+    reader = Reader(world.data)
+    (recorded,) = reader.messages(reader.find("over").id)
+    assert (recorded.message.content, recorded.marks) == ("on record", ("edited",))
+    world.assert_sound()
 
 
 async def test_messages_deleted_together(world: World) -> None:
@@ -78,11 +97,11 @@ async def test_a_merged_session_has_messages_as_they_are_now(world: World) -> No
     await world.say("!record start one")
     message = await world.staff.send(world.channel, "old")
     gone = await world.staff.send(world.channel, "gone")
+    await world.staff.edit(message, "new")
     await world.say("!record stop")
     await world.say("!record start two")
     await world.say("other")
     await world.say("!record stop")
-    await world.staff.edit(message, "new")
     await world.staff.delete(gone)
     await world.say("!record merge one two --output both")
     reader = Reader(world.data)

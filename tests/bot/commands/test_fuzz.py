@@ -167,6 +167,7 @@ class Fuzz:
             await self.settle()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60 + COUNT // 10)
 async def test_no_text_breaks_the_bot(world: World, caplog: pytest.LogCaptureFixture) -> None:
     fuzz = Fuzz(world, int(os.environ.get("RECORDER_FUZZ_SEED", "1")))

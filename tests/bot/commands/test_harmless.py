@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import simcord
-from bot.test_escaping import shown
 from simcord.backend import serializers
+from support.discord_formatting import shown
 from support.harmless import is_harmless
 from support.world import World
 
@@ -132,6 +132,7 @@ def assert_harmless(world: World, channel: simcord.ChannelHandle) -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 async def test_every_answer_is_harmless(world: World) -> None:
     await record(world)
     for name in (f"@everyone _needle_ {EMOJI}", "# [needle](b) ~~x~~"):
@@ -166,6 +167,7 @@ def token(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return token
 
 
+@pytest.mark.slow
 async def test_the_token_is_nowhere(
     token: str, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

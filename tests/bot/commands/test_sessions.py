@@ -9,6 +9,7 @@ from support.world import World, both
 
 from recorder.bot import Recorder
 from recorder.bot.replies import notices, refusals
+from recorder.errors import StorageError
 from recorder.formats.session_exporter import FORMATS
 from recorder.store.reading import Reader
 
@@ -383,9 +384,15 @@ async def test_the_model_of_a_reply_is_named_before_or_after(world: World) -> No
     world.assert_sound()
 
 
-async def test_a_write_that_fails_is_told_in_the_channel(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def test_a_write_that_fails_is_told_in_the_channel_and_recording_goes_on_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    failures: list[StorageError] = []
+
+    @world.bot.listen("on_recorder_failed")
+    async def note(error: StorageError) -> None:
+        failures.append(error)
+
     await world.say("!record start unlucky")
     await world.say("kept")
     cog = world.bot.get_cog("Recorder")
@@ -394,9 +401,26 @@ async def test_a_write_that_fails_is_told_in_the_channel(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cog.recorder._writer._projection, "write", full)  # type: ignore[union-attr]
-    await world.staff.send(world.channel, "the disk is full now")
+    with monkeypatch.context() as patched:
+        patched.setattr(cog.recorder._writer._projection, "write", full)  # type: ignore[union-attr]
+        patched.setattr("recorder.recording.projection.Projection.size", full)
+        await world.staff.send(world.channel, "the disk is full now")
+        await asyncio.sleep(0.2)
+        await world.env.settle()
+        assert notices.RECORDING_FAILED in [message.content for message in world.channel.history()]
+        assert await world.say("!record pause") == notices.RECORDING_FAILED
+        await world.env.advance_time(1_500)
+        assert len(failures) == 1, "a bot of its own ends then"
+    await world.staff.send(world.channel, "said in between")
+    await world.env.advance_time(301)
     await asyncio.sleep(0.2)
-    await world.env.settle()
-    assert notices.RECORDING_FAILED in [message.content for message in world.channel.history()]
-    assert await world.say("!record stop") == notices.RECORDING_FAILED
+    await world.settle()
+    assert notices.RECORDING_RECOVERED in [m.content for m in world.channel.history()]
+    await world.say("recorded again")
+    await world.say("!record stop")
+    reader = Reader(world.data)
+    texts = [recorded.message.content for recorded in reader.messages(reader.sessions()[0].id)]
+    assert texts == ["kept", "the disk is full now", "said in between", "recorded again"]
+    assert [gap.reason for gap in reader.gaps(reader.sessions()[0])] == ["recording stopped"]
+    world.assert_sound()
+    caplog.clear()

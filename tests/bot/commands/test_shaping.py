@@ -108,6 +108,7 @@ async def test_sessions_are_merged(world: World, how: str) -> None:
     assert 'no session "nope"' in await world.say("!record merge part2 nope --output x")
 
 
+@pytest.mark.slow
 async def test_auto_recording_day_by_day(world: World) -> None:
     assert "is off here" in await world.say("!record auto status")
     answer = await world.say("!record auto on")

@@ -191,7 +191,7 @@ class Judge:
                     continue
                 if gap.ended_at is None and self._scene.permits(channel):
                     yield f"open gap: {session.name} has an open gap ({gap.reason})"
-                elif gap.ended_at and gap.fetched is None and gap.problem is None:
+                elif gap.ended_at and not gap.complete and gap.problem is None:
                     yield f"unread gap: {session.name} has a gap never read ({gap.reason})"
         yield from (f"unsound: {fault}" for fault in verify_database(self._folder))
 
@@ -230,7 +230,7 @@ class Judge:
         return any(
             gap.started_at - _TOLERANCE <= time
             and (gap.ended_at is None or time <= gap.ended_at + _TOLERANCE)
-            and (gap.ended_at is None or gap.fetched is None or gap.problem is not None)
+            and (not gap.complete or gap.problem is not None)
             for session in self._sessions_of(sent.message.channel)
             for gap in self._gaps[session.id]
         )

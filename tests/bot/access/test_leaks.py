@@ -1,7 +1,7 @@
 """No session leaks: what people of every kind see of sessions of every kind.
 
 The whole table is played once, in one Discord; each of its cells is then a test.
-``pytest tests/bot/test_leaks.py -k table -s`` prints it.
+``pytest tests/bot/access/test_leaks.py -k table -s`` prints it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ from simcord.results import InteractionResult
 from recorder.bot import Recorder
 from recorder.bot.commands.base import RecorderCommands
 from recorder.settings import Settings
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),  # the first test plays the whole table
+]
 
 WAYS = ("prefix", "slash")
 HERE, PRIVATELY, NOTHING = "here", "privately", "as if not there"

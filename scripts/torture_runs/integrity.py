@@ -1,4 +1,4 @@
-"""What has to hold of a data folder, and of what was acknowledged, after any accident."""
+"""The integrity of a data folder and of all acknowledged messages after an accident."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _FAULTS_SHOWN = 5
 
 
 def faults(folder: Path, *, recording: bool = False) -> list[str]:
-    """What is wrong with a data folder.
+    """Return the faults of a data folder.
 
-    Nothing is when each file is what the database says, to the byte, and the database, its
-    chains of hashes and its full-text index are sound.
+    There are none when each file is the projection of the database, to the byte, and the
+    database, its hash chains and its full-text index are sound.
     """
     reader = Reader(folder)
-    found: list[str] = []
+    problems: list[str] = []
     for session in reader.sessions():
-        found += verify(reader, session, recording=recording).faults
+        problems += verify(reader, session, recording=recording).faults
         lines = "".join(f"{line}\n" for line in reader.lines(session.id)).encode()
         if (folder / session.file_path).read_bytes() != lines:
-            found.append(f"{session.file_path}: is not what the database says")
+            problems.append(f"{session.file_path}: differs from the database")
         if session.byte_size != len(lines):
-            found.append(f"{session.file_path}: its size in the database is wrong")
-    found += verify_database(folder)
+            problems.append(f"{session.file_path}: its size in the database is wrong")
+    problems += verify_database(folder)
     with closing(open_for_reading(folder)) as connection:
         check = connection.execute("PRAGMA integrity_check").fetchall()
-    return found + [f"database: {message}" for (message,) in check if message != "ok"]
+    return problems + [f"database: {message}" for (message,) in check if message != "ok"]
 
 
-def start(folder: Path) -> None:
-    """Let a recorder open a data folder, which recovers it, and close it."""
+def recover(folder: Path) -> None:
+    """Open a recorder on a data folder, which recovers the folder, and close it."""
 
     async def open_and_close() -> None:
         async with SessionRecorder(folder):
@@ -50,32 +50,33 @@ def start(folder: Path) -> None:
 
 
 def kept(folder: Path) -> dict[int, int]:
-    """The index of each message that is in the database, by its number."""
+    """Return the index of each message in the database, by its number."""
     reader = Reader(folder)
-    found = {}
+    indexes = {}
     for session in reader.sessions():
         for recorded in reader.messages(session.id):
             number = (recorded.message.message_id or 0) - FIRST_ID
             if recorded.message.content.startswith(f"message {number} "):
-                found[number] = recorded.message_index
-    return found
+                indexes[number] = recorded.message_index
+    return indexes
 
 
 @dataclass
 class Result:
-    """What became of a number of runs.
+    """The result of a number of runs.
 
     Attributes
     ----------
     acknowledged
-        Messages that were acknowledged; where the same recording is used for several runs,
-        those that were before each accident.
+        The number of acknowledged messages; where several runs use the same recording, of
+        those before each accident.
     lost
-        Acknowledged messages that were gone, or stood at another place, after the recovery.
+        The number of acknowledged messages that were missing, or had another index, after
+        the recovery.
     damaged
-        Runs after which something was not sound, or which did not end as they should.
+        The number of runs that left faults, or did not end as they should.
     must_lose
-        Whether this is a control, which shows that losses would be seen.
+        Whether this is a control, which shows that losses would be detected.
     """
 
     subject: str
@@ -90,14 +91,14 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether all was as it should be."""
+        """Whether nothing was lost or damaged, or the control lost messages."""
         if self.must_lose:
             return self.lost > 0
         return self.skipped or (self.runs > 0 and not self.lost and not self.damaged)
 
     @property
     def verdict(self) -> str:
-        """In a word or a few."""
+        """The verdict in a few words."""
         if self.skipped:
             return "skipped"
         if self.must_lose:
@@ -105,33 +106,34 @@ class Result:
         return "passed" if self.passed else "FAILED"
 
     def damage(self, *sentences: str) -> None:
-        """Count a run as damaged."""
+        """Count a run as damaged, and keep its first faults."""
         self.damaged += 1
         self.faults += sentences[: _FAULTS_SHOWN - len(self.faults)]
 
     def check(
         self, folder: Path, acknowledged: Mapping[int, int], *, torn_files: bool = False
     ) -> None:
-        """Start a recorder after an accident, and count what is not as it should be.
+        """Recover a data folder after an accident, and count what is lost or damaged.
 
         Parameters
         ----------
         acknowledged
-            The index of each message that was acknowledged, by its number.
+            The index of each acknowledged message, by its number.
         torn_files
-            Whether the accident may leave bytes in a file that the recorder never wrote:
-            they are kept beside it, which else means that a file led the database.
+            Whether the accident may leave bytes in a file that the recorder never wrote. They
+            are kept beside it; otherwise such a copy means that a file was ahead of the
+            database.
         """
         try:
-            start(folder)
+            recover(folder)
             index = kept(folder)
-            found = faults(folder)
+            problems = faults(folder)
         except (RecorderError, OSError) as error:
-            index, found = {}, [f"{type(error).__name__}: {error}"]
+            index, problems = {}, [f"{type(error).__name__}: {error}"]
         if not torn_files:
-            found += [f"{path.name} was kept" for path in folder.glob("sessions/*.damaged*")]
+            problems += [f"{path.name} was kept" for path in folder.glob("sessions/*.damaged*")]
         if sorted(index.values()) != list(range(1, len(index) + 1)):
-            found.append("the messages are not numbered from 1 without holes")
+            problems.append("the messages are not numbered from 1 without holes")
         self.lost += len(acknowledged.items() - index.items())
-        if found:
-            self.damage(*found)
+        if problems:
+            self.damage(*problems)

@@ -13,7 +13,7 @@ import discord
 import pytest
 from discord.ext import commands
 from support.cdn import Cdn, serving
-from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 
 from recorder import SessionManager, SessionRecorder
 from recorder.bot.listening import downloads
@@ -33,7 +33,7 @@ import asyncio, sys
 from pathlib import Path
 import discord
 from discord.ext import commands
-from support.soundness import CHANNEL, NOW, UTC_ZONE, said
+from support.recordings import CHANNEL, NOW, UTC_ZONE, said
 from yarl import URL
 from recorder import SessionManager, SessionRecorder
 from recorder.bot.listening import downloads

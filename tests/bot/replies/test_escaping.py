@@ -7,51 +7,9 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.discord_formatting import shown
 
 from recorder.bot.replies.escaping import one_line, plain
-
-# The rules of Discord's client, each of them tried where the text before it has been read.
-AT_LINE_START = {
-    "heading": r" *#{1,3}\s+\S",
-    "small print": r" *-# +\S",
-    "quote": r" *>(?:>>)? ",
-    "list": r" *(?:[*+-]|\d+[.)])\s",
-}
-ANYWHERE = {
-    "code": r"(`+)[\s\S]*?[^`]\1(?!`)",
-    "bold": r"\*\*(?:\\[\s\S]|[^\\])+?\*\*(?!\*)",
-    "underlined": r"__(?:\\[\s\S]|[^\\])+?__(?!_)",
-    "italic": r"_(?:__|\\[\s\S]|[^\\_])+?_(?![A-Za-z0-9_])",
-    "italic too": r"\*(?=\S)(?:\*\*|\\[\s\S]|\s+(?:\\[\s\S]|[^\s*\\]|\*\*)|[^\s*\\])+?\*(?!\*)",
-    "struck out": r"~~[\s\S]+?~~",
-    "spoiler": r"\|\|[\s\S]+?\|\|",
-    "link text": r"\[(?:\[[^\]]*\]|[^\[\]])*\]\([^)\n]*\)",
-    "mention": r"<(?:@[!&]?|#)\d+>|@everyone|@here",
-    "emoji": r"<a?:\w+:\d+>",
-    "time": r"<t:-?\d+(?::[tTdDfFR])?>",
-    "command": r"</[^:\n]+:\d+>",
-    "place": r"<id:\w+>",
-}
-ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
-ADDRESS = re.compile(r"((?:https?|steam)://[^\s<]+[^<.,:;\"'\]\s])|<([^: >]+:/[^ >]+)>")
-
-
-def shown(source: str) -> str:
-    """What a reader sees of `source`; fails when anything in it is formatted."""
-    text, position = "", 0
-    while position < len(source):
-        rules = ANYWHERE
-        if position == 0 or source[position - 1] == "\n":
-            rules = AT_LINE_START | ANYWHERE
-        if escape := ESCAPE.match(source, position):
-            text, position = text + escape[1], escape.end()
-        elif address := ADDRESS.match(source, position):
-            text, position = text + (address[1] or address[2]), address.end()
-        else:
-            found = [name for name in rules if re.compile(rules[name]).match(source, position)]
-            assert found == [], (source, position)
-            text, position = text + source[position], position + 1
-    return re.sub("@\u200b", "@", text)
 
 
 def visible(text: str) -> str:
@@ -74,6 +32,7 @@ PIECES = st.sampled_from(
 TEXTS = st.text() | st.lists(PIECES, max_size=12).map("".join)
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @example("foo_bar_ and _x_")
 @example("https://a_ https://a_")
@@ -90,11 +49,13 @@ def test_everything_is_shown_as_it_is(text: str) -> None:
     assert shown(plain(text)) == visible(text)
 
 
+@pytest.mark.slow
 def test_every_character_is_shown_or_removed() -> None:
     for character in map(chr, [*range(0x3000), *range(0xD7FE, 0xE002), *range(0xFE00, 0x10000)]):
         assert shown(plain(f"a{character}b")) == visible(f"a{character}b")
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(1, 60))
 @example("foo_bar_baz_qux", 9)
 @example("*" * 30, 10)

@@ -1,7 +1,8 @@
-"""How quick searching is, beside the raw statement and ``grep`` on the JSONL files."""
+"""Searches, beside the raw SQL statement and ``grep`` on the JSONL files."""
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import subprocess
 import time
@@ -12,20 +13,25 @@ from itertools import zip_longest
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
+
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
 from recorder.search.search_sql import Sort
 from recorder.search.searcher import Searcher
+from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
+from scripts.benchmarks.bench import Bench, Figures
+from scripts.benchmarks.corpus import FIRST_ID, Corpus
 
-PAGE = 20
+_PAGE = 20
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _SESSION_SIZE = 2_000
-_SHARE = 5  # the word is in one of so many messages
+_SHARE = 5  # one in five messages contains the word
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTimes:
-    """Medians in milliseconds of one search, ours and others'."""
+    """The median times of one search in milliseconds, and those of its references."""
 
     where: str
     messages: int
@@ -37,11 +43,47 @@ class SearchTimes:
     grep: float
 
 
-async def fill(folder: Path, corpus: dict[str, list[Message]], copies: int) -> None:
-    """Record the corpus several times: a copy's sessions interleaved, those of the last in turn."""
+@click.command()
+@click.option("--copies", default=5, show_default=True, help="Copies of the corpus to record.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A data folder to keep; it is filled if it has no database.",
+)
+@click.pass_obj
+def search(bench: Bench, copies: int, data: Path | None) -> None:
+    """Search a word of every fifth message, beside the raw statement and grep; medians in ms."""
+    with bench.fresh_folder() as fresh:
+        folder = data or fresh
+        if not (folder / DATABASE_NAME).exists():
+            asyncio.run(_fill(folder, bench.corpus(), copies))
+        reader = Reader(folder)
+        messages = sum(session.message_count for session in reader.sessions())
+        word = _common_word(reader, messages // _SHARE)
+        times = _measure_all(reader, word, copies, bench.rounds)
+    rows: list[Figures] = [{"word": word, "messages": messages}]
+    for one in times:
+        rows.append(
+            {
+                "where": one.where,
+                "messages": one.messages,
+                "sort": one.sort,
+                "hits": one.hits,
+                "recorder_ms": round(one.recorder, 2),
+                "raw_ms": round(one.raw, 2),
+                "raw_with_snippet_ms": round(one.raw_snippet, 2),
+                "ratio": round(one.recorder / one.raw, 2),
+                "grep_ms": round(one.grep, 1),
+            }
+        )
+    bench.show(rows)
+
+
+async def _fill(folder: Path, corpus: Corpus, copies: int) -> None:
+    """Record the corpus several times: interleaved sessions, and in the last copy one by one."""
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, ZoneInfo("UTC"))
-        number = 1_300_000_000_000_000_000
+        number = FIRST_ID
         for copy in range(copies):
             channels = {
                 name: Channel(str(10**17 + place), "benchmark", "1")
@@ -58,9 +100,7 @@ async def fill(folder: Path, corpus: dict[str, list[Message]], copies: int) -> N
                 await manager.stop(channel.id, now=_NOW)
 
 
-def _ordered(
-    corpus: dict[str, list[Message]], *, interleaved: bool
-) -> Iterator[tuple[str, Message]]:
+def _ordered(corpus: Corpus, *, interleaved: bool) -> Iterator[tuple[str, Message]]:
     if not interleaved:
         yield from ((name, message) for name, some in corpus.items() for message in some)
         return
@@ -68,12 +108,9 @@ def _ordered(
         yield from ((n, m) for n, m in zip(corpus, row, strict=True) if m is not None)
 
 
-def measure(folder: Path, copies: int, rounds: int) -> tuple[str, int, list[SearchTimes]]:
-    """The word that is searched, how many messages there are, and the times."""
-    reader = Reader(folder)
+def _measure_all(reader: Reader, word: str, copies: int, rounds: int) -> list[SearchTimes]:
+    """Search a session of either kind, and all of them."""
     sessions = reader.sessions()
-    messages = sum(session.message_count for session in sessions)
-    word = _common_word(reader, messages // _SHARE)
     sizes = sorted(sessions, key=lambda s: (abs(s.message_count - _SESSION_SIZE), s.name))
     one_of = {s.name.rpartition(" ")[2]: s for s in reversed(sizes)}
     times = [
@@ -86,10 +123,11 @@ def measure(folder: Path, copies: int, rounds: int) -> tuple[str, int, list[Sear
     ]
     times.append(_measure(reader, word, "all sessions", sessions, "newest", rounds))
     times.append(_measure(reader, word, "all sessions", None, "newest", rounds))
-    return word, messages, times
+    return times
 
 
 def _common_word(reader: Reader, hits: int) -> str:
+    """Return the word whose number of messages is nearest to `hits`."""
     with reader.connect() as connection:
         connection.execute("PRAGMA query_only = OFF")
         connection.execute(
@@ -111,13 +149,13 @@ def _measure(
     rounds: int,
 ) -> SearchTimes:
     searcher = Searcher(reader, ZoneInfo("UTC"))
-    found = searcher.search(word, sessions, now=_NOW, sort=sort, limit=PAGE)
+    result = searcher.search(word, sessions, now=_NOW, sort=sort, limit=_PAGE)
     alone = sessions[0] if sessions and len(sessions) == 1 else None
     match = f"text : {word}" + (f" AND session_id : {alone.id}" if alone else "")
     order = "rank" if sort == "best" else "messages_fts.rowid DESC"
     raw_statement, snippet_statement = (
         f"SELECT m.timestamp, m.author, {text} FROM messages_fts JOIN messages m "
-        f"ON m.id = messages_fts.rowid WHERE messages_fts MATCH ? ORDER BY {order} LIMIT {PAGE}"
+        f"ON m.id = messages_fts.rowid WHERE messages_fts MATCH ? ORDER BY {order} LIMIT {_PAGE}"
         for text in ("m.text", "snippet(messages_fts, 0, '[', ']', '…', 24)")
     )
     files = sorted((reader.folder / "sessions").iterdir())
@@ -125,25 +163,25 @@ def _measure(
     with reader.connect() as connection:
         recorder, raw, raw_snippet = _medians(
             rounds * 20,
-            lambda: searcher.search(word, sessions, now=_NOW, sort=sort, limit=PAGE),
+            lambda: searcher.search(word, sessions, now=_NOW, sort=sort, limit=_PAGE),
             lambda: connection.execute(raw_statement, (match,)).fetchall(),
             lambda: connection.execute(snippet_statement, (match,)).fetchall(),
         )
     command = ["grep", "-hiw", word, *map(str, searched)]
     (grep,) = _medians(rounds, lambda: subprocess.run(command, check=True, capture_output=True))
-    hits = f"{found.total:,}{'' if found.is_exact else '+'}"
+    hits = f"{result.total:,}{'' if result.is_exact else '+'}"
     count = sum(s.message_count for s in (reader.sessions() if sessions is None else sessions))
     given = f"{where}, given" if sessions and not alone else where
     return SearchTimes(given, count, sort, hits, recorder, raw, raw_snippet, grep)
 
 
 def _medians(rounds: int, *actions: Callable[[], object]) -> list[float]:
-    """Milliseconds of each, taken in turn so that all share the machine's moods."""
+    """Return the milliseconds of each action; they take turns, so that noise hits them alike."""
     taken: list[list[float]] = [[] for _ in actions]
     for number in range(rounds + 1):
         for times, action in zip(taken, actions, strict=True):
             began = time.perf_counter()
             action()
-            if number:  # the first one warms up
+            if number:  # the first round warms up
                 times.append((time.perf_counter() - began) * 1000)
     return [statistics.median(times) for times in taken]

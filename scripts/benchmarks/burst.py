@@ -1,16 +1,18 @@
-"""Gateway events in a burst, through discord.py's own parsers, to a real bot."""
+"""A burst of gateway events through discord.py's own parsers into a real bot."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import json
+import statistics
 import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import discord
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
@@ -18,6 +20,7 @@ from discord.gateway import DiscordWebSocket
 from recorder.bot import Recorder
 from recorder.models import Channel
 from recorder.settings import Settings
+from scripts.benchmarks.bench import Bench, Figures
 
 _TICK = 0.001
 _GUILD, _CHANNEL = 1, 2
@@ -26,27 +29,48 @@ _TIME = "2025-11-08T15:45:00.000000+00:00"
 
 @dataclass(frozen=True)
 class Burst:
-    """Seconds until all was heard and committed, and for how long the event loop was held up."""
+    """Seconds until every event was delivered and committed, and the longest event-loop delay."""
 
     delivered: float
     committed: float
-    longest_hold: float
+    longest_delay: float
 
 
-def measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
-    """Send `texts` at once to a bot that records them, or that only hears them."""
-    return asyncio.run(_measure(folder, texts, recording=recording))
+@click.command()
+@click.option("--messages", default=4_000, show_default=True, help="Messages in the burst.")
+@click.pass_obj
+def burst(bench: Bench, messages: int) -> None:
+    """Send a burst of gateway events to the bot, and to a listener that does nothing."""
+    texts = [message.content or "…" for message in bench.messages(messages)]
+    bursts: dict[bool, list[Burst]] = {False: [], True: []}
+    for _ in range(bench.rounds):
+        for recording, runs in bursts.items():
+            with bench.fresh_folder() as folder:
+                runs.append(asyncio.run(_measure(folder, texts, recording=recording)))
+    rows: list[Figures] = [
+        {
+            "listener": "recorder" if recording else "nothing",
+            "delivered_per_s": round(len(texts) / statistics.median(b.delivered for b in runs)),
+            "committed_per_s": round(len(texts) / statistics.median(b.committed for b in runs)),
+            "loop_held_ms": round(statistics.median(b.longest_delay for b in runs) * 1000, 1),
+        }
+        for recording, runs in bursts.items()
+    ]
+    for what in ("delivered_per_s", "committed_per_s"):
+        rows.append({f"ratio_{what}": round(float(rows[1][what]) / float(rows[0][what]), 2)})
+    bench.show(rows)
 
 
 async def _measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
+    """Send `texts` at once to a bot, with or without the recorder."""
     bot = _bot()
-    heard, all_heard = 0, asyncio.Event()
+    received, all_received = 0, asyncio.Event()
 
     async def listen(message: discord.Message) -> None:
-        nonlocal heard
-        heard += 1
-        if heard == len(texts):
-            all_heard.set()
+        nonlocal received
+        received += 1
+        if received == len(texts):
+            all_received.set()
 
     bot.add_listener(listen, "on_message")
     await bot._async_setup_hook()
@@ -55,17 +79,17 @@ async def _measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
         await bot.add_cog(cog)
         channel = Channel(str(_CHANNEL), "burst", str(_GUILD))
         await cog.manager.start("burst", channel, user_id="1", now=discord.utils.utcnow())
-    socket, frames, holds = _socket(bot), _frames(texts), _Holds()
-    # A full collection of Python's would look at every imported module, for 30 ms, at a moment
-    # of its own choosing: not a matter of the listener that is measured.
+    socket, frames, delays = _socket(bot), _frames(texts), _Delays()
+    # A full garbage collection takes 30 ms at a random moment; it has nothing to do with the
+    # listener that is measured.
     gc.collect()
     gc.freeze()
-    async with holds:
+    async with delays:
         began = time.perf_counter()
         for frame in frames:
             await socket.received_message(frame)
-            await asyncio.sleep(0)  # as between two frames that the network brings
-        await all_heard.wait()
+            await asyncio.sleep(0)  # as between two frames from the network
+        await all_received.wait()
         delivered = time.perf_counter() - began
         if recording:
             session = await cog.manager.stop(str(_CHANNEL), now=discord.utils.utcnow())
@@ -73,11 +97,11 @@ async def _measure(folder: Path, texts: list[str], *, recording: bool) -> Burst:
         committed = time.perf_counter() - began
     if recording:
         await bot.remove_cog("Recorder")
-    return Burst(delivered, committed, holds.longest)
+    return Burst(delivered, committed, delays.longest)
 
 
 def _bot() -> commands.Bot:
-    """A bot that knows one guild with one channel."""
+    """Return a bot in one guild with one channel."""
     intents = discord.Intents.default()
     intents.message_content = True
     bot = commands.Bot("!", intents=intents)
@@ -96,7 +120,7 @@ def _user(id: int, name: str, *, bot: bool = False) -> Any:
 
 
 def _socket(bot: commands.Bot) -> DiscordWebSocket:
-    """discord.py's own gateway client, without a network below it."""
+    """Return discord.py's own gateway client, without a network."""
     socket = DiscordWebSocket(None, loop=bot.loop)  # type: ignore[arg-type]
     socket._discord_parsers = bot._connection.parsers
     socket._dispatch = bot.dispatch
@@ -106,7 +130,7 @@ def _socket(bot: commands.Bot) -> DiscordWebSocket:
 
 
 def _frames(texts: list[str]) -> list[bytes]:
-    """What Discord would send: JSON in one compressed stream."""
+    """Return what Discord would send: JSON in one compressed stream."""
     stream = zlib.compressobj()
     frames = []
     for number, text in enumerate(texts, 1):
@@ -134,8 +158,8 @@ def _frames(texts: list[str]) -> list[bytes]:
     return frames
 
 
-class _Holds:
-    """A task that wakes every millisecond and notes how late it was at the worst."""
+class _Delays:
+    """A task that wakes every millisecond and keeps the longest delay."""
 
     def __init__(self) -> None:
         self.longest = 0.0

@@ -1,0 +1,14 @@
+"""Messages of the recorder itself, which are never recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recorder.store.journal import Journal
+
+
+def add(journal: Journal, message_ids: Sequence[int]) -> None:
+    """Store messages by their Discord ids."""
+    journal.db.table("own_messages").upsert_all(
+        ({"message_id": message_id} for message_id in message_ids), pk="message_id"
+    )
