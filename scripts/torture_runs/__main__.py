@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
-from scripts.torture_runs.discord_runs import play
+from scripts.torture_runs.discord_runs import play, play_with_kills
 from scripts.torture_runs.full_disk import fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
 from scripts.torture_runs.integrity import Result
@@ -77,7 +77,10 @@ def main(
         ],
         "second": [lambda folder, chance: refuse_second(folder, 20, within=1.0)],
         "reader": [lambda folder, chance: read(folder, minutes * 60)],
-        "discord": [lambda folder, chance: play(runs, steps, seed)],
+        "discord": [
+            lambda folder, chance: play(runs, steps, seed),
+            lambda folder, chance: play_with_kills(runs // 20, seed),
+        ],
     }
     results = []
     for subject in subjects or SUBJECTS:

@@ -54,7 +54,7 @@ class Live:
 
     async def rest(self) -> None:
         """Wait until the bot has come to rest and everything is written."""
-        await self.server.settle(*([self.cog.recorder.flush] if self.host.bot else []))
+        await self.host.settle()
 
     def say(self, text: str, channel: Channel | None = None, user: User | None = None) -> Message:
         return self.world.say(user or self.alice, channel or self.channel, text)

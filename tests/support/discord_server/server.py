@@ -88,7 +88,6 @@ class DiscordServer:
                     yield
                 finally:
                     await bot.close()
-                    bot.loop = asyncio.get_running_loop()  # its last event may be yet to come
                     self._bot = None
                     ready.cancel()
                     await asyncio.wait([self._running, ready])
@@ -166,7 +165,8 @@ class DiscordServer:
     def _patched(self, bot: discord.Client) -> Iterator[None]:
         """Point discord.py here, give it the world's time, and let it wait for nothing."""
         loop, state = asyncio.get_running_loop(), bot._connection
-        quick, delay_ready = _Quick(self.sleeps), state._delay_ready
+        quick, delay_ready = Quick(self.sleeps), state._delay_ready
+        close_http = bot.http.close
 
         async def ready() -> None:
             """Be ready once all guilds have come, instead of waiting whether another one comes."""
@@ -174,6 +174,12 @@ class DiscordServer:
                 if self._has_received_all(bot):
                     return await delay_ready()
                 await asyncio.sleep(0)
+
+        async def close() -> None:
+            """Let discord.py notice that it is closed, before it forgets its loop."""
+            await close_http()
+            if self._running is not None:
+                await asyncio.wait([self._running], timeout=1)
 
         with ExitStack() as stack:
 
@@ -185,7 +191,7 @@ class DiscordServer:
             replace(discord.utils, "utcnow", lambda: self.world.now)
             for module in (discord.client, discord.http, discord.webhook.async_):
                 replace(module, "asyncio", quick)
-            replace(discord.client, "ExponentialBackoff", _BackOff)
+            replace(discord.client, "ExponentialBackoff", BackOff)
             replace(
                 aiohttp.ClientSession, "_request", self._on_wire(aiohttp.ClientSession._request)
             )
@@ -193,6 +199,7 @@ class DiscordServer:
             replace(HTTPClient, "get_from_cdn", self._counted(HTTPClient.get_from_cdn))
             replace(AsyncWebhookAdapter, "request", self._counted(AsyncWebhookAdapter.request))
             replace(loop, "run_in_executor", self._followed(loop.run_in_executor))
+            replace(bot.http, "close", close)
             replace(state, "_delay_ready", ready)
             replace(state, "guild_ready_timeout", 0.001)
             yield
@@ -229,7 +236,7 @@ class DiscordServer:
         return followed
 
 
-class _Quick:
+class Quick:
     """The module asyncio, but that nobody sleeps for long."""
 
     def __init__(self, sleeps: list[float]) -> None:
@@ -243,7 +250,7 @@ class _Quick:
         await asyncio.sleep(delay if delay <= _BACK_OFF else 0)
 
 
-class _BackOff:
+class BackOff:
     def delay(self) -> float:
         return _BACK_OFF
 

@@ -70,9 +70,22 @@ class Coverage:
         self.timelines: defaultdict[int, Timeline] = defaultdict(Timeline)
         self.channels: dict[int, Channel] = {}
         self.unsettled: set[int] = set()
+        self._reached_back: dict[int, int] = {}
 
     def state(self, channel: Channel, position: int) -> State:
         """Return the state of a channel at a position."""
+        state = self._state(channel, position)
+        return State.MAYBE if state.is_off and self.was_reached(channel, position) else state
+
+    def was_reached(self, channel: Channel, position: int) -> bool:
+        """Return whether a later session may hold what was said then, too."""
+        return position < self._reached_back.get(channel.id, 0)
+
+    def reach_back(self, channel: Channel, position: int) -> None:
+        """Take in that a session is to hold earlier messages of its channel."""
+        self._reached_back[channel.id] = position
+
+    def _state(self, channel: Channel, position: int) -> State:
         own = self._at(channel, position)
         if own in (State.ON, State.MAYBE) or not is_covered_by_parent(channel):
             return own

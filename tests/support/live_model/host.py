@@ -83,6 +83,10 @@ class Host:
         self._copies = 0
 
     @property
+    def is_up(self) -> bool:
+        return self.bot is not None
+
+    @property
     def cog(self) -> Recorder | None:
         cog = self.bot.get_cog("Recorder") if self.bot else None
         return cog if isinstance(cog, Recorder) else None
@@ -93,6 +97,11 @@ class Host:
         bot = HostBot(self.settings)
         await self._stack.enter_async_context(self.server.connected(bot))
         self.bot = bot
+
+    async def settle(self) -> None:
+        """Wait until the bot has come to rest and everything is written."""
+        cog = self.cog
+        await self.server.settle(*([cog.recorder.flush] if cog else []))
 
     async def stop(self) -> None:
         """Stop the bot in order."""

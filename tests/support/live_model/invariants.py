@@ -73,7 +73,8 @@ class Judge:
     def _of(self, sent: Sent) -> Iterator[str]:
         entries = self._entries.get(sent.id, [])
         state = self._state(sent, sent.id)
-        if len(entries) > 1:
+        was_reached = self._acting.coverage.was_reached(sent.message.channel, sent.id)
+        if len(entries) > 1 and not was_reached:
             yield f"twice: recorded {len(entries)} times"
         if self._world.is_own(sent):
             if entries and sent.text:
@@ -122,6 +123,7 @@ class Judge:
         yield from self._of_deletion(sent, entry)
         if message.withheld == "erased":
             return
+        yield from self._of_reactions(sent, entry)
         channel = sent.message.channel
         consent = self._consent(sent, sent.id)
         if sent.is_command:  # it counts as sent with the edit that made it something else
@@ -174,6 +176,22 @@ class Judge:
             yield "undeleted: deleted in Discord, but not here"
         elif known and self._erases and not erased and entry.message.withheld is None:
             yield "unerased: deleted in Discord, but not erased here"
+
+    def _of_reactions(self, sent: Sent, entry: RecordedMessage) -> Iterator[str]:
+        """Compare the reactions if the bot has received every change of them."""
+        channel = sent.message.channel
+        events = [sent.creation, *(event for event, _ in sent.reactions)]
+        states = {self._state(sent, event.position) for event in events}
+        scope = scope_id(channel)
+        consents = {
+            self._acting.consents.state(scope, user, event.position)
+            for event, user in sent.reactions
+        }
+        certain = all(event.delivered for event in events) and not sent.message.is_deleted
+        if certain and states == {State.ON} and consents <= {State.OFF}:
+            shown = {_emoji(e): len(users) for e, users in sent.message.reactions.items()}
+            if dict(entry.reactions) != shown:
+                yield f"reactions: {dict(entry.reactions)}, not {shown}"
 
     # sessions
 
@@ -240,6 +258,10 @@ class Judge:
         author = "host" if sent.is_by(self._world.bot) else sent.message.author.name
         texts = " → ".join(v.text.partition("\n")[0] or "…" for v in sent.versions)
         return f"{texts} of {author} in {where}"
+
+
+def _emoji(name: str) -> str:
+    return f":{name.partition(':')[0]}:" if ":" in name else name
 
 
 def kinds(violations: list[str]) -> Counter[str]:

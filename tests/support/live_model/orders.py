@@ -30,6 +30,18 @@ class Orders(Acting):
     def command(self, a: int, b: int) -> None:
         self._command(self.scene.staff, a, b, may=True)
 
+    def start_since(self, a: int, b: int) -> None:
+        """Start a session with what was said before."""
+        channel = pick(self.scene.spoken_in(), b)
+        user = self.scene.staff if channel.guild else self.scene.alice
+        self.started.append(name := f"s-{self.text()}")
+        position = self.world.snowflake()
+        self.coverage.command(channel, "start", position, whole_guild=False)
+        self.coverage.reach_back(channel, position)
+        as_slash = a % 2 == 0 and bool(self.world.commands)
+        since = "2h" if as_slash else "since:2h"
+        self._give(user, channel, "record start", {"name": name, "since": since}, as_slash)
+
     def command_without_right(self, a: int, b: int) -> None:
         self._command(self.scene.bob, a, b, may=False)
 

@@ -24,12 +24,13 @@ from recorder.settings import Settings
 from recorder.store.reading import Reader
 
 from .actions import Actions
+from .child import KilledHost, RealTime
 from .clock import WorldClock
 from .coverage import Coverage, State
 from .host import Host
 from .invariants import Judge
 from .scene import Scene
-from .steps import REST, Step, random_steps
+from .steps import NAMES, REST, WITHOUT_CLOCK, Step, random_steps
 from .troubles import ZONE
 from .truth import ObservedWorld
 
@@ -50,11 +51,15 @@ class Circumstances:
         Whether the recorder erases what is deleted in Discord.
     heals
         Whether the bot has all permissions again in the end.
+    is_killed
+        Whether the bot is a process of its own, which crashes by SIGKILL. The time is that of
+        the clock then, and its steps are `steps.WITHOUT_CLOCK`.
     """
 
     start: datetime = _STARTS[0]
     erases: bool = False
     heals: bool = True
+    is_killed: bool = False
 
 
 @dataclass
@@ -70,13 +75,14 @@ class Outcome:
     seconds: float = 0.0
 
 
-def random_run(seed: int, count: int) -> tuple[list[Step], Circumstances]:
+def random_run(
+    seed: int, count: int, *, is_killed: bool = False
+) -> tuple[list[Step], Circumstances]:
     """Return the steps and circumstances of a seed."""
     chance = random.Random(seed)
-    circumstances = Circumstances(
-        chance.choice(_STARTS), erases=chance.random() < 0.4, heals=chance.random() < 0.7
-    )
-    return random_steps(chance, count), circumstances
+    start, erases, heals = chance.choice(_STARTS), chance.random() < 0.4, chance.random() < 0.7
+    names = WITHOUT_CLOCK if is_killed else NAMES
+    return random_steps(chance, count, names), Circumstances(start, erases, heals, is_killed)
 
 
 def run(steps: Sequence[Step], circumstances: Circumstances = Circumstances()) -> Outcome:
@@ -107,14 +113,19 @@ class _Run:
     async def play(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unread)
-        world = ObservedWorld(self._outcome.circumstances.start)
+        killed = self._outcome.circumstances.is_killed
+        world = (
+            RealTime(datetime.now(UTC))
+            if killed
+            else ObservedWorld(self._outcome.circumstances.start)
+        )
         async with serving(world) as server:
             world.observe(server.gateway)
             coverage, clock = Coverage(), WorldClock(world)
             world.on_own = lambda sent, position: coverage.show(sent, position, self._today)
             scene = Scene(world)
             self._world, self._server = world, server
-            self._host = host = Host(server, self._settings)
+            self._host = host = (KilledHost if killed else Host)(server, self._settings)
             self._scene, self._coverage, self._clock = scene, coverage, clock
             self._actions = Actions(scene, coverage, host, clock)
             with clock.installed():
@@ -125,7 +136,7 @@ class _Run:
                     self._outcome.violations.append(f"stuck: {type(error).__name__}: {error}")
                 finally:
                     server.faults.clear()
-                    self._end = world.now
+                    self._end = min(world.now, datetime.now(UTC)) if killed else world.now
                     await host.stop()
                 await self._find_left_tasks(before)
             self._judge()
@@ -157,14 +168,14 @@ class _Run:
             for channel in self._scene.channels():
                 if world.bot.id in channel.overwrites:
                     actions.permit_all(channel)
-        if self._host.bot is None:
+        if not self._host.is_up:
             await actions.start_bot(0, 0)
         else:
             actions.back(0, 0)
             await self._rest()
             await actions.lose_session(0, 0)
         await self._rest()
-        for _ in range(2):
+        for _ in range(0 if self._outcome.circumstances.is_killed else 2):
             actions.minutes_pass(9, 0)
             await self._rest()
         for channel in list(self._coverage.channels.values()):
@@ -180,12 +191,11 @@ class _Run:
     @property
     def _is_online(self) -> bool:
         gateway = self._server.gateway
-        return self._host.bot is not None and gateway.connection is not None
+        return self._host.is_up and gateway.connection is not None
 
     async def _rest(self) -> None:
         """Let the bot come to rest, and take in what is certain then."""
-        cog = self._host.cog
-        await self._server.settle(*([cog.recorder.flush] if cog else []))
+        await self._host.settle()
         if not self._is_online or self._server.faults.held:
             return
         self._world.settled()

@@ -20,6 +20,13 @@ class Speech(Acting):
         message = self.world.say(user, channel, self.text())
         self.note(f"{user.name} says {message.content} in {title(channel)}")
 
+    def flood(self, a: int, b: int) -> None:
+        """Say more than a page of the history holds."""
+        channel, count = pick(self.in_guilds(), a), 101 + b
+        self.note(f"bob says {count} messages in {title(channel)}")
+        for _ in range(count):
+            self.world.say(self.scene.bob, channel, self.text())
+
     def say_as_robot(self, a: int, b: int) -> None:
         channel = pick(self.in_guilds(), a)
         text = f"!record start {self.text()}" if b % 3 == 0 else self.text()

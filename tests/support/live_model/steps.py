@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -29,6 +30,7 @@ class Step(NamedTuple):
 REST = 10
 _WEIGHTS = {
     "say": 30,
+    "flood": 0.5,
     "say_as_robot": 4,
     "say_as_webhook": 2,
     "defer_as_robot": 2,
@@ -55,6 +57,7 @@ _WEIGHTS = {
     "delete_channel": 0.3,
     "create_channel": 0.5,
     "command": 16,
+    "start_since": 1,
     "command_without_right": 2,
     "consent": 3,
     "take_permission": 2,
@@ -80,14 +83,16 @@ _WEIGHTS = {
     "hours_pass": 1.5,
 }
 NAMES = tuple(_WEIGHTS)
+_OF_THE_CLOCK = ("minutes_pass", "hours_pass", "hold", "away", "back")
+WITHOUT_CLOCK = tuple(name for name in NAMES if name not in _OF_THE_CLOCK)
 
 
-def random_steps(chance: random.Random, count: int) -> list[Step]:
-    """Return random steps, the first of which start recordings."""
+def random_steps(chance: random.Random, count: int, names: Sequence[str] = NAMES) -> list[Step]:
+    """Return random steps of these names, the first of which start recordings."""
     steps = [Step("command", 0, 0), Step("post"), Step("command", 0, 1), Step("command", 4, 2)]
     steps = steps[: chance.randrange(5)]
-    names = chance.choices(NAMES, list(_WEIGHTS.values()), k=max(0, count - len(steps)))
-    for name in names:
+    weights = [_WEIGHTS[name] for name in names]
+    for name in chance.choices(names, weights, k=max(0, count - len(steps))):
         # Low numbers are likelier, so that the first channels see most of what happens.
         a, b = (min(chance.randrange(12) for _ in range(3)) for _ in range(2))
         then = chance.choices((0, chance.randint(1, 9), REST), (30, 20, 50))[0]

@@ -128,13 +128,13 @@ class Troubles(Acting):
         await self.start_bot(a, b)
 
     async def stop_bot(self, a: int, b: int) -> None:
-        if self.host.bot is not None:
+        if self.host.is_up:
             self._doubt_new()
             self.note("the bot is stopped")
             await self.host.stop()
 
     async def start_bot(self, a: int, b: int) -> None:
-        if self.host.bot is None:
+        if not self.host.is_up:
             self.server.gateway.refusing = False
             self.server.gateway.dropping.clear()
             await self.host.start()
@@ -145,7 +145,7 @@ class Troubles(Acting):
         await self.start_bot(a, b)
 
     async def crash_and_stay_away(self, a: int, b: int) -> None:
-        if self.host.bot is not None:
+        if self.host.is_up:
             self._doubt_new()
             self.note("the bot crashes")
             await self.host.crash()

@@ -51,7 +51,7 @@ class Sent:
     message: Message
     versions: list[Version]
     deletion: Event | None = None
-    reactions: list[Event] = field(default_factory=list)
+    reactions: list[tuple[Event, int]] = field(default_factory=list)  # changes of them, by whom
 
     @property
     def id(self) -> int:
@@ -160,6 +160,27 @@ class ObservedWorld(World):
         self._before_event()
         super().bulk_delete(channel, present)
         self._deleted(present)
+
+    def react(self, user: User, message: Message, emoji: str) -> None:
+        self._before_event()
+        super().react(user, message, emoji)
+        self._reacted(message, user)
+
+    def unreact(self, user: User, message: Message, emoji: str) -> None:
+        self._before_event()
+        super().unreact(user, message, emoji)
+        self._reacted(message, user)
+
+    def clear_reactions(self, message: Message, emoji: str | None = None) -> None:
+        self._before_event()
+        super().clear_reactions(message, emoji)
+        self._reacted(message, self.bot)
+
+    def _reacted(self, message: Message, user: User) -> None:
+        if (sent := self.sent.get(message.id)) is not None:
+            event = Event(self.snowflake())
+            self._note(event)
+            sent.reactions.append((event, user.id))
 
     def emit(self, name: str, data: Json, scope: Any = None) -> None:
         # Of several events, the last one is that of the message itself.
