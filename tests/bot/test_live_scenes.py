@@ -170,6 +170,15 @@ async def test_a_deletion_follows_its_message_that_still_waits(erasing: Live) ->
     assert entry.message.withheld == "erased"
 
 
+async def test_a_reaction_in_the_same_instant_counts_once(live: Live) -> None:
+    await live.order("start s")
+    said = live.say("said")
+    live.world.react(live.bob, said, "👍")  # discord.py counts it before its listeners run
+    await live.rest()
+    (entry,) = live.entries("s")
+    assert entry.reactions == {"👍": 1}
+
+
 async def test_an_edit_in_a_new_thread_follows_its_message(live: Live) -> None:
     await live.order("start s")
     thread = live.world.start_thread(live.alice, live.channel, "aside")

@@ -39,10 +39,11 @@ class State(Enum):
 
 @dataclass
 class Timeline:
-    """The states of one channel by position."""
+    """The states of one channel by position, each with the name of its session."""
 
     positions: list[int] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     name: str = ""
     day: date | None = None  # of an automatic recording
 
@@ -50,6 +51,10 @@ class Timeline:
         """Return the state just before a position, so of a notice that before it was sent."""
         index = bisect_left(self.positions, position) - 1
         return self.states[index] if index >= 0 else State.OFF
+
+    def name_at(self, position: int) -> str:
+        index = bisect_left(self.positions, position) - 1
+        return self.names[index] if index >= 0 else ""
 
     @property
     def now(self) -> State:
@@ -59,8 +64,10 @@ class Timeline:
         while self.positions and self.positions[-1] >= position:
             self.positions.pop()
             self.states.pop()
+            self.names.pop()
         self.positions.append(position)
         self.states.append(state)
+        self.names.append(self.name)
 
 
 class Coverage:
@@ -76,6 +83,25 @@ class Coverage:
         """Return the state of a channel at a position."""
         state = self._state(channel, position)
         return State.MAYBE if state.is_off and self.was_reached(channel, position) else state
+
+    def state_of_session(self, name: str, channel: Channel, position: int) -> State:
+        """Return the state of a session, whichever channel it was recorded in then.
+
+        Parameters
+        ----------
+        channel
+            Of a message that the session holds.
+        """
+        lines = [
+            line
+            for id, line in self.timelines.items()
+            if name in line.names and self.channels[id].guild is channel.guild
+        ]
+        states = {line.at(position) for line in lines if line.name_at(position) == name}
+        if State.ON in states:
+            return State.ON
+        doubtful = State.MAYBE in states or self.was_reached(channel, position)
+        return State.MAYBE if doubtful or not lines else State.OFF
 
     def was_reached(self, channel: Channel, position: int) -> bool:
         """Return whether a later session may hold what was said then, too."""
@@ -104,8 +130,8 @@ class Coverage:
         if text.startswith(_STARTS):
             if position != sent.id:  # a deferred answer
                 line.set(sent.id, State.MAYBE)
-            line.set(position, State.ON)
             line.name = _name(text)
+            line.set(position, State.ON)
             line.day = today if line.name.startswith("auto_") else None
             self.unsettled.add(channel.id)
         elif text.startswith("⏹️ **Recording Stopped"):
@@ -155,18 +181,20 @@ class Coverage:
             line.set(position, State.MAYBE)
 
     def settle(
-        self, position: int, today: date, resolve: Callable[[Channel], State | None]
+        self,
+        position: int,
+        today: date,
+        permits: Callable[[Channel], bool],
+        resolve: Callable[[Channel], State | None],
     ) -> None:
         """Resolve doubts once the bot rests; ``None`` leaves one as it is."""
         for id, line in self.timelines.items():
+            if line.now is State.ON and not permits(self.channels[id]):
+                line.set(position, State.MAYBE)
             if line.now is State.MAYBE and (state := resolve(self.channels[id])):
                 line.set(position, state)
                 line.day = line.day and today
         self.unsettled.clear()
-
-    @property
-    def has_doubts(self) -> bool:
-        return any(line.now is State.MAYBE for line in self.timelines.values())
 
 
 def is_covered_by_parent(channel: Channel) -> bool:

@@ -19,6 +19,7 @@ from .orders import scope_id
 from .troubles import ZONE
 from .truth import Sent, Version
 
+_AT_THE_END = 1 << 63
 _TOLERANCE = timedelta(milliseconds=2)
 Entry = tuple[Session, RecordedMessage]
 
@@ -135,33 +136,37 @@ class Judge:
                 yield "opted out: withheld, though its author has not opted out"
             return
         if sent.is_plain and not sent.message.poll:
-            allowed = self._allowed_texts(sent, fetchable=self._is_running(channel))
+            allowed = self._allowed_texts(sent, session, fetchable=self._is_running(channel))
             if message.content not in allowed:
                 texts = ", ".join(sorted(map(repr, allowed)))
                 yield f"text: recorded as {message.content!r}, not {texts}"
 
-    def _allowed_texts(self, sent: Sent, *, fetchable: bool) -> set[str]:
+    def _allowed_texts(self, sent: Sent, session: Session, *, fetchable: bool) -> set[str]:
         """Return the texts that may stand in the record: the newest of which it may know."""
         allowed: set[str] = set()
+        fetchable = fetchable and self._can_be_fetched(sent)
+        consents = self._consent(sent, _AT_THE_END) is State.OFF
+        fetchable = fetchable and consents and not sent.message.is_deleted
         for version in reversed(sent.versions):
             if sent.is_command and not version.is_edit:
                 break
-            state = self._version_state(sent, version)
+            state = self._version_state(sent, version, session)
             if state.is_off and sent.creation.delivered:
                 continue
             allowed.add(version.text)
-            certain = version.delivered or (fetchable and self._can_be_fetched(sent))
-            if state is State.ON and certain:
+            if state is State.ON and (version.delivered or fetchable):
                 break
         return allowed
 
-    def _version_state(self, sent: Sent, version: Version) -> State:
+    def _version_state(self, sent: Sent, version: Version, session: Session) -> State:
         """Return whether a text is to be recorded; one of a user who opted out is not."""
-        state = self._state(sent, version.position)
+        if version is sent.creation:
+            return self._state(sent, version.position)
         consent = self._consent(sent, version.position)
-        if version is sent.creation or consent is State.OFF:
-            return state
-        return State.OFF if consent is State.ON else State.MAYBE
+        if consent is not State.OFF:
+            return State.OFF if consent is State.ON else State.MAYBE
+        channel = sent.message.channel
+        return self._acting.coverage.state_of_session(session.name, channel, version.position)
 
     def _of_deletion(self, sent: Sent, entry: RecordedMessage) -> Iterator[str]:
         deletion, erased = sent.deletion, entry.message.withheld == "erased"

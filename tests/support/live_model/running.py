@@ -200,8 +200,9 @@ class _Run:
             return
         self._world.settled()
         now, reader = self._world.snowflake(), Reader(self._host.settings.data)
-        if self._coverage.has_doubts:
-            self._coverage.settle(now, self._today, lambda c: self._resolve(reader, c))
+        self._coverage.settle(
+            now, self._today, self._scene.permits, lambda channel: self._resolve(reader, channel)
+        )
         if self._actions.consents.has_doubts:
             rows = reader.query("SELECT place_id, user_id FROM opted_out")
             self._actions.consents.settle(now, {(r["place_id"], r["user_id"]) for r in rows})

@@ -132,6 +132,7 @@ class Troubles(Acting):
             self._doubt_new()
             self.note("the bot is stopped")
             await self.host.stop()
+            self._doubt_new()
 
     async def start_bot(self, a: int, b: int) -> None:
         if not self.host.is_up:
@@ -149,6 +150,7 @@ class Troubles(Acting):
             self._doubt_new()
             self.note("the bot crashes")
             await self.host.crash()
+            self._doubt_new()
 
     def _doubt_new(self) -> None:
         self.coverage.doubt_unsettled(self.world.snowflake())

@@ -102,7 +102,7 @@ class ObservedWorld(World):
     def __init__(self, now: datetime) -> None:
         self.sent: dict[int, Sent] = {}
         self.pending: list[Event] = []
-        self.emitted = False
+        self.emitted = self.dropped = False
         self.on_own: Callable[[Sent, int], None] = lambda sent, position: None
         self._gateway: Gateway | None = None
         super().__init__(now)
@@ -186,7 +186,9 @@ class ObservedWorld(World):
         # Of several events, the last one is that of the message itself.
         before = self._queued()
         super().emit(name, data, scope)
-        self.emitted = self._queued() > before
+        (queued, sequence), (queued_before, sequence_before) = self._queued(), before
+        self.emitted = queued > queued_before
+        self.dropped = sequence > sequence_before and not self.emitted
 
     def _deleted(self, messages: Iterable[Message]) -> None:
         event = Event(self.snowflake())
@@ -196,14 +198,15 @@ class ObservedWorld(World):
                 sent.deletion = event
 
     def _before_event(self) -> None:
-        self.emitted = False
+        self.emitted = self.dropped = False
 
     def _note(self, event: Event) -> None:
+        event.is_dropped = self.dropped
         session = self._gateway.session if self._gateway else None
         if self.emitted and session is not None:
             event.gateway = session.id
             self.pending.append(event)
 
-    def _queued(self) -> int:
+    def _queued(self) -> tuple[int, int]:
         session = self._gateway.session if self._gateway else None
-        return len(session.events) if session is not None and session.is_valid else -1
+        return (len(session.events), session.sequence) if session else (0, 0)
