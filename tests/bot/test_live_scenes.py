@@ -270,6 +270,18 @@ async def test_an_edit_after_an_opt_out_is_not_recorded_when_fetched(live: Live)
     assert live.texts("s") == ["public"]
 
 
+async def test_what_a_user_who_had_opted_out_said_is_withheld_when_fetched(live: Live) -> None:
+    await live.order("start s")
+    await live.order("optout", user=live.alice)
+    live.server.gateway.drop("MESSAGE_CREATE")
+    live.say("private")
+    await live.rest()
+    await live.order("optin", user=live.alice)
+    await live.reconnect()
+    assert live.texts("s") in ([], [""])
+    assert not any("private" in line for line in live.reader.lines(live.session("s").id))
+
+
 # errors that nobody read
 
 

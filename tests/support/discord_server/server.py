@@ -170,9 +170,10 @@ class DiscordServer:
 
         async def ready() -> None:
             """Be ready once all guilds have come, instead of waiting whether another one comes."""
-            while True:
+            while not bot.is_closed():
                 if self._has_received_all(bot):
-                    return await delay_ready()
+                    await delay_ready()
+                    return
                 await asyncio.sleep(0)
 
         async def close() -> None:

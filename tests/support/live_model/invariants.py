@@ -132,7 +132,8 @@ class Judge:
         if consent is State.ON and message.withheld != "opted out":
             yield "opted out: recorded in the clear"
         if message.withheld == "opted out":
-            if consent is State.OFF and sent.creation.delivered:
+            was_reached = self._acting.coverage.was_reached(channel, sent.id)
+            if consent is State.OFF and sent.creation.delivered and not was_reached:
                 yield "opted out: withheld, though its author has not opted out"
             return
         if sent.is_plain and not sent.message.poll:
