@@ -52,7 +52,8 @@ class Message:
         session, not stored.
     extra
         All other keys of the JSONL line, in the order of the file:
-        ``display_name``, ``webhook_id``, ``reply_to``, ``mentions`` (raw token to name),
+        ``display_name``, ``webhook_id``, ``reply_to``, ``interaction`` (``id``, ``command``,
+        ``user``, ``user_id``, ``answered_at``), ``mentions`` (raw token to name),
         ``files``, ``embeds``, ``components``, ``stickers``, ``poll``, ``forwarded``,
         ``event``, ``raw_content``, ``edited_timestamp``, ``reactions`` (emoji to count,
         before the recording), ``source``, ``opted_out``, ``erased_at``, and foreign keys.
@@ -75,6 +76,20 @@ class Message:
         """The display name, else the user name."""
         name = self.extra.get("display_name")
         return name if isinstance(name, str) else self.author
+
+    @property
+    def interaction(self) -> Mapping[str, Json]:
+        """The use of a bot's command that the message answers; empty without one."""
+        interaction = self.extra.get("interaction")
+        return interaction if isinstance(interaction, dict) else {}
+
+    @property
+    def used_command(self) -> str | None:
+        """The command that the message answers and its user, such as ``ann used /ask``."""
+        user, command = self.interaction.get("user"), self.interaction.get("command")
+        if user is None:
+            return None
+        return f"asked by {user}" if command is None else f"{user} used {command}"
 
     @property
     def withheld(self) -> str | None:

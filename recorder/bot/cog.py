@@ -10,10 +10,9 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from recorder.bot.commands.editing import EditingCommands
+from recorder.bot.commands.context_menus import ContextMenuCommands
 from recorder.bot.commands.finding import FindingCommands
 from recorder.bot.commands.privacy import ConsentCommands
-from recorder.bot.commands.recording import RecordingCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.deletions import DeletionEraser
 from recorder.bot.listening.downloads import Downloader
@@ -21,6 +20,7 @@ from recorder.bot.listening.gap_filling import GapFiller
 from recorder.bot.listening.listener import Listener
 from recorder.bot.recovery import Recovery
 from recorder.bot.replies import notices
+from recorder.bot.replies.opt_out_button import OptOutView
 from recorder.models import Annotation
 from recorder.recording.gap_log import GapLog
 from recorder.recording.session_manager import SessionManager
@@ -31,7 +31,7 @@ from recorder.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentCommands):
+class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
     """Records conversations and finds them again."""
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
@@ -41,7 +41,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.searcher = Searcher(self.manager.reader, settings.timezone)
-        self.auto_recorder = AutoRecorder(bot, self.manager, settings.timezone, self.announce)
+        self.auto_recorder = AutoRecorder(
+            bot, self.manager, settings.timezone, self.announce_recording
+        )
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
@@ -53,6 +55,7 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
             on_deletion=self.deletion_eraser.erase if settings.erase_deleted else None,
         )
         self.gap_filler = GapFiller(bot, self.recorder, self.message_listener, self.announce)
+        self._opt_out_view: OptOutView | None = None
         self.recovery = Recovery(
             bot,
             self.recorder,
@@ -68,6 +71,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         await self.gap_filler.open()
         self.downloader.open()
         self.deletion_eraser.open()
+        self._opt_out_view = OptOutView(self.opt_out_by_button)
+        self.bot.add_view(self._opt_out_view)
+        self.add_context_menus()
         # Registered listeners cost less per event than methods of a cog.
         for listener, event in self._listeners():
             self.bot.add_listener(listener, event)
@@ -81,6 +87,9 @@ class Recorder(RecordingCommands, FindingCommands, EditingCommands, ConsentComma
         """Write the queue and close the data folder; sessions continue at the next start."""
         for listener, event in self._listeners():
             self.bot.remove_listener(listener, event)
+        self.remove_context_menus()
+        if self._opt_out_view is not None:
+            self._opt_out_view.stop()
         await self.recovery.close()
         self.auto_recorder.close()
         await self.gap_filler.close()

@@ -147,6 +147,7 @@ def print_message(recorded: RecordedMessage, settings: Settings, mark: str = "")
     """Print a message with its edits, tags and reactions."""
     message = recorded.message
     marks = [*recorded.marks, *(f"🏷️ {tag}" for tag in recorded.tags)]
+    marks += [collapse_whitespace(message.used_command)] if message.used_command else []
     marks += [reactions(recorded.reactions)] if recorded.reactions else []
     say(
         mark,

@@ -23,6 +23,8 @@ _COLUMNS = (
     "tags",
     "message_id",
     "channel_id",
+    "command",
+    "command_user",
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -65,4 +67,6 @@ def _cells(recorded: RecordedMessage, exported: ExportedSession) -> tuple[str, .
         "\n".join(recorded.tags),
         "" if message.message_id is None else str(message.message_id),
         message.channel_id or "",
+        str(message.interaction.get("command") or ""),
+        str(message.interaction.get("user") or ""),
     )

@@ -54,6 +54,7 @@ def _message(entry: Entry) -> str:
         name = f"*{name}*"
     blocks = [
         "" if entry.reply is None else f"*{reply_note(entry.reply and _name(entry.reply))}*",
+        "" if entry.used_command is None else f"*({_name(entry.used_command)})*",
         _text("\n".join(safe_lines(entry.text))),
         "  \n".join(_url(url) for url in urls(message)),
         "  \n".join(f"Kept: `{path}`" for path in entry.kept_files),

@@ -39,6 +39,8 @@ def _message(entry: Entry) -> str:
         start = f"[{entry.clock}] {'*' + name[2:] if name.startswith('* ') else name}:"
     if entry.reply is not None:
         start += f" {reply_note(entry.reply and safe_line(entry.reply))}"
+    if entry.used_command is not None:
+        start += f" ({safe_line(entry.used_command)})"
     first, *further = [*safe_lines(entry.text), *urls(entry.message)] or [""]
     further += [f"Kept: {path}" for path in entry.kept_files]
     further += [safe_line(entry.reactions)] if entry.reactions else []

@@ -33,6 +33,8 @@ class Entry:
         The date, if the message is the first of another day.
     reply
         The name of the author that it replies to, empty if unknown; ``None`` for no reply.
+    used_command
+        The command that it answers and its user; ``None`` for no answer to a command.
     kept_files
         The paths of its kept attachments in the data folder.
     """
@@ -41,6 +43,7 @@ class Entry:
     clock: str
     speaker: str
     reply: str | None
+    used_command: str | None
     message: Message
     text: str
     reactions: str
@@ -75,6 +78,7 @@ def entries(exported: ExportedSession) -> Iterator[Entry]:
             clock=clock(message.timestamp, exported.timezone),
             speaker=message.speaker,
             reply=None if reply_to is None else speakers.get(str(reply_to), ""),
+            used_command=message.used_command,
             message=message,
             text=message.text + "".join(f" ({m})" for m in recorded.marks if m != "deleted"),
             reactions=reactions(recorded.reactions),

@@ -15,6 +15,8 @@ _LARGEST = (1 << 63) - 1
 _SNOWFLAKE = re.compile(r"[0-9]{15,20}")
 
 IDS_A_MILLISECOND = 1 << 22
+EPOCH_SECONDS = int(_EPOCH.timestamp())
+"""The Unix time of the beginning of 2015."""
 
 
 def snowflake_at(time: datetime) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from recorder.formatting import sparkline
 from recorder.models import Session
+from recorder.record.snowflake import EPOCH_SECONDS, IDS_A_MILLISECOND
 from recorder.stats.timescale import QUARTER_HOUR, WINDOW
 from recorder.stats.topics import Topic, topics
 from recorder.store.database import Connection, stored_time
@@ -17,6 +18,7 @@ from recorder.store.reading import Reader
 Parameters = dict[str, str | int | float]
 
 _ACTIVITY_WIDTH = 24
+_STREAM_PAUSE = 60  # seconds
 _MOST_TEXTS = 20_000
 
 IN_SESSIONS = "session_id IN (SELECT value FROM json_each(:sessions))"
@@ -31,15 +33,21 @@ SELECT count(*), coalesce(sum(type = 'user_message'), 0), coalesce(sum(type = 'b
     coalesce(sum(json_array_length(attachments)), 0), min(timestamp), max(timestamp)
 FROM messages WHERE {IN_SESSIONS}
 """
-# A command is a sign, a letter, then letters, digits, - and _ up to the first space.
+# A command is a sign, a letter, then letters, digits, - and _ up to the first space. A slash
+# command is known from its answers, which may be several.
 _COMMANDS = f"""
 WITH words AS (
     SELECT substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS word
     FROM messages
     WHERE {IN_SESSIONS} AND type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+), used AS (
+    SELECT word FROM words WHERE substr(word, 2) NOT GLOB '*[^A-Za-z0-9_-]*'
+    UNION ALL
+    SELECT json_extract(interaction, '$.command') FROM messages
+    WHERE {IN_SESSIONS} AND json_extract(interaction, '$.command') IS NOT NULL
+    GROUP BY session_id, coalesce(json_extract(interaction, '$.id'), id)
 )
-SELECT word, count(*) FROM words
-WHERE substr(word, 2) NOT GLOB '*[^A-Za-z0-9_-]*' GROUP BY word ORDER BY count(*) DESC, word
+SELECT word, count(*) FROM used GROUP BY word ORDER BY count(*) DESC, word
 """
 _BUSIEST = f"""
 SELECT {WINDOW} AS start, count(*)
@@ -67,15 +75,49 @@ _MODELS = f"""
 SELECT model, count(*) FROM messages WHERE {IN_SESSIONS} AND model IS NOT NULL
 GROUP BY model ORDER BY count(*) DESC, model LIMIT :limit
 """
+# A command is asked at the time in the id of its interaction; only its first answer counts.
+_ASKED_AT = (
+    "strftime('%Y-%m-%dT%H:%M:%f+00:00', "
+    f"interaction_id / {IDS_A_MILLISECOND} / 1000.0 + {EPOCH_SECONDS}, 'unixepoch')"
+)
+# A streamed answer is finished with the last of the edits that follow each other within a minute.
+_STREAMED_UNTIL = f"""
+SELECT max(edited_at) FROM (
+    SELECT edited_at, sum(pause > {_STREAM_PAUSE}) OVER (ORDER BY edited_at) AS breaks FROM (
+        SELECT edited_at, {_SECONDS.format("edited_at", "before")} AS pause FROM (
+            SELECT edited_at, lag(edited_at, 1, begun_at) OVER (ORDER BY edited_at) AS before
+            FROM (
+                SELECT json_extract(line, '$.edited_timestamp') AS edited_at FROM lines
+                WHERE session_id = answers.session_id AND about = answers.message_id
+                AND json_extract(line, '$.type') = 'edit'
+            ) WHERE edited_at > begun_at
+        )
+    )
+) WHERE breaks = 0
+"""
 _ANSWERS = f"""
-WITH answers AS (
-    SELECT type, lag(type) OVER channel AS before,
-        {_SECONDS.format("timestamp", "lag(timestamp) OVER channel")} AS seconds
+WITH in_order AS (
+    SELECT type, session_id, message_id, message_index, timestamp, edited_at, interaction,
+        CAST(json_extract(interaction, '$.id') AS INTEGER) AS interaction_id,
+        iif(lag(type) OVER channel = 'user_message', lag(timestamp) OVER channel, NULL) AS before
     FROM messages WHERE {IN_SESSIONS}
     WINDOW channel AS (PARTITION BY session_id, channel_id ORDER BY message_index)
+), answers AS (
+    SELECT session_id, message_id, edited_at, iif(interaction_id, {_ASKED_AT}, before) AS asked_at,
+        coalesce(json_extract(interaction, '$.answered_at'), timestamp) AS begun_at,
+        row_number() OVER (
+            PARTITION BY session_id, coalesce(interaction_id, -message_index) ORDER BY message_index
+        ) AS number
+    FROM in_order WHERE type = 'bot_response' AND (interaction_id OR before IS NOT NULL)
+), finished AS (
+    SELECT asked_at, coalesce(iif(edited_at IS NULL, NULL, ({_STREAMED_UNTIL})), begun_at)
+        AS finished_at
+    FROM answers WHERE number = 1
+), waits AS (
+    SELECT {_SECONDS.format("finished_at", "asked_at")} AS seconds FROM finished
 ), waited AS (
     SELECT seconds, row_number() OVER (ORDER BY seconds) AS rank, count(*) OVER () AS total
-    FROM answers WHERE type = 'bot_response' AND before = 'user_message' AND seconds >= 0
+    FROM waits WHERE seconds >= 0
 )
 SELECT max(total), avg(seconds) FILTER (WHERE rank IN ((total + 1) / 2, (total + 2) / 2)),
     max(seconds)
@@ -111,7 +153,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The time that bots took to answer, in seconds."""
+    """The time that bots took until their answers were finished, in seconds."""
 
     count: int
     median: float

@@ -39,6 +39,8 @@ _MESSAGES = (
     "FROM lines WHERE id = m.id) FROM recording_sessions s "
     f"CROSS JOIN messages m ON m.session_id = s.id WHERE {_NOT_ERASED.format('m')} AND "
 )
+# Their own messages, and answers to their commands, which name them.
+_BY_USER = "(m.author_id = :user OR json_extract(m.interaction, '$.user_id') = :user)"
 _REACTIONS = (
     "SELECT l.id, l.session_id, l.about, NULL FROM lines l WHERE l.about IS NOT NULL "
     f"AND {_NOT_ERASED.format('l')} AND json_extract(l.line, '$.type') = 'reaction' "
@@ -227,7 +229,7 @@ def _messages(
     connection: Connection, selection: Selection, whole: Sequence[str]
 ) -> Iterator[_Selected]:
     if selection.user_id is not None:
-        yield from connection.execute(_MESSAGES + "m.author_id = ?", (selection.user_id,))
+        yield from connection.execute(_MESSAGES + _BY_USER, {"user": selection.user_id})
     for message_id in selection.message_ids:
         yield from connection.execute(_MESSAGES + "m.message_id = ?", (message_id,))
     if selection.before is not None:

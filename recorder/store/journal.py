@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from recorder.errors import InvalidInput
-from recorder.models import Annotation, Change, Edit, Message, Reaction, UnrecordedEdit
+from recorder.models import Annotation, Change, Edit, Json, Message, Reaction, UnrecordedEdit
 from recorder.record import chain, jsonl
 from recorder.record.changes import apply, current
 from recorder.store import attachments
@@ -160,10 +160,10 @@ class Journal:
         """Append a message that comes from Discord itself, as :meth:`append` does.
 
         A model that its bot has named goes into its line. Of users who opted out, neither name
-        nor content is recorded.
+        nor content is recorded, and not that they used a command.
         """
-        if self.opted_out and (session.scope_id, message.author_id) in self.opted_out:
-            message = withheld(message, {"opted_out": True})
+        if self.opted_out:
+            message = self._without_opted_out(session, message)
         if self._models and message.message_id is not None and message.channel_id is not None:
             model = self._models.pop((message.channel_id, message.message_id), None)
             message = message if model is None else replace(message, model=model)
@@ -171,6 +171,15 @@ class Journal:
         if recorded is not None:
             self._expect_attachments(message)
         return recorded
+
+    def _without_opted_out(self, session: OpenSession, message: Message) -> Message:
+        """Return a message without its author, or the user of its command, who opted out."""
+        if (session.scope_id, message.author_id) in self.opted_out:
+            return withheld(message, {"opted_out": True})
+        if (session.scope_id, message.interaction.get("user_id")) not in self.opted_out:
+            return message
+        unnamed: Json = {**message.interaction, "user": "opted out", "user_id": "0"}
+        return replace(message, extra={**message.extra, "interaction": unnamed})
 
     def append(self, session: OpenSession, message: Message) -> Recorded | None:
         """Append a message to a session; return ``None`` when the session has it already.

@@ -34,6 +34,7 @@ MESSAGE_COLUMNS = (
     "pinned",
     "spaced_text",
     "reactions",
+    "interaction",
 )
 UPDATE_MESSAGE = (
     f"UPDATE messages SET {', '.join(f'{column} = ?' for column in MESSAGE_COLUMNS[1:])} "
@@ -95,6 +96,7 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
     text = message.text
     extra = message.extra
     reply_to = extra.get("reply_to") if extra else None
+    interaction = message.interaction if extra else None
     return (
         session_id,
         message_index,
@@ -114,6 +116,7 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
         1 if extra and extra.get("pinned") is True else 0,
         split_characters(text),
         json.dumps(now.reactions, ensure_ascii=False) if now.reactions else None,
+        json.dumps(interaction, ensure_ascii=False) if interaction else None,
     )
 
 

@@ -13,6 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqlite_utils import Database
+
 from recorder.errors import Conflict, NotFound, StorageError
 from recorder.models import MENTION
 from recorder.store.database import sqlite_errors
@@ -25,44 +27,31 @@ TABLES = (
 )
 """The tables of the copy; it also has all views."""
 
-_COPIED = {
-    "recording_sessions": (
-        "id, name, started_at, stopped_at, status, name_key, is_auto, message_count, head",
-        "SELECT id, name, started_at, stopped_at, status, name_key, is_auto, 0, x'' "
-        "FROM recording_sessions WHERE id = :session",
-    ),
-    "session_intervals": (
-        "session_id, started_at, ended_at",
-        "SELECT session_id, started_at, ended_at FROM session_intervals "
-        "WHERE session_id = :session ORDER BY started_at, id",
-    ),
-    "session_gaps": (
-        "session_id, started_at, ended_at, reason, fetched",
-        "SELECT session_id, started_at, ended_at, reason, fetched FROM session_gaps "
-        "WHERE session_id = :session ORDER BY started_at, id",
-    ),
-    "session_tags": (
-        "session_id, tag, timestamp, message_index",
-        "SELECT session_id, tag, timestamp, message_index FROM session_tags "
-        "WHERE session_id = :session ORDER BY message_index",
-    ),
+_ROWS = {
+    "recording_sessions": """
+        SELECT id, name, started_at, stopped_at, status, name_key, is_auto, 0 AS message_count,
+            x'' AS head
+        FROM recording_sessions WHERE id = :session""",
+    "session_intervals": """
+        SELECT session_id, started_at, ended_at FROM session_intervals
+        WHERE session_id = :session ORDER BY started_at, id""",
+    "session_gaps": """
+        SELECT session_id, started_at, ended_at, reason, fetched, complete FROM session_gaps
+        WHERE session_id = :session ORDER BY started_at, id""",
+    "session_tags": """
+        SELECT session_id, tag, timestamp, message_index FROM session_tags
+        WHERE session_id = :session ORDER BY message_index""",
+    # Without users who opted out, even after the message; 0 is an author withheld or erased.
+    "messages": """
+        SELECT session_id, message_index, message_id, timestamp, author, author_id, type,
+            text AS content, model, reply_to, edited_at, pinned, spaced_text, reactions
+        FROM messages m WHERE session_id = :session AND deleted_at IS NULL AND author_id <> '0'
+            AND NOT EXISTS (
+                SELECT 1 FROM opted_out o JOIN recording_sessions s ON s.id = m.session_id
+                WHERE o.user_id = m.author_id AND o.place_id = coalesce(s.guild_id, s.channel_id)
+            )
+        ORDER BY message_index""",
 }
-# Without users who opted out, even after the message; 0 is an author withheld or erased.
-_MESSAGES = """
-SELECT session_id, message_index, message_id, timestamp, author, author_id, type, text, model,
-    reply_to, edited_at, pinned, spaced_text, reactions
-FROM messages m WHERE session_id = :session AND deleted_at IS NULL AND author_id <> '0'
-    AND NOT EXISTS (
-        SELECT 1 FROM opted_out o JOIN recording_sessions s ON s.id = m.session_id
-        WHERE o.user_id = m.author_id AND o.place_id = coalesce(s.guild_id, s.channel_id)
-    )
-ORDER BY message_index
-"""
-_INSERT = """
-INSERT INTO messages (session_id, message_index, message_id, timestamp, author, author_id, type,
-    content, model, reply_to, edited_at, pinned, spaced_text, reactions)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 # References to messages that were not copied.
 _CLEAN = (
     "DELETE FROM session_tags WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE "
@@ -72,7 +61,6 @@ _CLEAN = (
     "UPDATE recording_sessions SET message_count = "
     "(SELECT count(*) FROM messages WHERE session_id = recording_sessions.id)",
 )
-_AUTHOR_ID, _TEXT = 5, 7
 
 
 def make_public_copy(reader: Reader, session_ids: Sequence[str], path: Path) -> int:
@@ -98,45 +86,41 @@ def make_public_copy(reader: Reader, session_ids: Sequence[str], path: Path) -> 
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror}).") from error
     try:
-        with reader.connect() as source, sqlite_errors(path):
-            source.execute("BEGIN")
-            with closing(sqlite3.connect(path, isolation_level=None)) as target:
-                return _copy(source, target, session_ids)
+        with reader.database() as source, sqlite_errors(path):
+            source.conn.execute("BEGIN")
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                target = Database(connection, execute_plugins=False)
+                with target.atomic():
+                    _copy(source, target, session_ids)
+                return target.table("messages").count
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def _copy(
-    source: sqlite3.Connection, target: sqlite3.Connection, session_ids: Sequence[str]
-) -> int:
-    target.execute("BEGIN")
+def _copy(source: Database, target: Database, session_ids: Sequence[str]) -> None:
     for statement in _schema():
         target.execute(statement)
     authors: dict[str, str] = {}
     for session_id in session_ids:
-        parameters = {"session": session_id}
-        for table, (columns, sql) in _COPIED.items():
-            rows = source.execute(sql, parameters).fetchall()
-            if table == "recording_sessions" and not rows:
-                raise NotFound("A session was deleted in the meantime. Leave it out.")
-            values = ", ".join("?" * (columns.count(",") + 1))
-            target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({values})", rows)
-        messages = source.execute(_MESSAGES, parameters)
-        target.executemany(_INSERT, (_published(row, authors) for row in messages))
+        for table, sql in _ROWS.items():
+            rows = source.query(sql, {"session": session_id})
+            if table == "messages":
+                rows = (_published(row, authors) for row in rows)
+            target.table(table).insert_all(rows)
+        if not target.table("recording_sessions").count_where("id = ?", (session_id,)):
+            raise NotFound("A session was deleted in the meantime. Leave it out.")
     for statement in _CLEAN:
         target.execute(statement)
     target.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
-    target.execute("COMMIT")
-    return int(target.execute("SELECT count(*) FROM messages").fetchone()[0])
 
 
-def _published(row: tuple[Any, ...], authors: dict[str, str]) -> list[Any]:
+def _published(row: dict[str, Any], authors: dict[str, str]) -> dict[str, Any]:
     """Replace the id of the author by a number, and remove the ids from mentions."""
-    values = list(row)
-    values[_AUTHOR_ID] = authors.setdefault(row[_AUTHOR_ID], str(len(authors) + 1))
-    values[_TEXT] = MENTION.sub(lambda token: f"{token[1][0]}unknown", row[_TEXT])
-    return values
+    return row | {
+        "author_id": authors.setdefault(row["author_id"], str(len(authors) + 1)),
+        "content": MENTION.sub(lambda token: f"{token[1][0]}unknown", row["content"]),
+    }
 
 
 def _schema() -> Iterator[str]:

@@ -406,6 +406,39 @@ def test_a_markdown_parser_sees_the_headings_of_messages_and_no_others(
             assert re.match("https?://", str(token.attrs["href"]), re.IGNORECASE)
 
 
+def answer(user: str = "ann", command: Json = "/ai ask") -> Message:
+    """Return the answer to a slash command."""
+    used: Json = {"id": "12", "command": command, "user": user, "user_id": "5"}
+    return message("It is 42", 1, "Bot", "bot_response", extra={"interaction": used})
+
+
+def test_an_answer_names_the_command_and_its_user() -> None:
+    assert body("txt", answer()) == "[3:46 PM] Bot: (ann used /ai ask) It is 42\n"
+    assert body("md", answer()) == "\n### 3:46 PM - Bot\n*(ann used /ai ask)*\n\nIt is 42\n"
+    assert '<span class="reply">ann used /ai ask</span>' in rendered("html", [answer()])
+    (row,) = rows(answer())
+    assert (row["command"], row["command_user"], row["content"]) == ("/ai ask", "ann", "It is 42")
+    kept = json.loads(rendered("json", [answer()]))["messages"][0]["interaction"]
+    assert kept == {"id": "12", "command": "/ai ask", "user": "ann", "user_id": "5"}
+    exported = json.loads(rendered("dce", [answer()]))["messages"][0]["interaction"]
+    assert (exported["id"], exported["name"]) == ("12", "ai ask")
+    assert (exported["user"]["name"], exported["user"]["id"]) == ("ann", "5")
+
+
+def test_an_answer_to_a_button_names_its_user() -> None:
+    used: Json = {"id": "12", "user": "ann", "user_id": "5"}
+    pressed = message("gone", 1, "Bot", "bot_response", extra={"interaction": used})
+    assert body("txt", pressed) == "[3:46 PM] Bot: (asked by ann) gone\n"
+    assert "interaction" not in json.loads(rendered("dce", [pressed]))["messages"][0]
+
+
+def test_the_user_of_a_command_cannot_forge_a_line() -> None:
+    forged = answer("ann\n[3:47 PM] boss:", "/x*\n# y")
+    assert body("txt", forged).count("\n") == 1
+    assert body("md", forged).splitlines()[2] == r"*(ann \[3:47 PM\] boss: used /x\* \# y)*"
+    assert "<i>" not in rendered("html", [answer("<i>")])
+
+
 def rows(*messages: Message) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(rendered("csv", messages), newline="")))
 
@@ -421,7 +454,8 @@ def test_csv_has_a_row_a_message() -> None:
     )
     assert rendered("csv", [full], "Europe/Berlin").startswith(
         "message_index,timestamp,author,author_id,type,content,model,attachments,reply_to,"
-        "edited_at,deleted_at,tags,message_id,channel_id\r\n1,2025-11-08T16:45:00+01:00,STRYK,"
+        "edited_at,deleted_at,tags,message_id,channel_id,command,command_user\r\n"
+        "1,2025-11-08T16:45:00+01:00,STRYK,"
     )
     assert rows(full) == [
         {
@@ -439,6 +473,8 @@ def test_csv_has_a_row_a_message() -> None:
             "tags": "",
             "message_id": "1234567890123456789",
             "channel_id": "70",
+            "command": "",
+            "command_user": "",
         }
     ]
 

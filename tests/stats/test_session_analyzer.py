@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from recorder import Channel, Message, SessionManager, SessionRecorder
 from recorder.bot.replies.stats_reply import stats
-from recorder.models import MessageType
+from recorder.models import Edit, Json, MessageType
+from recorder.record.snowflake import snowflake_at
 from recorder.stats.session_analyzer import Answers, Count, SessionAnalyzer, Span, Statistics
 from recorder.stats.topics import topics
 from recorder.store.reading import Reader
@@ -73,6 +74,63 @@ async def test_every_figure(tmp_path: Path) -> None:
     assert len(result.activity) == 24 and result.activity[0] == "█"
     assert result.topics[0].phrase == "Token refresh"
     assert result.topics[0].messages == 3
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def reply(number: int, seconds: float, **interaction: Json) -> Message:
+    """Return what a bot writes, as an answer to a command if there is one."""
+    extra: dict[str, Json] = {"interaction": interaction} if interaction else {}
+    kind: MessageType = "bot_response"
+    return Message(at(seconds), "Bot", "9", "…", kind, None, (), number, CHANNEL.id, None, extra)
+
+
+def edited(number: int, seconds: float) -> Edit:
+    extra: dict[str, Json] = {"edited_timestamp": at(seconds).isoformat()}
+    return Edit(at(seconds), CHANNEL.id, number, f"longer by {seconds}", (), extra)
+
+
+async def commands_and_answers(folder: Path, *items: Message | Edit) -> Statistics:
+    async with SessionRecorder(folder) as recorder:
+        manager = SessionManager(recorder, ZoneInfo("UTC"))
+        await manager.start("s", CHANNEL, user_id="1", now=NOW)
+        for item in items:
+            if isinstance(item, Edit):
+                recorder.change(item)
+            else:
+                await recorder.record(item)
+        session = await manager.stop(CHANNEL.id, now=at(4980))
+    return SessionAnalyzer(Reader(folder)).analyze([session], NOW)
+
+
+async def test_slash_commands_count_once_with_all_their_answers(tmp_path: Path) -> None:
+    ann: dict[str, Json] = {"command": "/ask", "user": "ann", "user_id": "5"}
+    first, second = (str(snowflake_at(at(seconds))) for seconds in (0, 100))
+    result = await commands_and_answers(
+        tmp_path,
+        Message(at(0), "ann", "5", "/ask me", "user_message", None, (), 1, CHANNEL.id),
+        reply(2, 2, id=first, **ann),
+        reply(3, 30, id=first, user="ann", user_id="5"),
+        reply(4, 105, id=second, **ann, answered_at=at(110).isoformat()),
+        reply(5, 300, user="ann", user_id="5"),
+    )
+    assert result.commands == (Count("/ask", 3),)
+    assert result.answers == Answers(2, 6.0, 10.0)  # 2 s, and 10 s with the thinking
+
+
+async def test_an_answer_is_finished_with_the_last_edit_of_its_stream(tmp_path: Path) -> None:
+    question = Message(at(0), "ann", "5", "?", "user_message", None, (), 1, CHANNEL.id)
+    streamed = (edited(2, seconds) for seconds in (10, 40, 95))
+    result = await commands_and_answers(tmp_path, question, reply(2, 5), *streamed, edited(2, 900))
+    assert result.answers == Answers(1, 95.0, 95.0)
+
+
+async def test_an_edit_long_after_the_answer_does_not_count(tmp_path: Path) -> None:
+    question = Message(at(0), "ann", "5", "?", "user_message", None, (), 1, CHANNEL.id)
+    result = await commands_and_answers(tmp_path, question, reply(2, 5), edited(2, 66))
+    assert result.answers == Answers(1, 5.0, 5.0)
 
 
 async def test_the_answer_is_as_the_specification_shows_it(tmp_path: Path) -> None:

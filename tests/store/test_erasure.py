@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from support.secretive import SECRETS, found_in, record_secrets
 
 from recorder import SessionExporter, SessionManager, SessionRecorder
 from recorder.care.verification import verify
-from recorder.models import Deletion
+from recorder.models import Deletion, Json
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 from scripts.torture_runs.integrity import recover
@@ -66,6 +67,22 @@ def test_no_byte_of_a_person_is_left_and_the_rest_stays(secretive: Path) -> None
         assert "] erased: " in "".join(exporter.render(session, "txt", NOW))
     assert rows(secretive, "SELECT reason, line_count, finished FROM erasures") == [("user", 6, 1)]
     assert [path.name for path in (secretive / "exports").iterdir()] == [".sessions.jsonl"]
+
+
+def test_answers_to_the_commands_of_a_person_are_erased_too(folder: Path) -> None:
+    async def answer() -> None:
+        async with SessionRecorder(folder) as recorder:
+            await SessionManager(recorder, UTC_ZONE).start("s", CHANNEL, user_id="1", now=NOW)
+            for number, id in enumerate(("666", "5"), 1):
+                used: Json = {"id": "3", "command": "/me", "user": f"u{id}", "user_id": id}
+                recorder.post(replace(said(number, f"to {id}"), extra={"interaction": used}))
+
+    asyncio.run(answer())
+    erase(folder, Selection("user", user_id="666"))
+    assert_sound(folder, recording=True)
+    assert texts(folder) == ["", "to 5"]
+    assert rows(folder, "SELECT author FROM commands") == [("u5",)]
+    assert not any(b"u666" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(

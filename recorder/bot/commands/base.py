@@ -50,11 +50,8 @@ class RecorderCommands(SessionAccess):
         cause: BaseException = error
         while isinstance(cause, _WRAPPERS):
             cause = cause.original
-        if isinstance(cause, StorageError):
-            log.error("%s", cause)
-            text = notices.RECORDING_FAILED
-        elif isinstance(cause, RecorderError):
-            text = refusals.refusal(str(cause), prefix_of(context))
+        if isinstance(cause, RecorderError):
+            text = self.failure(cause, prefix_of(context))
         elif isinstance(cause, commands.UserInputError):
             text = refusals.wrong_use(context.command, prefix_of(context))
         elif isinstance(cause, commands.CommandError):
@@ -65,6 +62,13 @@ class RecorderCommands(SessionAccess):
             log.error("The command %s failed", context.command, exc_info=cause)
             text = refusals.UNEXPECTED
         await self.reply_to_failure(context, text)
+
+    def failure(self, error: RecorderError, prefix: str) -> str:
+        """Return the reply to an error of the recorder."""
+        if isinstance(error, StorageError):
+            log.error("%s", error)
+            return notices.RECORDING_FAILED
+        return refusals.refusal(str(error), prefix)
 
     def display_path(self, path: Path) -> str:
         """Return a path relative to the data folder, as users see it."""

@@ -42,9 +42,12 @@ class EditingCommands(RecorderCommands):
     @app_commands.describe(tag="The name of the tag")
     async def tag(self, context: Context, *, tag: str) -> None:
         """Tag the last message, or the one that you reply to, so that you find it again."""
-        session = await self.running_session(context)
         reference = context.message.reference
-        message_id = reference.message_id if reference else None
+        await self.tag_message(context, tag, reference.message_id if reference else None)
+
+    async def tag_message(self, context: Context, tag: str, message_id: int | None) -> None:
+        """Tag a message of the running session; ``None`` is the last one."""
+        session = await self.running_session(context)
         tag_added = await self.manager.tag(session, unquoted(tag), message_id=message_id)
         await self.reply(context, results.tagged(tag_added))
 

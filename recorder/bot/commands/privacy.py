@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import discord
+
 from recorder.bot.commands.base import RecorderCommands
 from recorder.bot.commands.context import Context, prefix_of
 from recorder.bot.replies import privacy_reply
+from recorder.errors import RecorderError
 from recorder.store import consent
 
 
@@ -23,6 +26,17 @@ class ConsentCommands(RecorderCommands):
         await self.reply(
             context, privacy_reply.opted_out(changed, prefix_of(context)), ephemeral=True
         )
+
+    async def opt_out_by_button(self, interaction: discord.Interaction) -> str:
+        """Opt out the user who pressed the button under a notice; return the reply."""
+        scope_id = str(interaction.guild_id or interaction.channel_id)
+        try:
+            changed = await self.manager.opt_out(
+                scope_id, str(interaction.user.id), now=interaction.created_at
+            )
+        except RecorderError as error:
+            return self.failure(error, "/")
+        return privacy_reply.opted_out(changed, "/")
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def optin(self, context: Context) -> None:

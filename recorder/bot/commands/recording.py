@@ -18,6 +18,7 @@ from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import channel_of
 from recorder.bot.listening.history import earlier_messages
 from recorder.bot.replies import notices
+from recorder.bot.replies.opt_out_button import opt_out_button
 from recorder.errors import Conflict, InvalidInput
 from recorder.models import AutoRecording, Message
 
@@ -38,10 +39,20 @@ class RecordingCommands(RecorderCommands):
     )
     async def start(self, context: Context, name: str, *, since: str | None = None) -> None:
         """Start recording this channel."""
-        self.require_control(context)
-        _require_notice(context)
         if context.interaction is None:
             name, since = _split_since(typed_arguments(context))
+        await self.start_recording(context, name, since)
+
+    async def start_recording(self, context: Context, name: str, since: str | None) -> None:
+        """Start recording the channel, and notify everyone in it.
+
+        Parameters
+        ----------
+        since
+            Messages from then on are recorded too; as in :func:`earlier_messages`.
+        """
+        self.require_control(context)
+        _require_notice(context)
         now = context.message.created_at
         earlier = [] if since is None else await self._earlier_messages(context, since)
         starting = self.manager.begin(
@@ -56,7 +67,7 @@ class RecordingCommands(RecorderCommands):
         notice = notices.started(session, prefix_of(context), len(earlier))
         if not self.bot.intents.message_content:
             notice += f"\n\n{notices.NO_MESSAGE_CONTENT}"
-        await self.reply(context, notice)
+        await self.reply(context, notice, view=opt_out_button())
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def stop(self, context: Context) -> None:
@@ -96,7 +107,7 @@ class RecordingCommands(RecorderCommands):
                 session = await self.manager.resume(channel.id, now=now)
             else:
                 session = await self.manager.reopen(stopped, channel, now=now)
-        await self.reply(context, notices.resumed(session, now))
+        await self.reply(context, notices.resumed(session, now), view=opt_out_button())
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
@@ -138,7 +149,7 @@ class RecordingCommands(RecorderCommands):
 
     async def _earlier_messages(self, context: Context, since: str) -> list[Message]:
         """Return the messages of the channel since then, to be recorded first."""
-        await context.defer()
+        await self.defer(context)
         return await earlier_messages(
             context.channel,
             since,

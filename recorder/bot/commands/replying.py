@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from recorder.bot.commands.context import Context
 from recorder.bot.listening.listener import Listener
+from recorder.bot.replies.opt_out_button import opt_out_button
 from recorder.bot.replies.pager import Pager
 
 log = logging.getLogger(__name__)
@@ -99,11 +100,19 @@ class Replying(commands.Cog):
                 await context.author.send(text, allowed_mentions=discord.AllowedMentions.none())
 
     async def defer(self, context: Context) -> None:
-        """Tell Discord that the reply to a slash command will take a while."""
-        await context.defer(ephemeral=self.is_private(context))
+        """Tell Discord that the reply to a slash command or a form will take a while."""
+        if context.interaction is not None:
+            await context.interaction.response.defer(
+                ephemeral=self.is_private(context), thinking=True
+            )
 
-    async def announce(self, channel: discord.abc.Messageable, text: str) -> None:
+    async def announce(self, channel: discord.abc.Messageable, text: str, **options: Any) -> None:
         """Send a notice to a channel; ignore the error if the bot cannot write there."""
+        options["allowed_mentions"] = discord.AllowedMentions.none()
         self.message_listener.leave_out_reply(cast(discord.TextChannel, channel).id, text)
         with contextlib.suppress(discord.HTTPException):
-            await channel.send(text, allowed_mentions=discord.AllowedMentions.none())
+            await channel.send(text, **options)
+
+    async def announce_recording(self, channel: discord.abc.Messageable, text: str) -> None:
+        """Send the notice of a recording, with the button to opt out of it."""
+        await self.announce(channel, text, view=opt_out_button())

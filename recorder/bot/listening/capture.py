@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from datetime import datetime
 from typing import Any, cast
 
 import discord
@@ -24,13 +25,15 @@ _ORDINARY = frozenset(
 )
 
 
-def capture(message: discord.Message) -> Message:
+def capture(message: discord.Message, *, answered_at: datetime | None = None) -> Message:
     """Return a message in its present state, independent of discord.py's mutable objects.
 
     Parameters
     ----------
     message
         From the gateway or from the history of a channel.
+    answered_at
+        The time at which a deferred answer ("thinking…") was given, if it is known.
     """
     extra: dict[str, Json] = {}
     content, shown = message.content, message
@@ -42,7 +45,7 @@ def capture(message: discord.Message) -> Message:
             seen["forwarded"] = _forwarded(message.message_snapshots[0])
         text = "\n".join((content, *further_text(seen)))
         mentions = _mentions(message, shown, text)
-        extra = {**_before(message), **mentions, **seen, **_after(message, content)}
+        extra = {**_before(message, answered_at), **mentions, **seen, **_after(message, content)}
     return Message(
         timestamp=message.created_at,
         author=message.author.name,
@@ -67,6 +70,7 @@ def _is_text_alone(message: discord.Message) -> bool:
         or message.stickers
         or message.reference
         or message.webhook_id
+        or message.interaction_metadata
         or message.edited_at
         or message.pinned
         or message.reactions
@@ -123,8 +127,8 @@ def _parent_id(channel: discord.abc.MessageableChannel) -> str | None:
     return None
 
 
-def _before(message: discord.Message) -> dict[str, Json]:
-    """Return the keys before the mentions: the author's names and the reply."""
+def _before(message: discord.Message, answered_at: datetime | None) -> dict[str, Json]:
+    """Return the keys before the mentions: the author's names, the reply, the command's user."""
     extra: dict[str, Json] = {}
     if message.author.display_name != message.author.name:
         extra["display_name"] = message.author.display_name
@@ -134,7 +138,27 @@ def _before(message: discord.Message) -> dict[str, Json]:
     reference = message.reference
     if reference and reference.message_id and not message.message_snapshots:
         extra["reply_to"] = str(reference.message_id)
+    if message.interaction_metadata:
+        extra["interaction"] = _interaction(message, message.interaction_metadata, answered_at)
     return extra
+
+
+def _interaction(
+    message: discord.Message,
+    metadata: discord.MessageInteractionMetadata,
+    answered_at: datetime | None,
+) -> Json:
+    """Return the command that a message answers, as people see it, and the user who used it."""
+    data: dict[str, Json] = {"id": str(metadata.id)}
+    # discord.py has the name only in the deprecated `message.interaction`, which warns each time.
+    named = getattr(message, "_interaction", None)
+    if named is not None and metadata.type is discord.InteractionType.application_command:
+        is_menu = metadata.target_user or metadata.target_message_id
+        data["command"] = named.name if is_menu else f"/{named.name}"
+    data |= {"user": metadata.user.name, "user_id": str(metadata.user.id)}
+    if answered_at is not None:
+        data["answered_at"] = answered_at.isoformat()
+    return data
 
 
 def _seen(shown: discord.Message | discord.MessageSnapshot) -> dict[str, Json]:

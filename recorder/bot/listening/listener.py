@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import discord
@@ -110,7 +111,8 @@ class Listener:
         if payload.message_id in self._thinking:
             if not message.flags.loading:
                 self._thinking.take(payload.message_id)
-                await self._record(message)
+                answered_at = message.edited_at or discord.utils.utcnow()
+                await self._record(message, answered_at)
         elif self._recorder.holds(str(payload.channel_id)):
             edited_at = message.edited_at or discord.utils.utcnow()
             self._change(edit_of(capture(message), edited_at))
@@ -170,9 +172,9 @@ class Listener:
         except StorageError:
             log.error("A change was not recorded: recording has stopped.")
 
-    async def _record(self, message: discord.Message) -> None:
+    async def _record(self, message: discord.Message, answered_at: datetime | None = None) -> None:
         try:
-            await self._recorder.enqueue(capture(message))
+            await self._recorder.enqueue(capture(message, answered_at=answered_at))
         except StorageError:
             log.error("Message %d was not recorded: recording has stopped.", message.id)
 

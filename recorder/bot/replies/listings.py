@@ -16,6 +16,7 @@ MESSAGES_PER_PAGE = 5
 _LONGEST_TEXT = 280
 _LONGEST_NAME = 40
 _LONGEST_REACTIONS = 60
+_LONGEST_COMMAND = 80
 _LONGEST_TAG_LIST = 1_500
 _STATUS_MARKS = {"active": " 🔴", "paused": " ⏸️", "stopped": ""}
 
@@ -125,6 +126,8 @@ def message_line(recorded: RecordedMessage) -> str:
         text = "*(deleted)*"
     else:
         marks = "".join(f" *({mark})*" for mark in recorded.marks)
+        if message.used_command:
+            marks += f" *({one_line(message.used_command, _LONGEST_COMMAND)})*"
         text = f"{one_line(message.text, _LONGEST_TEXT)}{marks}"
         if recorded.reactions:
             text += f" [{one_line(reactions(recorded.reactions), _LONGEST_REACTIONS)}]"

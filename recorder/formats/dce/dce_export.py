@@ -27,7 +27,9 @@ from recorder.record.changes import current
 from recorder.record.snowflake import IDS_A_MILLISECOND, snowflake_at
 
 # Keys in which imported values replace the export's own, since the recorder does not know them.
-_IMPORTED = frozenset("type callEndedTimestamp reactions mentions inlineEmojis reference".split())
+_IMPORTED = frozenset(
+    "type callEndedTimestamp reactions mentions inlineEmojis reference interaction".split()
+)
 _IMPORTED_OF_AUTHORS = frozenset("discriminator color roles avatarUrl".split())
 _LAST_ID = (1 << 63) - IDS_A_MILLISECOND
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -146,6 +148,8 @@ def _fields(recorded: RecordedMessage, root: Root) -> dict[str, Json]:
     if isinstance(reply_to := extra.get("reply_to"), str):
         guild_id = root.guild_id or NO_ID
         data["reference"] = fields.write_reference(reply_to, guild_id, message.channel_id)
+    if "command" in message.interaction:
+        data["interaction"] = fields.write_interaction(message.interaction)
     if isinstance(forwarded := extra.get("forwarded"), dict):
         data["forwardedMessage"] = fields.write_forwarded(forwarded)
     imported = extra.get("dce")

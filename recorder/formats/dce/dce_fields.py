@@ -322,6 +322,37 @@ def write_reactions(counts: Mapping[str, int]) -> list[Json]:
     ]
 
 
+# Commands: JSONL has a slash before the name of a slash command.
+
+
+def read_interaction(rest: Object, is_menu: bool) -> Object:
+    """Return the use of a command; take it out of `rest` if an export would restore it."""
+    interaction = rest.get("interaction")
+    user = interaction.get("user") if isinstance(interaction, dict) else None
+    if not isinstance(interaction, dict) or not isinstance(user, dict):
+        return {}
+    name = str(interaction.get("name"))
+    read: Object = {
+        "id": str(interaction.get("id")),
+        "command": name if is_menu else f"/{name}",
+        "user": str(user.get("name")),
+        "user_id": str(user.get("id")),
+    }
+    if interaction == write_interaction(read):
+        del rest["interaction"]
+    return read
+
+
+def write_interaction(interaction: Mapping[str, Json]) -> Object:
+    """Return the use of a command as DiscordChatExporter has it."""
+    user = str(interaction.get("user"))
+    return {
+        "id": interaction.get("id"),
+        "name": str(interaction.get("command")).removeprefix("/"),
+        "user": write_user(str(interaction.get("user_id")), user, user, is_bot=False),
+    }
+
+
 # Replies.
 
 

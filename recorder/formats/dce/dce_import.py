@@ -47,6 +47,7 @@ _EVENTS = {
 _TYPES = {event: type for type, event in _EVENTS.items()}
 # 20, 23: commands; 21: the first message of a thread; 0, 19: Discord's numbers of the first two.
 _CHAT_TYPES = frozenset({"Default", "Reply", "20", "21", "23", "0", "19"})
+_MENU_TYPE = "23"
 NO_ID = "0"
 """The guild id of direct messages, which have no guild."""
 
@@ -193,7 +194,7 @@ def _line(rest: dict[str, Json], root: Root) -> dict[str, Json]:
         "attachments": [fields.url_of(attachment) for attachment in attachments],
         "message_id": message_id,
         "channel_id": root.channel_id,
-        **_references(rest, root, str(content)),
+        **_references(rest, root, str(content), is_menu=str(type) == _MENU_TYPE),
         **fields.read_media(rest, attachments),
         **_state(rest, None if is_chat else _EVENTS.get(str(type))),
     }
@@ -217,12 +218,16 @@ def _names(author: dict[str, Json]) -> dict[str, Json]:
     return names if nickname == names["author"] else {**names, "display_name": nickname}
 
 
-def _references(rest: dict[str, Json], root: Root, content: str) -> dict[str, Json]:
-    """Take the message's reply and mentions out of `rest`."""
+def _references(
+    rest: dict[str, Json], root: Root, content: str, *, is_menu: bool
+) -> dict[str, Json]:
+    """Take the message's reply, the command that it answers, and its mentions out of `rest`."""
     line: dict[str, Json] = {}
     reply_to = fields.read_reference(rest, root.guild_id or NO_ID, root.channel_id)
     if reply_to is not None and not isinstance(rest.get("forwardedMessage"), dict):
         line["reply_to"] = reply_to
+    if interaction := fields.read_interaction(rest, is_menu):
+        line["interaction"] = interaction
     users = rest.get("mentions")
     names = fields.read_mentions(users, content) if users else {}
     if names:

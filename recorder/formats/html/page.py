@@ -65,6 +65,7 @@ class PageMessage:
     content: Content
     withheld: str | None
     replied_to: RepliedTo | None
+    used_command: str | None
     edited: str | None
     deleted: str | None
     is_pinned: bool
@@ -210,6 +211,7 @@ class _Timeline:
             content=self._contents.build(message),
             withheld=message.withheld,
             replied_to=None if reply_to is None else self._replied_to(str(reply_to)),
+            used_command=message.used_command,
             edited=date_and_clock(edited, self._timezone) if edited else None,
             deleted=date_and_clock(deleted, self._timezone) if deleted else None,
             is_pinned=message.extra.get("pinned") is True,
@@ -250,6 +252,7 @@ def _continues(group: Group, before: RecordedMessage, message: Message) -> bool:
         and message.channel_id == previous.channel_id
         and message.model == previous.model
         and "reply_to" not in message.extra
+        and message.used_command is None
         and len(group.messages) < _LARGEST_GROUP
         and abs(message.timestamp - previous.timestamp) < _GROUP_INTERVAL
     )

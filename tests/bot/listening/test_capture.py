@@ -226,6 +226,30 @@ async def test_answer_to_a_slash_command(
     assert (received[0].type, received[0].content, received[0].extra) == ("bot_response", "42", {})
 
 
+def used(user: MemberActor, **further: Any) -> dict[str, Any]:
+    """Return the metadata of the use of a command."""
+    about = {"id": str(user.id), "username": user.name, "discriminator": "0", "avatar": None}
+    return {"id": "12", "type": 2, "user": about, **further}
+
+
+async def test_the_command_that_is_answered_and_its_user(
+    gateway: Gateway, alice: MemberActor, received: list[Message]
+) -> None:
+    metadata = used(alice)
+    named = {"id": "12", "type": 2, "name": "ai ask", "user": metadata["user"]}
+    await gateway.send(content="42", interaction_metadata=metadata, interaction=named)
+    ann = {"user": "alice", "user_id": str(alice.id)}
+    assert received[0].extra["interaction"] == {"id": "12", "command": "/ai ask", **ann}
+    assert received[0].used_command == "alice used /ai ask"
+    menu = metadata | {"target_message_id": "7"}
+    await gateway.send(interaction_metadata=menu, interaction=named | {"name": "Sum up"})
+    assert received[1].extra["interaction"] == {"id": "12", "command": "Sum up", **ann}
+    pressed = metadata | {"type": 3, "interacted_message_id": "7"}
+    await gateway.send(interaction_metadata=pressed)
+    assert received[2].extra["interaction"] == {"id": "12", **ann}
+    assert received[2].used_command == "asked by alice"
+
+
 async def test_stickers(
     env: Env, guild: GuildHandle, channel: ChannelHandle, bob: MemberActor, received: list[Message]
 ) -> None:

@@ -132,6 +132,7 @@ CREATE TABLE messages (
                                     -- with a space after each character, so that words are found
     text TEXT GENERATED ALWAYS AS (coalesce(shown_text, content)) VIRTUAL,
     reactions TEXT,                 -- JSON object: count by emoji
+    interaction TEXT,               -- JSON object: the command that it answers, and who used it
     UNIQUE (session_id, message_index)
 );
 -- A Discord message is in a session once.
@@ -259,23 +260,33 @@ FROM (
 ) a JOIN recording_sessions s ON s.id = a.session_id
 WHERE NOT s.is_draft;
 
--- Messages that call a command of a bot: a prefix sign, a letter, and the rest of the word.
+-- Uses of bots' commands: messages of a prefix sign, a letter, and the rest of the word; and slash
+-- commands and context menus, each known from the first message of its answer.
 CREATE VIEW commands AS
 SELECT
     s.name AS session,
-    m.message_index,            -- from 1 in its session
+    m.message_index,            -- from 1 in its session; of the answer to a slash command
     m.timestamp,
     m.author,                   -- user name
     m.command,                  -- with its prefix
-    m.content,                  -- with its arguments
+    m.content,                  -- with its arguments, which are unknown of a slash command
     m.author_id,
     m.session_id,
     m.id
 FROM (
     SELECT *, substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS command
-    FROM messages WHERE type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+    FROM (
+        SELECT id, session_id, message_index, timestamp, author, author_id, content
+        FROM messages WHERE type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+    ) WHERE substr(command, 2) NOT GLOB '*[^A-Za-z0-9_-]*'
+    UNION ALL
+    SELECT id, session_id, min(message_index), timestamp, json_extract(interaction, '$.user'),
+        json_extract(interaction, '$.user_id'), json_extract(interaction, '$.command'),
+        json_extract(interaction, '$.command')
+    FROM messages WHERE json_extract(interaction, '$.command') IS NOT NULL
+    GROUP BY session_id, coalesce(json_extract(interaction, '$.id'), id)
 ) m JOIN recording_sessions s ON s.id = m.session_id
-WHERE NOT s.is_draft AND substr(m.command, 2) NOT GLOB '*[^A-Za-z0-9_-]*';
+WHERE NOT s.is_draft;
 
 -- The tagged moments with the messages that they mark.
 CREATE VIEW tagged_moments AS
