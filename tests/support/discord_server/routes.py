@@ -47,7 +47,8 @@ def sync_commands(request: Request) -> list[Json]:
     keys = {"application_id": str(world.bot.id), "version": "1"}
     world.commands = [{**c, "id": str(world.snowflake()), **keys} for c in commands]
     shown = "default_member_permissions"
-    return [{**c, shown: c.get(shown) and str(c[shown])} for c in world.commands]
+    known = {"description": ""}  # of a context menu, which has none
+    return [{**known, **c, shown: c.get(shown) and str(c[shown])} for c in world.commands]
 
 
 @route("POST", "/users/@me/channels")
