@@ -282,6 +282,30 @@ async def test_what_a_user_who_had_opted_out_said_is_withheld_when_fetched(live:
     assert not any("private" in line for line in live.reader.lines(live.session("s").id))
 
 
+async def test_the_button_under_a_notice_works_after_a_restart(live: Live) -> None:
+    await live.order("start s")
+    notice = live.answers()[0]
+    await live.restart()
+    live.world.press(live.alice, notice, "recorder:optout")
+    await live.rest()
+    live.say("private")
+    await live.rest()
+    (entry,) = live.entries("s")
+    assert entry.message.withheld == "opted out"
+
+
+async def test_a_session_begins_at_the_message_of_a_menu(live: Live) -> None:
+    live.say("earlier")
+    first = live.say("first")
+    live.say("second")
+    await live.rest()
+    form = live.world.menu(live.staff, first, "Record from here")
+    await live.rest()
+    live.world.submit(form, name="s")
+    await live.rest()
+    assert live.texts("s") == ["first", "second"]
+
+
 # errors that nobody read
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import warnings
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -35,6 +36,7 @@ def main() -> None:
     """Run a bot in the Discord at a URL until it is killed."""
     url, folder, zone, on_delete = sys.argv[1:]
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # discord.py leaves events behind when it is closed
     environ = {"RECORDER_DATA": folder, "RECORDER_TZ": zone, "RECORDER_ON_DELETE": on_delete}
     settings = replace(Settings.from_environment(environ), attachment_limit=None)
     gateway = yarl.URL(url.replace("http", "ws", 1) + "/gateway")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from support.discord_server import Channel, Message
+from support.discord_server.world import Interaction
 
 from .clock import WorldClock
 from .consent import Consents
@@ -28,6 +29,8 @@ class Acting:
         Who opted out, by guild or DM channel and user.
     started
         The names of sessions in commands to start them.
+    forms
+        The interactions that may have opened a form.
     log
         What happened, a sentence a step.
     faults_used
@@ -38,6 +41,7 @@ class Acting:
         self.scene, self.coverage, self.host, self.clock = scene, coverage, host, clock
         self.consents = Consents()
         self.started: list[str] = []
+        self.forms: list[Interaction] = []
         self.world: ObservedWorld = scene.world
         self.server = host.server
         self.log: list[str] = []

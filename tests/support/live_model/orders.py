@@ -6,7 +6,7 @@ from typing import Any
 
 from support.discord_server import Channel, User
 
-from .acting import Acting, pick, title
+from .acting import Acting, pick, short, title
 
 _COMMANDS = (
     "start",
@@ -73,6 +73,42 @@ class Orders(Acting):
         self.consents.command(scope_id(channel), user.id, self.world.snowflake())
         as_slash = (a + b) % 3 == 0 and bool(self.world.commands)
         self._give(user, channel, f"record {verb}", {}, as_slash)
+
+    def press_opt_out(self, a: int, b: int) -> None:
+        """Press the button under a notice, perhaps of a bot that ended since."""
+        notices = [
+            message
+            for message in self.scene.messages()
+            if message.author is self.world.bot and "recorder:optout" in str(message.components)
+        ]
+        if notices:
+            notice = pick(notices, a)
+            in_guild = notice.channel.guild is not None
+            user = pick(self.scene.people, b) if in_guild else self.scene.alice
+            self.consents.command(scope_id(notice.channel), user.id, self.world.snowflake())
+            self.world.press(user, notice, "recorder:optout")
+            self.note(f"{user.name} presses the button under {short(notice)}")
+
+    def record_from_here(self, a: int, b: int) -> None:
+        """Choose the first message of a new session; a form opens, to be filled in later."""
+        messages = self.scene.messages(by_users=True)
+        if messages and any(c.get("type") == 3 for c in self.world.commands):
+            message = pick(messages, a)
+            user = self.scene.staff if message.channel.guild else self.scene.alice
+            self.forms.append(self.world.menu(user, message, "Record from here"))
+            self.note(f"{user.name} records from {short(message)} in {title(message.channel)} on")
+
+    def fill_in_form(self, a: int, b: int) -> None:
+        opened = [form for form in self.forms if form.modal is not None]
+        if opened and self.scene.exists(opened[-1].channel):
+            form, name = opened[-1], f"s-{self.text()}"
+            self.forms.clear()
+            self.started.append(name)
+            position = self.world.snowflake()
+            self.coverage.command(form.channel, "start", position, whole_guild=False)
+            self.coverage.reach_back(form.channel, position)
+            self.world.submit(form, name=name)
+            self.note(f"{form.user.name} fills in {name}")
 
     def _give(
         self, user: User, channel: Channel, command: str, options: dict[str, Any], as_slash: bool
