@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
+from scripts.torture_runs.discord_runs import play, play_with_kills
 from scripts.torture_runs.full_disk import fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
 from scripts.torture_runs.integrity import Result
@@ -23,7 +24,7 @@ from scripts.torture_runs.other_processes import read, refuse_second
 from scripts.torture_runs.power_cuts import cut_power
 from scripts.torture_runs.tracing import has_strace
 
-SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader")
+SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader", "discord")
 _WITH_STRACE = {"power", "errors", "syncs"}
 
 
@@ -33,6 +34,8 @@ _WITH_STRACE = {"power", "errors", "syncs"}
 @click.option("--cuts", default=1_000, show_default=True, help="How often to cut the power.")
 @click.option("--fills", default=20, show_default=True, help="How often to fill a small disk.")
 @click.option("--minutes", default=10.0, show_default=True, help="How long to query from a reader.")
+@click.option("--runs", default=2_000, show_default=True, help="How many lives to give a bot.")
+@click.option("--steps", default=200, show_default=True, help="Steps of each of these lives.")
 @click.option(
     "--seed", default=1, show_default=True, help="Seed of the random moments and positions."
 )
@@ -48,6 +51,8 @@ def main(
     cuts: int,
     fills: int,
     minutes: float,
+    runs: int,
+    steps: int,
     seed: int,
     folder: Path,
 ) -> None:
@@ -55,7 +60,7 @@ def main(
 
     Exit with 1 when anything was lost or damaged, or when the control lost nothing.
     """
-    runs: dict[str, list[Callable[[Path, random.Random], Result]]] = {
+    runs_of: dict[str, list[Callable[[Path, random.Random], Result]]] = {
         "kills": [lambda folder, chance: kill(folder, kills, chance)],
         "power": [
             lambda folder, chance: cut_power(folder, cuts, chance),
@@ -72,13 +77,17 @@ def main(
         ],
         "second": [lambda folder, chance: refuse_second(folder, 20, within=1.0)],
         "reader": [lambda folder, chance: read(folder, minutes * 60)],
+        "discord": [
+            lambda folder, chance: play(runs, steps, seed),
+            lambda folder, chance: play_with_kills(runs // 20, seed),
+        ],
     }
     results = []
     for subject in subjects or SUBJECTS:
         if subject in _WITH_STRACE and not has_strace():
             results.append(Result(subject, skipped=True, note="skipped: strace is not installed"))
             continue
-        for run in runs[subject]:
+        for run in runs_of[subject]:
             with TemporaryDirectory(dir=folder, prefix="torture-") as name:
                 began = time.monotonic()
                 results.append(run(Path(name).absolute(), random.Random(seed)))

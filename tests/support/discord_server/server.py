@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import aiohttp
 import discord
 import yarl
 from aiohttp import web
@@ -44,7 +45,8 @@ class DiscordServer:
         self._runner: web.AppRunner | None = None
         self._bot: discord.Client | None = None
         self._running: asyncio.Task[None] | None = None
-        self._in_flight = 0
+        self._in_flight = 0  # calls of discord.py, some of which wait for others
+        self._unanswered = 0  # requests on the wire
         self._threads: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
@@ -89,7 +91,8 @@ class DiscordServer:
                     self._bot = None
                     ready.cancel()
                     await asyncio.wait([self._running, ready])
-                    self._running.exception()  # seen, if it was not raised before
+                    if not self._running.cancelled():
+                        self._running.exception()  # seen, if it was not raised before
                     self.gateway.leave()
 
     async def settle(self, *flushes: Callable[[], Awaitable[object]]) -> None:
@@ -116,7 +119,8 @@ class DiscordServer:
         except TimeoutError:
             session = self.gateway.session
             raise TimeoutError(
-                f"The bot does not rest: {self._in_flight} requests, {len(self._threads)} threads, "
+                f"The bot does not rest: {self._in_flight} requests, {self._unanswered} sent, "
+                f"{len(self._threads)} threads, "
                 f"session {session and (session.id, session.sent)}, {self.rest.log[-3:]}"
             ) from None
 
@@ -133,7 +137,9 @@ class DiscordServer:
                 return
 
     def _is_busy(self) -> bool:
-        if self._threads or self._in_flight > self.faults.held or self.gateway.has_unsent:
+        if self._threads or self.gateway.has_unsent or self._unanswered > self.faults.held:
+            return True
+        if self._in_flight and not self.faults.held:
             return True
         bot = self._bot
         if bot is None or self.gateway.refusing:
@@ -159,14 +165,22 @@ class DiscordServer:
     def _patched(self, bot: discord.Client) -> Iterator[None]:
         """Point discord.py here, give it the world's time, and let it wait for nothing."""
         loop, state = asyncio.get_running_loop(), bot._connection
-        quick, delay_ready = _Quick(self.sleeps), state._delay_ready
+        quick, delay_ready = Quick(self.sleeps), state._delay_ready
+        close_http = bot.http.close
 
         async def ready() -> None:
             """Be ready once all guilds have come, instead of waiting whether another one comes."""
-            while True:
+            while not bot.is_closed():
                 if self._has_received_all(bot):
-                    return await delay_ready()
+                    await delay_ready()
+                    return
                 await asyncio.sleep(0)
+
+        async def close() -> None:
+            """Let discord.py notice that it is closed, before it forgets its loop."""
+            await close_http()
+            if self._running is not None:
+                await asyncio.wait([self._running], timeout=1)
 
         with ExitStack() as stack:
 
@@ -178,11 +192,15 @@ class DiscordServer:
             replace(discord.utils, "utcnow", lambda: self.world.now)
             for module in (discord.client, discord.http, discord.webhook.async_):
                 replace(module, "asyncio", quick)
-            replace(discord.client, "ExponentialBackoff", _BackOff)
+            replace(discord.client, "ExponentialBackoff", BackOff)
+            replace(
+                aiohttp.ClientSession, "_request", self._on_wire(aiohttp.ClientSession._request)
+            )
             replace(HTTPClient, "request", self._counted(HTTPClient.request))
             replace(HTTPClient, "get_from_cdn", self._counted(HTTPClient.get_from_cdn))
             replace(AsyncWebhookAdapter, "request", self._counted(AsyncWebhookAdapter.request))
             replace(loop, "run_in_executor", self._followed(loop.run_in_executor))
+            replace(bot.http, "close", close)
             replace(state, "_delay_ready", ready)
             replace(state, "guild_ready_timeout", 0.001)
             yield
@@ -194,6 +212,16 @@ class DiscordServer:
                 return await call(*args, **options)
             finally:
                 self._in_flight -= 1
+
+        return counted
+
+    def _on_wire(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counted(*args: Any, **options: Any) -> Any:
+            self._unanswered += 1
+            try:
+                return await call(*args, **options)
+            finally:
+                self._unanswered -= 1
 
         return counted
 
@@ -209,7 +237,7 @@ class DiscordServer:
         return followed
 
 
-class _Quick:
+class Quick:
     """The module asyncio, but that nobody sleeps for long."""
 
     def __init__(self, sleeps: list[float]) -> None:
@@ -223,7 +251,7 @@ class _Quick:
         await asyncio.sleep(delay if delay <= _BACK_OFF else 0)
 
 
-class _BackOff:
+class BackOff:
     def delay(self) -> float:
         return _BACK_OFF
 

@@ -57,6 +57,14 @@ class World(Conversation):
         """Invoke a slash command, such as ``record start``, that the bot has synced."""
         return self._interact(_COMMAND, user, channel, self._command(command, options))
 
+    def menu(self, user: User, message: Message, name: str) -> Interaction:
+        """Choose an entry of the menu of a message, that the bot has synced."""
+        entry = next(c for c in self.commands if c["name"] == name and c.get("type") == 3)
+        shown = {str(message.id): payloads.message(message, self.bot)}
+        data: Json = {"id": entry["id"], "name": name, "type": 3, "target_id": str(message.id)}
+        data["resolved"] = {"messages": shown}
+        return self._interact(_COMMAND, user, message.channel, data)
+
     def autocomplete(
         self, user: User, channel: Channel, command: str, focused: str, **options: Any
     ) -> Interaction:
