@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import discord
@@ -60,7 +61,7 @@ class Listener:
         ):
             return
         # The answer of a bot that is "thinking…" arrives as an edit.
-        captured = None if message.flags.loading else capture(message)
+        captured = None if message.flags.loading else _capture_new(message)
         if self._is_in_doubt(message):
             apply = partial(self._receive, message, captured)
             await self._order.judge(message, partial(self._judge, message, apply))
@@ -155,6 +156,18 @@ class Listener:
             log.exception("The prefix of message %d could not be determined.", message.id)
             return False
         return context.command is not None and context.command.cog is self._cog
+
+
+def _capture_new(message: discord.Message) -> Message:
+    """Return a message that was just sent.
+
+    Its reactions follow as events; discord.py may have counted them in the message already.
+    """
+    captured = capture(message)
+    if "reactions" not in captured.extra:
+        return captured
+    extra = {key: value for key, value in captured.extra.items() if key != "reactions"}
+    return replace(captured, extra=extra)
 
 
 def _may_be_command(message: discord.Message) -> bool:
