@@ -207,7 +207,7 @@ def close(
             "problem": problem,
             "complete": final or problem is None,
             "session": session_id,
-            "until": until.isoformat() if until else "9999",
+            "until": (until or datetime.max).isoformat(),
         },
     )
     if unexpected:
