@@ -202,12 +202,12 @@ def close(
     journal.connection.execute(
         "UPDATE session_gaps SET problem = :problem, complete = :complete, "
         "fetched = iif(:problem IS NULL, coalesce(fetched, 0), fetched) "
-        "WHERE session_id = :session AND ended_at <= :until AND NOT complete",
+        "WHERE session_id = :session AND ended_at <= coalesce(:until, ended_at) AND NOT complete",
         {
             "problem": problem,
             "complete": final or problem is None,
             "session": session_id,
-            "until": (until or datetime.max).isoformat(),
+            "until": until and until.isoformat(),
         },
     )
     if unexpected:
