@@ -99,12 +99,12 @@ class AutoRecorder:
         day = self._rotation.day
         return session.is_auto and day(now) > day(session.started_at)
 
-    def is_new_day(self, channel: AnyChannel, now: datetime) -> bool:
-        """Return whether the session of a channel is that of an earlier day."""
+    def is_of_new_day(self, message: discord.Message) -> bool:
+        """Return whether the session of a message's channel is that of an earlier day."""
         if not self._days:
             return False
-        day = self._days.get(self._recorded_channel(channel).id)
-        return day is not None and self._rotation.day(now) > day
+        day = self._days.get(self._recorded_channel(message.channel).id)
+        return day is not None and self._rotation.day(message.created_at) > day
 
     def begin(self, channel: AnyChannel, now: datetime) -> None:
         """Start the session of the day, if it is due: from now on the channel is held."""

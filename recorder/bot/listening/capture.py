@@ -45,12 +45,14 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
         The time at which a deferred answer ("thinking…") was given, if it is known.
     """
     parent_id = parent_id_of(message.channel)
-    content, shown = message.content, message
+    content = message.content
+    attachments: tuple[str, ...] = ()
     extra: dict[str, Json] = {}
     if not _is_text_alone(message):
         shown = _readable("source", lambda: _shown(message), message)
         is_ordinary = message.type in _ORDINARY
         content = shown.content if is_ordinary else _system_text(message)
+        attachments = tuple(attachment.url for attachment in shown.attachments)
         seen = _seen(shown)
         if message.message_snapshots:
             _add(seen, "forwarded", lambda: _forwarded(message.message_snapshots[0]))
@@ -66,7 +68,7 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
         author_id=str(message.author.id),
         content=content,
         type=_type(message),
-        attachments=tuple(attachment.url for attachment in shown.attachments),
+        attachments=attachments,
         message_id=message.id,
         channel_id=str(message.channel.id),
         parent_id=None if parent_id is None else str(parent_id),

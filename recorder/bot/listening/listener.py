@@ -121,7 +121,7 @@ class Listener:
         if is_left_out:
             return None
         hold = self._order.hold_of(channel_id, parent_id)
-        if hold is None and self._auto_recorder.is_new_day(message.channel, message.created_at):
+        if hold is None and self._auto_recorder.is_of_new_day(message):
             self._auto_recorder.begin(message.channel, message.created_at)
             hold = self._order.hold_of(channel_id, parent_id)
         if hold is not None:
