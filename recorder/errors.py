@@ -15,6 +15,7 @@
         ├── ForeignDatabase   not a recorder database, or one of a newer version
         ├── DamagedDatabase   SQLite reports it as malformed, or a table is missing
         │   └── DamagedRow    a row with values that the recorder never writes
+        ├── RecorderClosed    the recorder is not open
         └── RecordingFailed   a write failed; nothing more is acknowledged
 
 The text of an error says what is wrong and what to do. Errors of the environment (disk,
@@ -78,6 +79,10 @@ class DamagedRow(DamagedDatabase):
             f"The database is damaged: {what}. It was changed by another program. Keep a copy of "
             "it, then restore the last backup."
         )
+
+
+class RecorderClosed(StorageError):
+    """The recorder is not open: not yet, or no longer."""
 
 
 class RecordingFailed(StorageError):

@@ -124,6 +124,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.remove_context_menus()
         if self._opt_out_view is not None:
             self._opt_out_view.stop()
+        await self.own_messages.close()
         await self.recovery.close()
         self.auto_recorder.close()
         await self.gap_filler.close()

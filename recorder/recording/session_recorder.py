@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from recorder.errors import StorageError
+from recorder.errors import RecorderClosed, StorageError
 from recorder.models import Annotation, Change, Edit, Message
 from recorder.record.jsonl import clean_text
 from recorder.recording.queue_items import Barrier, Call, Rewrite, Update
@@ -129,20 +129,20 @@ class SessionRecorder:
 
     @property
     def channels(self) -> frozenset[str]:
-        """The channels with a running session, active or paused."""
-        return self._open_writer().channels
+        """The channels with a running session, active or paused; none while it is closed."""
+        return frozenset() if self._writer is None else self._writer.channels
 
     def listens_to(self, channel_id: str, parent_id: str | None = None) -> bool:
         """Return whether a session is running or being started in a channel or its parent."""
-        channels = self._open_writer().channels
+        channels = self.channels
         if channel_id in channels or channel_id in self._starting:
             return True
         return parent_id is not None and (parent_id in channels or parent_id in self._starting)
 
     def holds(self, channel_id: str) -> bool:
         """Return whether any session holds messages of a channel, or is about to."""
-        return channel_id in self._queued_channels or (
-            channel_id in self._open_writer().recorded_channels
+        return self._writer is not None and (
+            channel_id in self._queued_channels or channel_id in self._writer.recorded_channels
         )
 
     async def record(self, message: Message) -> Recorded | None:
@@ -272,5 +272,5 @@ class SessionRecorder:
 
     def _open_writer(self) -> Writer:
         if self._writer is None:
-            raise StorageError("The recorder is not open. Open it with `async with` or `open()`.")
+            raise RecorderClosed("The recorder is not open. Open it with `async with` or `open()`.")
         return self._writer

@@ -18,7 +18,14 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import DamagedRow, NotFound, RecorderError, RecordingFailed, StorageError
+from recorder.errors import (
+    DamagedRow,
+    NotFound,
+    RecorderClosed,
+    RecorderError,
+    RecordingFailed,
+    StorageError,
+)
 from recorder.models import Change, Message
 from recorder.recording.projection import Projection
 from recorder.recording.queue_items import Barrier, Call, Item, Rewrite, Stop, Update, Waiter
@@ -110,7 +117,7 @@ class Writer(threading.Thread):
         if self.is_alive() and self.failure is None:
             waiter: asyncio.Future[None] = self._loop.create_future()
             self.put(Stop(), waiter)
-            self.failure = StorageError("The recorder is closed.")
+            self.failure = RecorderClosed("The recorder is closed.")
             with suppress(StorageError):
                 await waiter
         await asyncio.to_thread(self.join)

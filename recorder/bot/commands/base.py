@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from recorder.bot.commands.context import Context, prefix_of
+from recorder.bot.commands.replying import NOT_SENT
 from recorder.bot.commands.session_access import SessionAccess
 from recorder.bot.replies import notices, refusals
 from recorder.bot.replies.help_text import help_text
-from recorder.errors import InvalidInput, RecorderError, StorageError
+from recorder.errors import InvalidInput, RecorderClosed, RecorderError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,11 @@ class RecorderCommands(SessionAccess):
         cause: BaseException = error
         while isinstance(cause, _WRAPPERS):
             cause = cause.original
+        if isinstance(cause, RecorderClosed):
+            if context.interaction is not None:  # others see no reply, so none is recorded later
+                with contextlib.suppress(*NOT_SENT):
+                    await context.send(refusals.CLOSED, ephemeral=True)
+            return
         if isinstance(cause, RecorderError):
             text = self.failure(cause, prefix_of(context))
         elif isinstance(cause, commands.UserInputError):
@@ -65,6 +72,8 @@ class RecorderCommands(SessionAccess):
 
     def failure(self, error: RecorderError, prefix: str) -> str:
         """Return the reply to an error of the recorder."""
+        if isinstance(error, RecorderClosed):
+            return refusals.CLOSED
         if isinstance(error, StorageError):
             log.error("%s", error)
             return notices.RECORDING_FAILED

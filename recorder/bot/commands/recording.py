@@ -18,11 +18,13 @@ from recorder.bot.commands.context import (
     unquoted,
 )
 from recorder.bot.listening.auto_sessions import AutoRecorder
+from recorder.bot.listening.availability import Availability
 from recorder.bot.listening.capture import channel_of
 from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.history import earlier_messages
 from recorder.bot.listening.holds import Holds
 from recorder.bot.listening.listener import Listener
+from recorder.bot.listening.obstacles import CANNOT_SEND
 from recorder.bot.replies import notices
 from recorder.errors import Conflict, InvalidInput
 from recorder.models import AutoRecording, Message, Session
@@ -35,6 +37,7 @@ class RecordingCommands(RecorderCommands):
     """The commands that start and stop recordings."""
 
     bot: commands.Bot
+    availability: Availability
     auto_recorder: AutoRecorder
     event_order: EventOrder
     holds: Holds
@@ -60,7 +63,7 @@ class RecordingCommands(RecorderCommands):
             Messages from then on are recorded too; as in :func:`earlier_messages`.
         """
         self.require_control(context)
-        _require_notice(context)
+        self._require_recordable(context.channel)
         now = context.message.created_at
         async with self.holds.hold(context.channel.id) as hold:
             earlier = [] if since is None else await self._earlier_messages(context, since)
@@ -121,7 +124,7 @@ class RecordingCommands(RecorderCommands):
     async def resume(self, context: Context, *, name: str | None = None) -> None:
         """Resume a paused recording, or continue a stopped session."""
         self.require_control(context)
-        _require_notice(context)
+        self._require_recordable(context.channel)
         if name is None:
             await self._resume(context, _channel_id(await self.session_here(context), context))
             return
@@ -152,7 +155,7 @@ class RecordingCommands(RecorderCommands):
             current = self.auto_recorder.recording_of(context.channel)
             await self.reply(context, notices.auto_status(current, context.guild is not None))
         elif switch.lower() == "on":
-            _require_notice(context)
+            self._require_recordable(context.channel)
             await self.reply(context, notices.AUTO_ON)
             await self.auto_recorder.switch(scope, True, now)
             self.auto_recorder.begin(context.channel, now)
@@ -195,10 +198,32 @@ class RecordingCommands(RecorderCommands):
             if channel_id == str(context.channel.id):
                 notice = await self._notify(context, text)
             else:  # in a thread of that channel
-                notice = await self._notify(cast("discord.Thread", context.channel).parent, text)
+                parent = cast("discord.TextChannel", cast("discord.Thread", context.channel).parent)
+                self._require_recordable(parent)
+                notice = await self._notify(parent, text)
                 await self.reply(context, text)
             await self.manager.resume(channel_id, now=notice.created_at)
             hold.after = notice.id
+
+    def _require_recordable(self, channel: discord.abc.MessageableChannel) -> None:
+        """Require that the bot may record a channel, and announce it there.
+
+        Raises
+        ------
+        InvalidInput
+            It may not.
+        """
+        obstacle = self.availability.obstacle(channel)
+        if obstacle == CANNOT_SEND:
+            raise InvalidInput(
+                "I cannot send messages in that channel, so nobody would be notified of the "
+                "recording. Nothing is recorded. Give me the Send Messages permission there."
+            )
+        if obstacle is not None:
+            raise InvalidInput(
+                f"I cannot record that channel: {obstacle}. Nothing is recorded. Change that, and "
+                "try again."
+            )
 
     async def _notify(self, channel: Any, text: str) -> discord.Message:
         """Send the notice without which nothing may be recorded.
@@ -245,23 +270,3 @@ def _not_switched_on(current: AutoRecording | None, where: str) -> Conflict:
     if not _is_of_guild(current):
         return Conflict("Auto-recording is on in the channel of this thread. Switch it off there.")
     return Conflict("Auto-recording is on in the whole server. Use `record auto off server`.")
-
-
-def _require_notice(context: Context) -> None:
-    """Require that the bot can send the notice that everyone in the channel must see.
-
-    Raises
-    ------
-    InvalidInput
-        It cannot.
-    """
-    guild = context.guild
-    if guild is None:
-        return
-    permissions = context.channel.permissions_for(guild.me)
-    in_thread = isinstance(context.channel, discord.Thread)
-    if not (permissions.send_messages_in_threads if in_thread else permissions.send_messages):
-        raise InvalidInput(
-            "I cannot send messages in that channel, so nobody would be notified of the "
-            "recording. Nothing is recorded. Give me the Send Messages permission there."
-        )

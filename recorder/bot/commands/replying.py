@@ -16,10 +16,12 @@ from recorder.bot.commands.context import Context
 from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.bot.replies.opt_out_button import opt_out_button
 from recorder.bot.replies.pager import Pager
+from recorder.errors import RecorderClosed
 
 log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 2_000
+NOT_SENT = (discord.DiscordException, aiohttp.ClientError, OSError, RecorderClosed)
 
 
 class Replying(commands.Cog):
@@ -86,7 +88,7 @@ class Replying(commands.Cog):
         """
         if not self.is_private(context):
             if context.interaction is None:
-                with contextlib.suppress(discord.HTTPException):
+                with contextlib.suppress(*NOT_SENT):
                     await self.reply(context, notice)
             self._private.add(context)
 
@@ -94,9 +96,9 @@ class Replying(commands.Cog):
         """Reply with an error, by direct message if the bot cannot write in the channel."""
         try:
             await self.reply(context, text, ephemeral=True)
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except NOT_SENT as error:
             log.warning("The reply could not be sent to the channel: %s", error)
-            with contextlib.suppress(discord.HTTPException):
+            with contextlib.suppress(*NOT_SENT):
                 direct = context.author.dm_channel or await context.author.create_dm()
                 await self._send(direct, text)
 
@@ -130,7 +132,7 @@ class Replying(commands.Cog):
             if isinstance(channel, commands.Context):
                 return await self.reply(channel, text, **options)
             return await self._send(channel, text, **options)
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except NOT_SENT as error:
             log.warning("A notice could not be sent: %s", error)
             return None
 

@@ -14,7 +14,7 @@ from recorder.bot.listening import tasks
 from recorder.bot.listening.capture import AnyChannel, channel_of, parent_id_of
 from recorder.bot.listening.day_rotation import DayRotation
 from recorder.bot.listening.holds import Hold, Holds
-from recorder.bot.listening.obstacles import GuildChannel, may_send
+from recorder.bot.listening.obstacles import GuildChannel, obstacle_in
 from recorder.bot.replies import notices
 from recorder.errors import RecorderError
 from recorder.models import AutoRecording, Session
@@ -109,7 +109,7 @@ class AutoRecorder:
     def begin(self, channel: AnyChannel, now: datetime) -> None:
         """Start the session of the day, if it is due: from now on the channel is held."""
         recording, channel = self.recording_of(channel), self._recorded_channel(channel)
-        if recording is None or self._holds.of(channel.id) is not None or not _may_send(channel):
+        if recording is None or self._holds.of(channel.id) is not None or not _may_record(channel):
             return
         refused_at = self._refused.get(channel.id)
         if refused_at is not None and discord.utils.utcnow() - refused_at < _RETRY_AFTER:
@@ -155,7 +155,7 @@ class AutoRecorder:
                 await rotation.begin_gap(session, gap, today)
             hold.after = None if is_recording else notice.id
         except RecorderError as error:
-            log.error("Auto-recording of channel %d did not start: %s", channel.id, error)
+            tasks.log_failure(f"Auto-recording of channel {channel.id} did not start", error)
         finally:
             self._days[channel.id] = today
             self._holds.end(channel.id)
@@ -186,9 +186,9 @@ class AutoRecorder:
         return cast("discord.abc.MessageableChannel", parent or channel)
 
 
-def _may_send(channel: discord.abc.MessageableChannel) -> bool:
-    """Return whether the bot may announce a recording in a channel."""
+def _may_record(channel: discord.abc.MessageableChannel) -> bool:
+    """Return whether the bot may record a channel, and announce it there."""
     guild = channel.guild
     if guild is None:
         return True
-    return guild.me is not None and may_send(cast("GuildChannel", channel))
+    return guild.me is not None and obstacle_in(cast("GuildChannel", channel), ()) is None

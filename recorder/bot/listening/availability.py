@@ -135,6 +135,12 @@ class Availability:
         self._left.add(thread.id)
         self._look_at(thread.guild, thread)
 
+    def obstacle(self, channel: discord.abc.MessageableChannel) -> str | None:
+        """Return why a channel cannot be recorded."""
+        if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            return obstacle_in(channel, self._left)
+        return None
+
     async def check(self, guild: discord.Guild | None = None) -> None:
         """Suspend, resume or stop the running sessions of a guild, or all."""
         async with self._one_at_a_time:
@@ -150,7 +156,7 @@ class Availability:
                 except (Conflict, NotFound):  # it was stopped or resumed in the meantime
                     continue
                 except StorageError as error:
-                    log.error("Sessions could not be checked: %s", error)
+                    tasks.log_failure("Sessions could not be checked", error)
                     return
                 except Exception:
                     log.exception("%s: its channel could not be checked", session.name)
@@ -167,7 +173,7 @@ class Availability:
                 if (reason := obstacle_in(channel, self._left))
             ]
         except StorageError as error:
-            log.error("Sessions could not be suspended: %s", error)
+            tasks.log_failure("Sessions could not be suspended", error)
             return
         tasks.run(self._finish(guild, suspending), "checking permissions")
 
@@ -239,7 +245,7 @@ class Availability:
             except Conflict:
                 return
             except StorageError as error:
-                log.error("The session of channel %s could not be stopped: %s", channel_id, error)
+                tasks.log_failure(f"The session of channel {channel_id} was not stopped", error)
                 return
             log.warning("%s is stopped: its channel is gone.", session.name)
 

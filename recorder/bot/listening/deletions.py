@@ -42,15 +42,15 @@ class DeletionEraser:
         try:
             for deletion in deletions:
                 self._recorder.change(deletion)
-        except StorageError:
-            log.error("A deletion was not recorded: recording has stopped.")
+        except StorageError as error:
+            tasks.log_failure("A deletion was not recorded", error)
 
     def erase(self, deletions: Sequence[Deletion]) -> None:
         """Record deletions and erase the messages; their order is fixed at once."""
         try:
             erasing = self._manager.erase_deleted(deletions, now=discord.utils.utcnow())
-        except StorageError:
-            log.error("A deletion was not recorded: recording has stopped.")
+        except StorageError as error:
+            tasks.log_failure("A deletion was not recorded", error)
             return
         tasks.run(self._finish(erasing), "erasing deleted messages")
 
@@ -58,7 +58,7 @@ class DeletionEraser:
         try:
             await erasing
         except RecorderError as error:
-            log.error("Deleted messages were not erased: %s", error)
+            tasks.log_failure("Deleted messages were not erased", error)
 
     async def _scrub_every_hour(self) -> None:
         while True:

@@ -8,20 +8,18 @@ all events there wait in a :class:`.holds.Hold`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import discord
 
+from recorder.bot.listening import tasks
 from recorder.bot.listening.capture import parent_id_of
 from recorder.bot.listening.holds import Hold, Holds
 from recorder.bot.listening.sent_messages import Recent
 from recorder.errors import StorageError
 from recorder.recording.session_recorder import SessionRecorder
-
-log = logging.getLogger(__name__)
 
 Event = Callable[[], Awaitable[None] | None]
 
@@ -96,8 +94,8 @@ class EventOrder:
             return
         try:
             apply()
-        except StorageError:
-            log.error("A change was not recorded: recording has stopped.")
+        except StorageError as error:
+            tasks.log_failure("A change was not recorded", error)
 
     def is_judging(self, message_id: int) -> bool:
         """Return whether a message is being judged."""

@@ -87,7 +87,7 @@ class GapFiller:
             await self._begin_lost(self._connection.lost_at)
             await self._gap_log.begin("restart", discord.utils.utcnow())
         except StorageError as error:
-            log.error("The beginning of a gap could not be recorded: %s", error)
+            tasks.log_failure("The beginning of a gap could not be recorded", error)
 
     async def on_disconnect(self) -> None:
         """Remember when the connection was lost."""
@@ -129,7 +129,7 @@ class GapFiller:
             except NotFound:  # it was deleted in the meantime
                 continue
             except StorageError as error:
-                log.error("Missed messages were not recorded: %s", error)
+                tasks.log_failure("Missed messages were not recorded", error)
                 return
             except Exception:
                 log.exception("%s: its gaps could not be filled", session.name)

@@ -10,6 +10,7 @@ from datetime import datetime
 import discord
 
 from recorder.bot.listening.capture import capture
+from recorder.bot.listening.history_pages import public_threads
 from recorder.errors import InvalidInput
 from recorder.models import Message
 from recorder.record.snowflake import parse_snowflake, snowflake_at
@@ -25,7 +26,9 @@ async def earlier_messages(
     left_out_of: Callable[[Sequence[discord.Message]], Awaitable[set[int]]],
     now: datetime,
 ) -> list[Message]:
-    """Return the messages from `since` up to now, each marked as taken from the history.
+    """Return the messages of a channel and its public threads from `since` on.
+
+    Each is marked as taken from the history.
 
     Parameters
     ----------
@@ -40,9 +43,11 @@ async def earlier_messages(
         `since` is malformed, of another channel, or too long ago.
     """
     after = _start(since, channel.id, now)
-    history = [
-        message async for message in channel.history(limit=_MOST, after=after, oldest_first=True)
-    ]
+    history: list[discord.Message] = []
+    for each in (channel, *await public_threads(channel, after.id)):
+        limit = _MOST - len(history)
+        history += [m async for m in each.history(limit=limit, after=after, oldest_first=True)]
+    history.sort(key=lambda message: message.id)
     left_out = await left_out_of(history)
     messages = [
         from_history(message)

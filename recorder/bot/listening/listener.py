@@ -10,6 +10,7 @@ from functools import partial
 import discord
 from discord.ext import commands
 
+from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.capture import capture, parent_id_of
 from recorder.bot.listening.event_order import EventOrder
@@ -133,8 +134,8 @@ class Listener:
         ):
             try:
                 return self._recorder.post(captured)
-            except StorageError:
-                log.error("Message %d was not recorded: recording has stopped.", message.id)
+            except StorageError as error:
+                tasks.log_failure(f"Message {message.id} was not recorded", error)
         return None
 
     def _is_in_doubt(self, message: discord.Message) -> bool:
@@ -155,7 +156,10 @@ class Listener:
         except Exception:  # of the host bot, which runs no command then
             log.exception("The prefix of message %d could not be determined.", message.id)
             return False
-        return context.command is not None and context.command.cog is self._cog
+        if context.command is not None:
+            return context.command.cog is self._cog
+        # The bot takes the commands out before it unloads the cog.
+        return any(command.name == context.invoked_with for command in self._cog.get_commands())
 
 
 def _capture_new(message: discord.Message) -> Message:

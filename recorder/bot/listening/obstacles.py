@@ -10,6 +10,7 @@ import discord
 GuildChannel: TypeAlias = "discord.abc.GuildChannel | discord.Thread"
 
 CANNOT_VIEW = "no permission to view the channel"
+CANNOT_SEND = "no permission to send messages"
 
 
 def obstacle_in(channel: GuildChannel, left: Collection[int]) -> str | None:
@@ -48,4 +49,4 @@ def _obstacles(channel: GuildChannel, left: Collection[int]) -> Iterator[str]:
     if not permissions.read_message_history:
         yield "no permission to read the message history"
     if not may_send(channel):
-        yield "no permission to send messages"
+        yield CANNOT_SEND

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import discord
 
-from recorder.errors import StorageError
+from recorder.errors import RecorderClosed, StorageError
 from recorder.recording.session_manager import SessionManager
 
 T = TypeVar("T")
@@ -19,6 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 1_000
+_PATIENCE = 5.0  # seconds for the messages that are being sent while the recorder is closed
 
 
 class Recent(Generic[T]):
@@ -50,13 +51,34 @@ class OwnMessages:
         self._unstored: set[int] = set()
         self._interactions = Recent[int]()
         self._sending: dict[int, set[asyncio.Future[None]]] = {}  # by channel
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Wait for the messages that are being sent, and send no further ones.
+
+        The ids of later ones could not be stored any more.
+        """
+        self._is_closed = True
+        if sending := [each for channel in self._sending.values() for each in channel]:
+            await asyncio.wait(sending, timeout=_PATIENCE)
 
     def add_interaction(self, interaction: discord.Interaction) -> None:
         """Regard every answer to an interaction as the recorder's."""
         self._interactions.add(interaction.id)
 
-    async def send(self, channel_id: int, sending: Awaitable[discord.Message]) -> discord.Message:
-        """Wait until a message is sent to a channel, and remember its id."""
+    async def send(
+        self, channel_id: int, sending: Coroutine[Any, Any, discord.Message]
+    ) -> discord.Message:
+        """Wait until a message is sent to a channel, and remember its id.
+
+        Raises
+        ------
+        RecorderClosed
+            It was not sent: the recorder is being closed.
+        """
+        if self._is_closed:
+            sending.close()
+            raise RecorderClosed("The recorder is being closed.")
         returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sending.setdefault(channel_id, set()).add(returned)
         try:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from recorder.errors import RecorderClosed, RecorderError
+
 log = logging.getLogger(__name__)
 
 _running: set[asyncio.Task[None]] = set()  # the event loop itself keeps weak references
@@ -26,7 +28,16 @@ def run(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     return task
 
 
+def log_failure(text: str, error: RecorderError) -> None:
+    """Log why something was not recorded, as an error unless the recorder is being closed."""
+    level = logging.INFO if isinstance(error, RecorderClosed) else logging.ERROR
+    log.log(level, "%s: %s", text, error)
+
+
 def _done(task: asyncio.Task[None]) -> None:
     _running.discard(task)
-    if not task.cancelled() and (error := task.exception()):
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, RecorderError):
+        log_failure(task.get_name(), error)
+    elif error is not None:
         log.error("A task failed: %s", task.get_name(), exc_info=error)

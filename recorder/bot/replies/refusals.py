@@ -12,6 +12,7 @@ from recorder.bot.replies.escaping import plain
 _COMMAND = re.compile(r"`record([^`]*)`")
 
 UNEXPECTED = "❌ Something went wrong; nothing was changed. The reason is in the bot's log."
+CLOSED = "❌ I am being restarted; nothing was changed. Try again in a moment."
 FORBIDDEN = "❌ Discord does not allow me to do that here. Check my permissions in this channel."
 BY_DIRECT_MESSAGE = (
     "About sessions that not everyone in this channel may read, I reply by direct message."

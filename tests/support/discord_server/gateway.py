@@ -7,6 +7,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -176,7 +177,8 @@ class Gateway:
             session, sequence, text = self._outbox.popleft()
             if session is self.session:
                 session.sent = sequence
-                await self.connection.send(text)
+                with suppress(ConnectionResetError):  # the client may be gone in this instant
+                    await self.connection.send(text)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve a connection until it is closed."""

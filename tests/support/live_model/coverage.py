@@ -20,6 +20,7 @@ _STARTS = (
     "🔴 New session started",
     "🔴 Auto-recording continues",
 )
+_ENDS = _STOPPED, _PAUSED = "⏹️ **Recording Stopped", "⏸️ **Recording Paused"
 _CONTROL = "stop pause resume start auto".split()
 
 
@@ -78,6 +79,7 @@ class Coverage:
         self.channels: dict[int, Channel] = {}
         self.unsettled: set[int] = set()
         self._reached_back: dict[int, int] = {}
+        self._reaching: set[str] = set()
 
     def state(self, channel: Channel, position: int) -> State:
         """Return the state of a channel at a position."""
@@ -105,10 +107,12 @@ class Coverage:
 
     def was_reached(self, channel: Channel, position: int) -> bool:
         """Return whether a later session may hold what was said then, too."""
-        return position < self._reached_back.get(channel.id, 0)
+        ids = [channel.id, channel.home.id] if is_covered_by_parent(channel) else [channel.id]
+        return any(position < self._reached_back.get(id, 0) for id in ids)
 
-    def reach_back(self, channel: Channel, position: int) -> None:
-        """Take in that a session is to hold earlier messages of its channel."""
+    def reach_back(self, channel: Channel, name: str, position: int) -> None:
+        """Take in that a session is to hold the messages of its channel before its notice."""
+        self._reaching.add(name)
         self._reached_back[channel.id] = position
 
     def _state(self, channel: Channel, position: int) -> State:
@@ -125,21 +129,30 @@ class Coverage:
     def show(self, sent: Sent, position: int, today: date) -> None:
         """Take in a text that the recorder shows in a channel."""
         channel, text = sent.message.channel, sent.text
+        if text.startswith(_ENDS) and self._is_of_parent(channel, _name(text)):
+            channel = channel.home
         line = self.timelines[channel.id]
         self.channels[channel.id] = channel
         if text.startswith(_STARTS):
             if position != sent.id:  # a deferred answer
                 line.set(sent.id, State.MAYBE)
             line.name = _name(text)
+            if line.name in self._reaching:
+                self._reached_back[channel.id] = sent.id
             line.set(position, State.ON)
             line.day = today if line.name.startswith("auto_") else None
             self.unsettled.add(channel.id)
-        elif text.startswith("⏹️ **Recording Stopped"):
+        elif text.startswith(_STOPPED):
             self._end(line, position, State.OFF, text)
-        elif text.startswith("⏸️ **Recording Paused"):
+        elif text.startswith(_PAUSED):
             self._end(line, position, State.PAUSED, text)
         elif text.startswith(("⚪ Auto-recording disabled", "🛑")):
             self.doubt_all(position)
+
+    def _is_of_parent(self, channel: Channel, name: str) -> bool:
+        """Return whether a command in a thread concerned the session of its channel."""
+        line = self.timelines.get(channel.home.id) if is_covered_by_parent(channel) else None
+        return line is not None and line.name == name
 
     def _end(self, line: Timeline, position: int, state: State, text: str) -> None:
         if line.name in ("", _name(text)) or line.now is State.MAYBE:
@@ -149,10 +162,11 @@ class Coverage:
         """Take in a command of a user who may give it; its answer will say what came of it."""
         if verb not in _CONTROL:
             return
+        ids = {channel.id, channel.home.id if is_covered_by_parent(channel) else channel.id}
         for id, line in self.timelines.items():
             known = self.channels.get(id)
             in_scope = whole_guild and known is not None and known.guild is channel.guild
-            if (id == channel.id or in_scope) and line.now is not State.OFF:
+            if (id in ids or in_scope) and line.now is not State.OFF:
                 self._doubt(id, position)
 
     def doubt(self, position: int, concerned: Callable[[Channel], bool]) -> None:

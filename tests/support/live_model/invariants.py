@@ -110,9 +110,11 @@ class Judge:
         elif self._is_in_open_gap(sent):
             if self._can_be_fetched(sent):
                 yield "not fetched: missed, and still not fetched after all was well again"
+        elif sent.creation.is_dropped and not self._is_active(sent):
+            return  # Discord said nothing, and a session that does not record is not compared
         elif self._is_running(sent.message.channel):
             yield "silent gap: missed, and no gap says so"
-        elif not sent.creation.is_dropped:
+        else:
             yield "silent gap: missed, the session has ended, and no gap says so"
 
     def _of_entry(self, sent: Sent, session: Session, entry: RecordedMessage) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Orders(Acting):
         self.started.append(name := f"s-{self.text()}")
         position = self.world.snowflake()
         self.coverage.command(channel, "start", position, whole_guild=False)
-        self.coverage.reach_back(channel, position)
+        self.coverage.reach_back(channel, name, position)
         as_slash = a % 2 == 0 and bool(self.world.commands)
         since = "2h" if as_slash else "since:2h"
         self._give(user, channel, "record start", {"name": name, "since": since}, as_slash)
@@ -106,7 +106,7 @@ class Orders(Acting):
             self.started.append(name)
             position = self.world.snowflake()
             self.coverage.command(form.channel, "start", position, whole_guild=False)
-            self.coverage.reach_back(form.channel, position)
+            self.coverage.reach_back(form.channel, name, position)
             self.world.submit(form, name=name)
             self.note(f"{form.user.name} fills in {name}")
 

@@ -204,7 +204,7 @@ class _Run:
             now, self._today, self._scene.permits, lambda channel: self._resolve(reader, channel)
         )
         if self._actions.consents.has_doubts:
-            rows = reader.query("SELECT place_id, user_id FROM opted_out")
+            rows = reader.query("SELECT place_id, user_id FROM opted_out WHERE until IS NULL")
             self._actions.consents.settle(now, {(r["place_id"], r["user_id"]) for r in rows})
 
     def _resolve(self, reader: Reader, channel: Channel) -> State | None:
@@ -242,8 +242,8 @@ class _Run:
             self._errors[:] = [e for e in self._errors if not e.startswith("expected")]
 
     def _unread(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        error = context.get("exception")
-        self._errors.append(f"unread error: {context['message']} {error!r}")
+        error, task = context.get("exception"), context.get("future") or context.get("task")
+        self._errors.append(f"unread error: {context['message']} {error!r} in {task}")
 
 
 @contextmanager
@@ -256,6 +256,8 @@ def _logged(errors: list[str]) -> Iterator[None]:
             text = f"{record.name}: {record.getMessage()} {error!r}"
             if record.name == "discord.client" and "econnect" in record.msg:
                 return
+            if isinstance(error, AttributeError) and "_MissingSentinel" in str(error):
+                return  # of discord.py: the host bot dispatches an event after it was closed
             if isinstance(error, discord.app_commands.CommandNotFound):
                 return  # the command came while the bot was stopping
             cause = error
