@@ -186,7 +186,9 @@ class Journal:
     def _without_opted_out(self, session: OpenSession, message: Message) -> Message:
         """Return a message without its author, or the user of its command, who opted out."""
         scope_id, time = session.scope_id, message.timestamp
-        if self.is_opted_out(scope_id, message.author_id, time):
+        edited = message.extra.get("edited_timestamp")  # of a message that was fetched later
+        times = [time, datetime.fromisoformat(edited)] if isinstance(edited, str) else [time]
+        if any(self.is_opted_out(scope_id, message.author_id, each) for each in times):
             return withheld(message, {"opted_out": True})
         if not self.is_opted_out(scope_id, str(message.interaction.get("user_id")), time):
             return message
@@ -300,11 +302,28 @@ class Journal:
         return session.active and any(session is running for running in self.running.values())
 
     def _session_of(self, message: Message) -> OpenSession | None:
-        """Return the active session of a message's channel, or of its thread's parent."""
+        """Return the active session of a message's channel, or of its thread's parent.
+
+        A message that was sent before the session of today goes to that of its own day.
+        """
         session = self.running.get(message.channel_id or "")
         if session is None and message.parent_id is not None:
             session = self.running.get(message.parent_id)
-        return session if session is not None and session.active else None
+        if session is None or not session.active:
+            return None
+        if message.timestamp < session.started_at:
+            return self._earlier_session(session, message.timestamp) or session
+        return session
+
+    def _earlier_session(self, session: OpenSession, time: datetime) -> OpenSession | None:
+        """Return the session of the same channel that was recording at a time."""
+        rows = self.db.query(
+            "SELECT s.id FROM recording_sessions s JOIN session_intervals i ON i.session_id = s.id "
+            "WHERE s.channel_id = (SELECT channel_id FROM recording_sessions WHERE id = :id) "
+            "AND i.started_at <= :time AND i.ended_at > :time AND NOT s.is_draft LIMIT 1",
+            {"id": session.id, "time": time.isoformat()},
+        )
+        return next((self.session(row["id"]) for row in rows), None)
 
     def change_live(self, session: OpenSession, change: Change) -> None:
         """Append a change that comes from Discord itself, as :meth:`append_change` does."""

@@ -21,6 +21,8 @@ class OpenSession:
         The guild, or the DM channel.
     head
         The hash of the last line.
+    started_at
+        When its first message may have been sent.
     newest_time
         The latest time of a message, as long as they are in order.
     in_order
@@ -39,6 +41,7 @@ class OpenSession:
     byte_size: int
     head: bytes
     newest_message_id: int
+    started_at: datetime
     newest_time: datetime
     in_order: bool
     channels: set[str] = field(default_factory=set)
@@ -55,6 +58,7 @@ def load_open_session(db: Database, session_id: str) -> OpenSession:
     rows = db.query(
         "SELECT id, coalesce(guild_id, channel_id, '') AS scope_id, file_path, "
         "status = 'active' AS active, is_draft, message_count, line_count, byte_size, head, "
+        "started_at, "
         "coalesce((SELECT max(message_id) FROM messages WHERE session_id = :id "
         "AND message_id IS NOT NULL), 0) AS newest_message_id, "
         "(SELECT timestamp FROM messages WHERE session_id = :id "
@@ -68,6 +72,7 @@ def load_open_session(db: Database, session_id: str) -> OpenSession:
         )
         for flag in ("active", "is_draft", "in_order"):
             row[flag] = bool(row[flag])
+        row["started_at"] = stored_time(row["started_at"])
         newest = row["newest_time"]
         row["newest_time"] = stored_time(newest) if newest else datetime.min.replace(tzinfo=UTC)
         return OpenSession(**row, channels={channel["channel_id"] for channel in channels})

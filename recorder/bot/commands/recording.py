@@ -84,11 +84,11 @@ class RecordingCommands(RecorderCommands):
                 # It goes on after the hold, if it is on here.
                 asyncio.get_running_loop().call_soon(self.auto_recorder.begin, context.channel, now)
                 raise
+            hold.after = context.message.id if goes_on else notice.id
             begins = draft.started_at if goes_on else notice.created_at
             await self.manager.activate(draft, now=begins)
             for message in earlier:
                 self.recorder.post(message)
-            hold.after = context.message.id if goes_on else notice.id
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     async def stop(self, context: Context) -> None:
@@ -138,9 +138,9 @@ class RecordingCommands(RecorderCommands):
             goes_on = await self._is_recording(context)
             stopped = await self.manager.reopenable(stopped, channel)
             notice = await self._notify(context, notices.resumed(stopped, now))
+            hold.after = context.message.id if goes_on else notice.id
             begins = now if goes_on else notice.created_at
             await self.manager.reopen(stopped, channel, now=begins)
-            hold.after = context.message.id if goes_on else notice.id
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
@@ -202,8 +202,8 @@ class RecordingCommands(RecorderCommands):
                 self._require_recordable(parent)
                 notice = await self._notify(parent, text)
                 await self.reply(context, text)
-            await self.manager.resume(channel_id, now=notice.created_at)
             hold.after = notice.id
+            await self.manager.resume(channel_id, now=notice.created_at)
 
     def _require_recordable(self, channel: discord.abc.MessageableChannel) -> None:
         """Require that the bot may record a channel, and announce it there.

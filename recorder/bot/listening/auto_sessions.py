@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import cast
 
@@ -13,6 +14,11 @@ from discord.ext import commands
 from recorder.bot.listening import tasks
 from recorder.bot.listening.capture import AnyChannel, channel_of, parent_id_of
 from recorder.bot.listening.day_rotation import DayRotation
+from recorder.bot.listening.history_pages import (
+    NETWORK_ERRORS,
+    Unreadable,
+    readable_channel,
+)
 from recorder.bot.listening.holds import Hold, Holds
 from recorder.bot.listening.obstacles import GuildChannel, obstacle_in
 from recorder.bot.replies import notices
@@ -131,6 +137,9 @@ class AutoRecorder:
         try:
             current = await asyncio.to_thread(manager.reader.running, str(channel.id))
             is_recording = current is not None and current.status == "active"
+            if not is_recording:  # the message that caused it may be of yesterday
+                now = discord.utils.utcnow()
+                today = rotation.day(now)
             # What came in between was announced by the session of yesterday.
             begins = now if is_recording else None
             if is_recording and current is not None and self.is_over(current, now):
@@ -146,6 +155,7 @@ class AutoRecorder:
                 await manager.discard(session)
                 return
             self._refused.pop(channel.id, None)
+            hold.after = None if is_recording else notice.id
             begins = begins or notice.created_at
             if session.status == "stopped":
                 await manager.reopen(session, channel_of(channel), now=begins)
@@ -153,7 +163,6 @@ class AutoRecorder:
                 await manager.activate(session, now=begins)
             if gap is not None:
                 await rotation.begin_gap(session, gap, today)
-            hold.after = None if is_recording else notice.id
         except RecorderError as error:
             tasks.log_failure(f"Auto-recording of channel {channel.id} did not start", error)
         finally:
@@ -172,9 +181,9 @@ class AutoRecorder:
         now = discord.utils.utcnow()
         sessions = await asyncio.to_thread(self._manager.reader.running_auto)
         for session in sessions:
-            channel = self._bot.get_channel(int(session.channel_id or 0))
-            if isinstance(channel, discord.abc.Messageable) and self.is_over(session, now):
-                self.begin(channel, now)
+            if self.is_over(session, now):
+                with suppress(*NETWORK_ERRORS, Unreadable):
+                    self.begin(await readable_channel(self._bot, session), now)
         if self._starting:
             await asyncio.wait(self._starting)
 

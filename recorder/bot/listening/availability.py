@@ -233,8 +233,8 @@ class Availability:
             notice = await self._announce_recording(channel, notices.resumed(session, now))
             if notice is None:
                 return
-            resumed = await self._manager.resume(str(channel.id), now=notice.created_at)
             hold.after = notice.id
+            resumed = await self._manager.resume(str(channel.id), now=notice.created_at)
         await self._backfill.fill(resumed)
 
     async def _stop(self, channel_id: str, now: datetime) -> None:

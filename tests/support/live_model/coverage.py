@@ -105,6 +105,12 @@ class Coverage:
         doubtful = State.MAYBE in states or self.was_reached(channel, position)
         return State.MAYBE if doubtful or not lines else State.OFF
 
+    def name(self, channel: Channel, position: int) -> str:
+        """Return the name of the session that covers a channel at a position."""
+        is_parents = is_covered_by_parent(channel) and self._at(channel, position) is State.OFF
+        line = self.timelines.get(channel.home.id if is_parents else channel.id)
+        return line.name_at(position) if line else ""
+
     def was_reached(self, channel: Channel, position: int) -> bool:
         """Return whether a later session may hold what was said then, too."""
         ids = [channel.id, channel.home.id] if is_covered_by_parent(channel) else [channel.id]
@@ -179,7 +185,7 @@ class Coverage:
         self.doubt(position, lambda channel: True)
 
     def doubt_past_days(self, position: int, today: date) -> None:
-        """Doubt automatic recordings of an earlier day, while the bot is there to end them."""
+        """Doubt automatic recordings of an earlier day, while the bot is up to end them."""
         for id, line in self.timelines.items():
             if line.day not in (None, today):
                 self._doubt(id, position)

@@ -97,9 +97,11 @@ class Judge:
             edits = [v for v in sent.versions if v.is_edit]
             return not edits or self._state(sent, edits[-1].position) is not State.ON
         finished = sent.finished
-        if finished is None:
+        if finished is None or self._state(sent, finished.position) is not State.ON:
             return True
-        return self._state(sent, finished.position) is not State.ON
+        # A deferred answer belongs to the session in which it was finished, if it began there.
+        name, channel = self._acting.coverage.name, sent.message.channel
+        return name(channel, sent.id) != name(channel, finished.position)
 
     def _of_missing(self, sent: Sent) -> Iterator[str]:
         finished = sent.versions[-1] if sent.is_command else sent.finished
@@ -110,7 +112,7 @@ class Judge:
         elif self._is_in_open_gap(sent):
             if self._can_be_fetched(sent):
                 yield "not fetched: missed, and still not fetched after all was well again"
-        elif sent.creation.is_dropped and not self._is_active(sent):
+        elif any(version.is_dropped for version in sent.versions) and not self._is_active(sent):
             return  # Discord said nothing, and a session that does not record is not compared
         elif self._is_running(sent.message.channel):
             yield "silent gap: missed, and no gap says so"
@@ -154,7 +156,8 @@ class Judge:
             if sent.is_command and not version.is_edit:
                 break
             state = self._version_state(sent, version, session)
-            if state.is_off and sent.creation.delivered:
+            # The history does not tell when a text came, and a deferred answer has one only then.
+            if state.is_off and sent.creation.delivered and not sent.was_deferred:
                 continue
             allowed.add(version.text)
             if state is State.ON and (version.delivered or fetchable):

@@ -145,7 +145,7 @@ class _Run:
         await self._host.start()
         await self._rest()
         for step in self._outcome.steps:
-            if self._is_online:
+            if self._host.is_up:  # also without a gateway it sends the notice of a new day
                 self._coverage.doubt_past_days(self._world.snowflake(), self._today)
             done = getattr(self._actions, step.name)(step.a, step.b)
             if inspect.isawaitable(done):
