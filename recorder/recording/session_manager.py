@@ -69,8 +69,21 @@ class SessionManager:
             starts=channel.id,
         )
 
-    async def prepare(self, name: str, channel: Channel, *, user_id: str, now: datetime) -> Session:
+    async def prepare(
+        self,
+        name: str,
+        channel: Channel,
+        *,
+        user_id: str,
+        now: datetime,
+        since: datetime | None = None,
+    ) -> Session:
         """Create a draft of a session, to be activated once its notice is sent.
+
+        Parameters
+        ----------
+        since
+            The time of an earlier message with which it is to begin.
 
         Raises
         ------
@@ -80,9 +93,11 @@ class SessionManager:
             A session is running in the channel, or the name is taken.
         """
         name = check_name(name)
-        stem = file_stem(name, now.astimezone(self._timezone).date())
+        stem = file_stem(name, (since or now).astimezone(self._timezone).date())
         return await self._recorder.call(
-            lambda journal: drafts.prepare(journal, name, channel, user_id, stem=stem, now=now)
+            lambda journal: drafts.prepare(
+                journal, name, channel, user_id, stem=stem, now=now, since=since
+            )
         )
 
     def activate(self, draft: Session, *, now: datetime) -> Awaitable[Session]:

@@ -20,15 +20,17 @@ def prepare(
     *,
     stem: str,
     now: datetime,
+    since: datetime | None = None,
     is_auto: bool = False,
 ) -> Session:
     """Create a draft that occupies its channel until :func:`activate` or :func:`discard`.
 
     Nothing is recorded before its notice is sent, and nobody sees it; a crash removes it.
-    Parameters and errors are those of :func:`recorder.store.sessions.create`.
+    Parameters and errors are those of :func:`recorder.store.sessions.create`; `since` is the
+    time of an earlier message with which it is to begin.
     """
     sessions.require_free_name(journal, name, channel.guild_id, channel.id)
-    sessions.stop_auto_session(journal, channel.id, now)
+    now = sessions.stop_auto_session(journal, channel.id, now)
     session_id = sessions.insert(
         journal,
         name=name,
@@ -36,7 +38,7 @@ def prepare(
         channel_id=channel.id,
         user_id=user_id,
         file_path=sessions.free_file_path(journal, stem),
-        started_at=now,
+        started_at=since or now,
         status="paused",
         is_auto=is_auto,
         is_draft=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from recorder.errors import Conflict, NotFound
 from recorder.models import Channel, Session, Status
@@ -24,6 +24,7 @@ from recorder.store.reading import SESSION_SQL, session_from
 # Without vowels and look-alikes: a session id is a word of the full-text index, not of English.
 _ID_LETTERS = "23456789bcdfghjkmnpqrstvwxyz"
 _ID_LENGTH = 9
+_MOMENT = timedelta(milliseconds=1)  # of the time in Discord's ids
 
 
 def session(journal: Journal, session_id: str) -> Session:
@@ -79,7 +80,7 @@ def create(
         Another session is running in the channel, or the name is taken.
     """
     require_free_name(journal, name, channel.guild_id, channel.id)
-    stop_auto_session(journal, channel.id, now)
+    now = stop_auto_session(journal, channel.id, now)
     session_id = insert(
         journal,
         name=name,
@@ -105,7 +106,7 @@ def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -
         It was deleted.
     """
     reopenable(journal, session_id, channel)
-    stop_auto_session(journal, channel.id, now)
+    now = stop_auto_session(journal, channel.id, now)
     update(journal, session_id, status="active", stopped_at=None, channel_id=channel.id)
     return run(journal, session_id, channel.id, now)
 
@@ -323,11 +324,17 @@ def update(journal: Journal, session_id: str, **values: str | int | None) -> Non
     journal.db.table("recording_sessions").update(session_id, values)
 
 
-def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> None:
-    """Stop the session of auto-recording that runs in a channel; refuse any other."""
+def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> datetime:
+    """Stop the session of auto-recording that runs in a channel; refuse any other.
+
+    Returns `now`, or the time up to which that session holds messages.
+    """
     require_free_channel(journal, channel_id)
     if channel_id in journal.running:
+        current = journal.running[channel_id]
+        now = max(now, current.started_at, current.newest_time + _MOMENT)
         stop(journal, channel_id, now)
+    return now
 
 
 def require_free_channel(journal: Journal, channel_id: str) -> None:

@@ -72,7 +72,8 @@ class RecordingCommands(RecorderCommands):
                 unquoted(name),
                 channel_of(context.channel),
                 user_id=str(context.author.id),
-                now=earlier[0].timestamp if earlier else now,
+                now=now,
+                since=earlier[0].timestamp if earlier else None,
             )
             text = notices.started(draft, prefix_of(context), len(earlier))
             if not self.bot.intents.message_content:

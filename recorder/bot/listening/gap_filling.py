@@ -166,7 +166,8 @@ class GapFiller:
     async def _each_hour(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            if self._bot.is_ready():
+            # Without a connection the bot knows no new threads, and still counts as ready.
+            if self._bot.is_ready() and self._connection.lost_at is None:
                 self._run(self._look(), "comparing the history")
 
     async def _look(self) -> None:

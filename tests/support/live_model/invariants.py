@@ -11,6 +11,7 @@ from support.discord_server import Channel
 
 from recorder.care.verification import verify, verify_database
 from recorder.models import Gap, RecordedMessage, Session
+from recorder.record.snowflake import snowflake_time
 from recorder.store.reading import Reader
 
 from .acting import Acting, title
@@ -20,6 +21,7 @@ from .troubles import ZONE
 from .truth import Sent, Version
 
 _AT_THE_END = 1 << 63
+_REFUSED = "no permission"
 _TOLERANCE = timedelta(milliseconds=2)
 Entry = tuple[Session, RecordedMessage]
 
@@ -105,6 +107,8 @@ class Judge:
 
     def _of_missing(self, sent: Sent) -> Iterator[str]:
         finished = sent.versions[-1] if sent.is_command else sent.finished
+        if self._is_in_open_gap(sent, _REFUSED) and self._acting.faults_used:
+            return  # Discord answered that the bot may not view the channel
         if finished is not None and finished.delivered and sent.creation.delivered:
             yield "lost: received, but not recorded"
         elif sent.message.is_deleted or not self._scene.exists(sent.message.channel):
@@ -123,7 +127,9 @@ class Judge:
         message = entry.message
         if session.is_auto and not sent.was_deferred:
             day = message.timestamp.astimezone(ZONE).date().isoformat()
-            if not session.name.startswith(f"auto_{day}"):
+            # Without the permission to send, no notice could begin the session of the new day.
+            was_suspended = any(g.reason.startswith(_REFUSED) for g in self._gaps[session.id])
+            if not session.name.startswith(f"auto_{day}") and not was_suspended:
                 yield f"wrong day: recorded in {session.name}"
         yield from self._of_deletion(sent, entry)
         if message.withheld == "erased":
@@ -249,16 +255,26 @@ class Judge:
 
     def _is_active(self, sent: Sent) -> bool:
         """Return whether the session of a message is still recording."""
-        entries = self._entries.get(sent.id)
-        sessions = [s for s, _ in entries] if entries else self._sessions_of(sent.message.channel)
+        channel, entries = sent.message.channel, self._entries.get(sent.id)
+        name = self._acting.coverage.name(channel, sent.id)
+        sessions = [s for s in self._sessions_of(channel) if s.name == name]
+        sessions = [s for s, _ in entries] if entries else sessions
         return any(session.status == "active" for session in sessions)
 
-    def _is_in_open_gap(self, sent: Sent) -> bool:
-        """Return whether a gap that says that it is not complete covers a message."""
-        time = sent.message.timestamp
+    def _is_in_open_gap(self, sent: Sent, reason: str = "") -> bool:
+        """Return whether a gap that says that it is not complete covers a message.
+
+        Of a deferred answer it may cover the time at which it was finished.
+        """
+        finished = sent.finished or sent.creation
+        times = (sent.message.timestamp, snowflake_time(finished.position))
         return any(
-            gap.started_at - _TOLERANCE <= time
-            and (gap.ended_at is None or time <= gap.ended_at + _TOLERANCE)
+            gap.reason.startswith(reason)
+            and any(
+                gap.started_at - _TOLERANCE <= time
+                and (gap.ended_at is None or time <= gap.ended_at + _TOLERANCE)
+                for time in times
+            )
             and (not gap.complete or gap.problem is not None)
             for session in self._sessions_of(sent.message.channel)
             for gap in self._gaps[session.id]

@@ -19,7 +19,7 @@ import aiohttp
 import discord
 from support.discord_server import Channel, serving
 
-from recorder.errors import RecorderError
+from recorder.errors import DataFolderError, RecorderError
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
@@ -242,6 +242,8 @@ class _Run:
             self._errors[:] = [e for e in self._errors if not e.startswith("expected")]
 
     def _unread(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        if _is_of_closed_bot(context.get("exception")):
+            return
         error, task = context.get("exception"), context.get("future") or context.get("task")
         self._errors.append(f"unread error: {context['message']} {error!r} in {task}")
 
@@ -256,8 +258,8 @@ def _logged(errors: list[str]) -> Iterator[None]:
             text = f"{record.name}: {record.getMessage()} {error!r}"
             if record.name == "discord.client" and "econnect" in record.msg:
                 return
-            if isinstance(error, AttributeError) and "_MissingSentinel" in str(error):
-                return  # of discord.py: the host bot dispatches an event after it was closed
+            if _is_of_closed_bot(error) or isinstance(error, DataFolderError):
+                return  # the folder that a killed bot still wrote to is gone
             if isinstance(error, discord.app_commands.CommandNotFound):
                 return  # the command came while the bot was stopping
             cause = error
@@ -274,6 +276,11 @@ def _logged(errors: list[str]) -> Iterator[None]:
 
 
 _EXPECTED = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
+
+
+def _is_of_closed_bot(error: object) -> bool:
+    """Return whether discord.py wanted to dispatch an event of a bot that was closed."""
+    return isinstance(error, AttributeError) and "_MissingSentinel" in str(error)
 
 
 def _memory() -> str | None:
