@@ -152,10 +152,13 @@ class Backfill:
 
     def _attempt(self, session: Session) -> _Attempt:
         reader = self._reader
+        session = reader.session(session.id)
+        # It may have been continued in this channel after it recorded another one.
+        here = (None, session.channel_id)
         return _Attempt(
-            reader.session(session.id),
+            session,
             reader.gaps(session),
-            reader.intervals(session),
+            [interval for interval in reader.intervals(session) if interval.channel_id in here],
             reader.watermarks(session),
             reader.threads_watermarks(session),
         )

@@ -23,6 +23,7 @@ from .truth import Sent, Version
 _AT_THE_END = 1 << 63
 _REFUSED = "no permission"
 _TOLERANCE = timedelta(milliseconds=2)
+_UNNOTICED = timedelta(milliseconds=50)  # until the bot learns that its connection is lost
 Entry = tuple[Session, RecordedMessage]
 
 
@@ -271,7 +272,7 @@ class Judge:
         return any(
             gap.reason.startswith(reason)
             and any(
-                gap.started_at - _TOLERANCE <= time
+                gap.started_at - _UNNOTICED <= time
                 and (gap.ended_at is None or time <= gap.ended_at + _TOLERANCE)
                 for time in times
             )
