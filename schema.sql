@@ -54,7 +54,8 @@ CREATE TABLE session_intervals (
     id INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
     started_at TIMESTAMP NOT NULL,
-    ended_at TIMESTAMP          -- NULL while it is recording
+    ended_at TIMESTAMP,         -- NULL while it is recording
+    channel_id TEXT             -- its channel then; NULL in a merged session
 );
 -- The intervals of a session, to compute its duration.
 CREATE INDEX session_interval ON session_intervals (session_id, started_at);

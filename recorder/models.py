@@ -315,10 +315,11 @@ class RecordedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A time in which a session was recording; `ended_at` is ``None`` while it runs."""
+    """A time in which a session was recording a channel; `ended_at` is ``None`` while it runs."""
 
     started_at: datetime
     ended_at: datetime | None
+    channel_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

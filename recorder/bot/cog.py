@@ -86,6 +86,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
             self.announce,
             self.announce_recording,
         )
+        self.holds.on_begun = self.availability.look_at
         self.gap_filler = GapFiller(
             bot, self.recorder, self.backfill, self.availability, self.auto_recorder, connection
         )
@@ -127,6 +128,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         await self.own_messages.close()
         await self.recovery.close()
         self.auto_recorder.close()
+        await self.availability.close()
         await self.gap_filler.close()
         await self.downloader.close()
         self.deletion_eraser.close()

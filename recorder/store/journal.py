@@ -277,6 +277,7 @@ class Journal:
         session = self._session_of(message)
         if (
             session is not None
+            and self._is_active(session)
             and message.message_id is not None
             and not self.has(session.id, message.message_id)
             and not self._is_own(message.message_id)
@@ -289,11 +290,12 @@ class Journal:
         return bool(self.db.table("own_messages").count_where("message_id = ?", (message_id,)))
 
     def was_recording(self, session_id: str, time: datetime) -> bool:
-        """Return whether a session was recording at a time."""
+        """Return whether a session was recording its present channel at a time."""
         return bool(
             self.db.table("session_intervals").count_where(
                 "session_id = :id AND started_at <= :time "
-                "AND (ended_at IS NULL OR ended_at > :time)",
+                "AND (ended_at IS NULL OR ended_at > :time) AND (channel_id IS NULL "
+                "OR channel_id = (SELECT channel_id FROM recording_sessions WHERE id = :id))",
                 {"id": session_id, "time": time.isoformat()},
             )
         )
@@ -319,7 +321,7 @@ class Journal:
         """Return the session of the same channel that was recording at a time."""
         rows = self.db.query(
             "SELECT s.id FROM recording_sessions s JOIN session_intervals i ON i.session_id = s.id "
-            "WHERE s.channel_id = (SELECT channel_id FROM recording_sessions WHERE id = :id) "
+            "WHERE i.channel_id = (SELECT channel_id FROM recording_sessions WHERE id = :id) "
             "AND i.started_at <= :time AND i.ended_at > :time AND NOT s.is_draft LIMIT 1",
             {"id": session.id, "time": time.isoformat()},
         )

@@ -339,7 +339,7 @@ class Reader:
     def intervals(self, session: Session) -> list[Interval]:
         """Return the times in which a session was recording, in order."""
         rows = self.query(
-            "SELECT started_at, ended_at FROM session_intervals WHERE session_id = ? "
+            "SELECT started_at, ended_at, channel_id FROM session_intervals WHERE session_id = ? "
             "ORDER BY started_at, id",
             session.id,
         )

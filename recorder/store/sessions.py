@@ -362,8 +362,10 @@ def run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Se
 
 def begin_interval(journal: Journal, session_id: str, now: datetime) -> None:
     """Store that a session is recording from `now` on."""
-    journal.db.table("session_intervals").insert(
-        {"session_id": session_id, "started_at": now.isoformat()}
+    journal.connection.execute(
+        "INSERT INTO session_intervals (session_id, started_at, channel_id) "
+        "SELECT id, ?, channel_id FROM recording_sessions WHERE id = ?",
+        (now.isoformat(), session_id),
     )
 
 

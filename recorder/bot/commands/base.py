@@ -53,7 +53,9 @@ class RecorderCommands(SessionAccess):
         while isinstance(cause, _WRAPPERS):
             cause = cause.original
         if isinstance(cause, RecorderClosed):
-            if context.interaction is not None:  # others see no reply, so none is recorded later
+            interaction = context.interaction
+            # Nobody else may see the reply: it would be recorded after the start.
+            if interaction is not None and not interaction.response.is_done():
                 with contextlib.suppress(*NOT_SENT):
                     await context.send(refusals.CLOSED, ephemeral=True)
             return

@@ -65,6 +65,7 @@ class Availability:
         self._announce_recording = announce_recording
         self._left: set[int] = set()  # private threads that the bot was removed from
         self._one_at_a_time = asyncio.Lock()
+        self._checking: set[asyncio.Task[None]] = set()
 
     def listeners(self) -> tuple[tuple[Callable[..., Coroutine[Any, Any, None]], str], ...]:
         """Return the gateway listeners with their events."""
@@ -135,6 +136,18 @@ class Availability:
         self._left.add(thread.id)
         self._look_at(thread.guild, thread)
 
+    async def close(self) -> None:
+        """End the running checks."""
+        for task in self._checking:
+            task.cancel()
+        await asyncio.gather(*self._checking, return_exceptions=True)
+
+    def look_at(self, channel_id: int) -> None:
+        """Check a channel whose recording has just begun: a permission may be lost since."""
+        channel = self._bot.get_channel(channel_id)
+        if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            self._look_at(channel.guild)
+
     def obstacle(self, channel: discord.abc.MessageableChannel) -> str | None:
         """Return why a channel cannot be recorded."""
         if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
@@ -175,7 +188,9 @@ class Availability:
         except StorageError as error:
             tasks.log_failure("Sessions could not be suspended", error)
             return
-        tasks.run(self._finish(guild, suspending), "checking permissions")
+        task = tasks.run(self._finish(guild, suspending), "checking permissions")
+        self._checking.add(task)
+        task.add_done_callback(self._checking.discard)
 
     def _cached_channels(
         self, guild: discord.Guild, thread: discord.Thread | None

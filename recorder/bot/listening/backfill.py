@@ -77,6 +77,17 @@ class _Attempt:
         starts = [snowflake_at(self.session.started_at) if known is None else known]
         return snowflake_before(min(starts + [snowflake_at(time) for time in unfilled]), OVERLAP)
 
+    def was_left_out(self, message: discord.Message) -> bool:
+        """Return whether a message was a command until it was edited during a pause."""
+        if message.edited_at is None or self.was_recording(message.edited_at):
+            return False
+        sent = message.created_at
+        return not any(
+            gap.started_at - _DOUBTFUL <= sent
+            and (gap.ended_at is None or sent <= gap.ended_at + _DOUBTFUL)
+            for gap in self.gaps
+        )
+
     def was_recording(self, time: datetime) -> bool:
         return any(
             interval.started_at <= time and (interval.ended_at is None or time < interval.ended_at)
@@ -152,10 +163,13 @@ class Backfill:
 
     def _attempt(self, session: Session) -> _Attempt:
         reader = self._reader
+        session = reader.session(session.id)
+        # It may have been continued in this channel after it recorded another one.
+        here = (None, session.channel_id)
         return _Attempt(
-            reader.session(session.id),
+            session,
             reader.gaps(session),
-            reader.intervals(session),
+            [interval for interval in reader.intervals(session) if interval.channel_id in here],
             reader.watermarks(session),
             reader.threads_watermarks(session),
         )
@@ -190,12 +204,14 @@ class Backfill:
         if whole and recorded:
             after = min(after, recorded[-1] - 1)
         newest = recorded[0] if recorded else 0
+        known = frozenset(recorded)
         async for page in pages(channel, after, newest, attempt.before):
             relevant = [
                 message
                 for message in page.messages
                 if attempt.was_recording(message.created_at)
                 and not message.flags.loading
+                and (message.id in known or not attempt.was_left_out(message))
                 and not any(_covers(other, message.created_at) for other in others)
             ]
             left_out = await self._listener.left_out_of(relevant)

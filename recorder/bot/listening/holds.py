@@ -27,9 +27,16 @@ class Hold:
 
 
 class Holds:
-    """The holds of all channels, at most one each, and their newest notices."""
+    """The holds of all channels, at most one each, and their newest notices.
+
+    Attributes
+    ----------
+    on_begun
+        Called with a channel whose recording has begun, before the held events are passed on.
+    """
 
     def __init__(self) -> None:
+        self.on_begun: Callable[[int], None] = lambda channel_id: None
         self._holds: dict[int, Hold] = {}
         self._notices: dict[int, int] = {}
 
@@ -55,6 +62,7 @@ class Holds:
         hold = self._holds.pop(channel_id)
         if hold.after is not None:
             self._notices[channel_id] = hold.after
+            self.on_begun(channel_id)
         for event in hold.events:
             try:
                 event()

@@ -80,6 +80,7 @@ class Coverage:
         self.unsettled: set[int] = set()
         self._reached_back: dict[int, int] = {}
         self._reaching: set[str] = set()
+        self.answers_wait = False  # so that an earlier answer may be shown after a later one
 
     def state(self, channel: Channel, position: int) -> State:
         """Return the state of a channel at a position."""
@@ -162,7 +163,7 @@ class Coverage:
 
     def _end(self, line: Timeline, position: int, state: State, text: str) -> None:
         if line.name in ("", _name(text)) or line.now is State.MAYBE:
-            line.set(position, state)
+            line.set(position, State.MAYBE if self.answers_wait else state)
 
     def command(self, channel: Channel, verb: str, position: int, *, whole_guild: bool) -> None:
         """Take in a command of a user who may give it; its answer will say what came of it."""

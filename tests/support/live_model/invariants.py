@@ -23,6 +23,7 @@ from .truth import Sent, Version
 _AT_THE_END = 1 << 63
 _REFUSED = "no permission"
 _TOLERANCE = timedelta(milliseconds=2)
+_UNNOTICED = timedelta(milliseconds=50)  # until the bot learns that its connection is lost
 Entry = tuple[Session, RecordedMessage]
 
 
@@ -95,18 +96,21 @@ class Judge:
 
     def _is_excused(self, sent: Sent) -> bool:
         """Return whether a message need not be recorded."""
-        if sent.is_command:
-            edits = [v for v in sent.versions if v.is_edit]
-            return not edits or self._state(sent, edits[-1].position) is not State.ON
         finished = sent.finished
+        if sent.is_command:
+            finished = sent.versions[-1] if sent.versions[-1].is_edit else None
         if finished is None or self._state(sent, finished.position) is not State.ON:
             return True
-        # A deferred answer belongs to the session in which it was finished, if it began there.
+        # Such an edit belongs to the session in which it was made, if its message does.
         name, channel = self._acting.coverage.name, sent.message.channel
         return name(channel, sent.id) != name(channel, finished.position)
 
     def _of_missing(self, sent: Sent) -> Iterator[str]:
         finished = sent.versions[-1] if sent.is_command else sent.finished
+        day = sent.message.timestamp.astimezone(ZONE).date().isoformat()
+        name = self._acting.coverage.name(sent.message.channel, sent.id)
+        if self._acting.faults_used and name.startswith("auto_") and day not in name:
+            return  # on the way to a new day its notice may have been refused
         if self._is_in_open_gap(sent, _REFUSED) and self._acting.faults_used:
             return  # Discord answered that the bot may not view the channel
         if finished is not None and finished.delivered and sent.creation.delivered:
@@ -129,7 +133,10 @@ class Judge:
             day = message.timestamp.astimezone(ZONE).date().isoformat()
             # Without the permission to send, no notice could begin the session of the new day.
             was_suspended = any(g.reason.startswith(_REFUSED) for g in self._gaps[session.id])
-            if not session.name.startswith(f"auto_{day}") and not was_suspended:
+            # A notice that was sent before midnight may be accepted after it.
+            began_on = session.started_at.astimezone(ZONE).date().isoformat()
+            days = (session.name[5:15], began_on)
+            if day not in days and not was_suspended:
                 yield f"wrong day: recorded in {session.name}"
         yield from self._of_deletion(sent, entry)
         if message.withheld == "erased":
@@ -271,7 +278,7 @@ class Judge:
         return any(
             gap.reason.startswith(reason)
             and any(
-                gap.started_at - _TOLERANCE <= time
+                gap.started_at - _UNNOTICED <= time
                 and (gap.ended_at is None or time <= gap.ended_at + _TOLERANCE)
                 for time in times
             )

@@ -91,7 +91,7 @@ class Troubles(Acting):
         self.note(f"requests to {path} will fail (kind {a % 6}, {times} of them after {skip})")
 
     def hold(self, a: int, b: int) -> None:
-        self.faults_used = True
+        self.faults_used = self.coverage.answers_wait = True
         self.server.faults.add(hold=True, path="/messages", method="POST" if b % 2 else "", times=2)
         self.note("requests to /messages wait")
 
