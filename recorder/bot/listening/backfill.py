@@ -83,8 +83,7 @@ class _Attempt:
             return False
         sent = message.created_at
         return not any(
-            gap.started_at - _DOUBTFUL <= sent
-            and (gap.ended_at is None or sent <= gap.ended_at + _DOUBTFUL)
+            gap.started_at <= sent and (gap.ended_at is None or sent <= gap.ended_at)
             for gap in self.gaps
         )
 
