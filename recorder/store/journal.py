@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
@@ -31,6 +31,7 @@ LINE_COLUMNS = ("id", "session_id", "line_number", "byte_offset", "line", "about
 _INSERT_LINES = BatchInsert("lines", LINE_COLUMNS)
 _INSERT_MESSAGES = BatchInsert("messages", MESSAGE_COLUMNS)
 _REMEMBERED_MODELS = 1_000
+_MOMENT = timedelta(milliseconds=1)  # of the time in Discord's ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +314,7 @@ class Journal:
             session = self.running.get(message.parent_id)
         if session is None or not session.active:
             return None
-        if message.timestamp < session.started_at:
+        if message.timestamp.tzinfo and message.timestamp + _MOMENT < session.started_at:
             return self._earlier_session(session, message.timestamp) or session
         return session
 

@@ -142,6 +142,10 @@ class Availability:
             task.cancel()
         await asyncio.gather(*self._checking, return_exceptions=True)
 
+    def forget(self) -> None:
+        """Forget which private threads the bot left: it may be back in one without an event."""
+        self._left.clear()
+
     def look_at(self, channel_id: int) -> None:
         """Check a channel whose recording has just begun: a permission may be lost since."""
         channel = self._bot.get_channel(channel_id)

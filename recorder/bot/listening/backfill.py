@@ -83,8 +83,7 @@ class _Attempt:
             return False
         sent = message.created_at
         return not any(
-            gap.started_at - _DOUBTFUL <= sent
-            and (gap.ended_at is None or sent <= gap.ended_at + _DOUBTFUL)
+            gap.started_at <= sent and (gap.ended_at is None or sent <= gap.ended_at)
             for gap in self.gaps
         )
 
@@ -205,6 +204,14 @@ class Backfill:
             after = min(after, recorded[-1] - 1)
         newest = recorded[0] if recorded else 0
         known = frozenset(recorded)
+        # Such a session may hold a message from after the command that stopped it.
+        elsewhere = await asyncio.to_thread(
+            lambda: {
+                message_id
+                for other in others
+                for message_id in self._reader.newest_message_ids(other, channel_id, _MOST_COMPARED)
+            }
+        )
         async for page in pages(channel, after, newest, attempt.before):
             relevant = [
                 message
@@ -212,6 +219,7 @@ class Backfill:
                 if attempt.was_recording(message.created_at)
                 and not message.flags.loading
                 and (message.id in known or not attempt.was_left_out(message))
+                and message.id not in elsewhere
                 and not any(_covers(other, message.created_at) for other in others)
             ]
             left_out = await self._listener.left_out_of(relevant)

@@ -95,6 +95,7 @@ class GapFiller:
 
     async def on_ready(self) -> None:
         """Fill gaps; a connection that was lost for good is one."""
+        self._availability.forget()
         lost_at, self._connection.lost_at = self._connection.lost_at, None
         self._run(self._return(lost_at), "filling gaps")
 
