@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import shutil
+import warnings
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -126,7 +128,12 @@ class Host:
             session.connector._close()  # synchronously: nothing more reaches Discord
         logging.disable(logging.CRITICAL)  # what the dying bot logs is of no interest
         try:
-            await self._bury(bot, cog)
+            with warnings.catch_warnings():
+                # The operating system closes the connections of a killed bot.
+                warnings.simplefilter("ignore", ResourceWarning)
+                await self._bury(bot, cog)
+                del bot, cog, session
+                gc.collect()
         finally:
             logging.disable(logging.NOTSET)
         shutil.rmtree(old, ignore_errors=True)
