@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NoReturn, cast
+from typing import Literal, NoReturn, cast, get_args
 
 from recorder.errors import InvalidInput, InvalidLine
 from recorder.models import (
@@ -22,13 +22,20 @@ from recorder.models import (
     Change,
     Deletion,
     Edit,
+    Entry,
     Erased,
+    EventName,
     Json,
+    KeptFile,
     Message,
     MessageType,
     Reaction,
+    SessionEvent,
     UnrecordedEdit,
 )
+
+RECORDER = "recorder"
+"""The author, and its id, of the lines about a recording itself; no Discord id is a word."""
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -58,8 +65,11 @@ _TYPES: dict[type[Change], str] = {
     UnrecordedEdit: "unrecorded_edit",
     Deletion: "deletion",
     Reaction: "reaction",
+    KeptFile: "attachment",
     Erased: "erased",
 }
+_EVENTS = frozenset(get_args(EventName))
+_EVENT_KEYS = frozenset("timestamp author author_id content type event".split())
 _ACTIONS: dict[Json, Literal["add", "remove", "clear"]] = {
     "add": "add",
     "remove": "remove",
@@ -87,6 +97,8 @@ def encode(message: Message) -> str:
         raise _wrong("author", message.author, "a text")
     if not isinstance(message.author_id, str):
         raise _wrong("author_id", message.author_id, "a text")
+    if message.author_id == RECORDER and message.extra.get("event") in _EVENTS:
+        raise _wrong("event", message.extra["event"], "no event of a recording")
     _check(message)
     return _json_line(as_json(message))
 
@@ -143,11 +155,32 @@ def encode_change(change: Change) -> str:
             data["emoji"] = change.emoji
         if change.user_id is not None:
             data["user_id"] = change.user_id
+    elif isinstance(change, KeptFile):
+        data |= {"url": change.url, "file_path": change.file_path}
+        data |= {"sha256": change.sha256, "byte_size": change.byte_size}
     return _json_line(data)
 
 
-def decode(line: str) -> Message | Change:
-    """Decode a line: a message, or a change of an earlier one.
+def encode_event(event: SessionEvent) -> str:
+    """Return the line of an event of a recording, without the newline.
+
+    It begins with the specification's keys, as a system message.
+    """
+    return _json_line(
+        {
+            "timestamp": event.timestamp.isoformat(),
+            "author": RECORDER,
+            "author_id": RECORDER,
+            "content": clean_text(event.content),
+            "type": "system_message",
+            "event": event.event,
+            **_clean_object(event.details),
+        }
+    )
+
+
+def decode(line: str) -> Entry:
+    """Decode a line: a message, a change of an earlier one, or an event of the recording.
 
     Raises
     ------
@@ -181,7 +214,7 @@ def checked(data: Json, text: str) -> dict[str, Json]:
     return data
 
 
-def from_json(data: Mapping[str, Json]) -> Message | Change:
+def from_json(data: Mapping[str, Json]) -> Entry:
     """Convert the object of a line; see :func:`decode`.
 
     Raises
@@ -194,6 +227,10 @@ def from_json(data: Mapping[str, Json]) -> Message | Change:
         return _change(data, timestamp)
     if data.get("type") not in MESSAGE_TYPES:
         raise InvalidLine(f'has no "type" out of {", ".join(MESSAGE_TYPES)}')
+    if data.get("author_id") == RECORDER and data.get("event") in _EVENTS:
+        details = {key: value for key, value in data.items() if key not in _EVENT_KEYS}
+        event = cast(EventName, data["event"])
+        return SessionEvent(timestamp, event, _text(data, "content"), details)
     return Message(
         timestamp=timestamp,
         author=_text(data, "author"),
@@ -222,6 +259,12 @@ def _change(data: Mapping[str, Json], timestamp: datetime) -> Change:
         return Erased(timestamp, channel_id, message_id)
     if data["type"] == "reaction":
         return _reaction(data, timestamp, channel_id, message_id)
+    if data["type"] == "attachment":
+        size = data.get("byte_size")
+        if not isinstance(size, int):
+            raise InvalidLine('has no number under "byte_size"')
+        url, path, sha256 = (_text(data, key) for key in ("url", "file_path", "sha256"))
+        return KeptFile(timestamp, channel_id, message_id, url, path, sha256, size)
     content, attachments = _text(data, "content"), _attachments(data)
     return Edit(timestamp, channel_id, message_id, content, attachments, _extra(data))
 

@@ -16,8 +16,8 @@ from typing import Literal, TypeAlias
 
 from sqlite_utils import Database
 
-from recorder.models import Change, Deletion, Edit, Erased, Message
-from recorder.record import chain, jsonl
+from recorder.models import Change, Deletion, Edit, Erased, Message, SessionEvent
+from recorder.record import chain, jsonl, session_events
 from recorder.record.changes import current
 from recorder.store import attachments, sessions
 from recorder.store.database import Connection
@@ -44,6 +44,12 @@ _BY_USER = "(m.author_id = :user OR json_extract(m.interaction, '$.user_id') = :
 _REACTIONS = (
     "SELECT l.id, l.session_id, l.about, NULL FROM lines l WHERE l.about IS NOT NULL "
     f"AND {_NOT_ERASED.format('l')} AND json_extract(l.line, '$.type') = 'reaction' "
+    "AND json_extract(l.line, '$.user_id') = ?"
+)
+# Events of a recording that name the user who gave the command.
+_EVENTS = (
+    "SELECT l.id, l.session_id, NULL, NULL FROM lines l WHERE l.about IS NULL "
+    f"AND {_NOT_ERASED.format('l')} AND NOT EXISTS (SELECT 1 FROM messages WHERE id = l.id) "
     "AND json_extract(l.line, '$.user_id') = ?"
 )
 
@@ -112,11 +118,12 @@ def find_scope(db: Database, selection: Selection) -> ErasureScope:
             lines[line_id] = None
             if isinstance(change, Edit):
                 urls += change.attachments
-    reactions = []
+    others = []
     if selection.user_id is not None:
-        reactions = connection.execute(_REACTIONS, (selection.user_id,)).fetchall()
-    lines |= dict.fromkeys(line_id for line_id, *_ in reactions)
-    session_ids = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *reactions))
+        for sql in (_REACTIONS, _EVENTS):
+            others += connection.execute(sql, (selection.user_id,)).fetchall()
+    lines |= dict.fromkeys(line_id for line_id, *_ in others)
+    session_ids = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *others))
     deleted = sum(db.table("recording_sessions").get(id)["message_count"] for id in whole)
     return ErasureScope(
         selection=selection,
@@ -159,7 +166,8 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
         _erase_line(journal.connection, line_id, erasure_id, now) for line_id in scope.line_ids
     }
     for row_id in messages:
-        _rebuild_message(journal.connection, row_id)
+        if row_id is not None:
+            _rebuild_message(journal.connection, row_id)
     for session_id in scope.session_ids:
         _rebuild_offsets(journal.connection, session_id)
     if selection.user_id is not None:
@@ -171,6 +179,8 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
         )
     sessions.remove_files(journal, [*files, *attachments.forget(db, scope.urls)])
     journal.reload(scope.session_ids)
+    for session_id in scope.session_ids:
+        _record(journal, session_id, erasure_id, selection.reason, now)
 
 
 def unfinished_reasons(db: Database) -> set[Reason]:
@@ -249,17 +259,20 @@ def _lines_about(
         (session_id, message_id),
     ):
         change = jsonl.decode(line)
-        if not isinstance(change, Message | Deletion):
+        if not isinstance(change, Message | Deletion | SessionEvent):
             yield line_id, change
 
 
-def _erase_line(connection: Connection, line_id: int, erasure_id: int, now: datetime) -> int:
-    """Replace a line with its remains; return the id of the row of its message."""
+def _erase_line(connection: Connection, line_id: int, erasure_id: int, now: datetime) -> int | None:
+    """Replace a line with its remains; return the id of the row of its message, if it has one."""
     session_id, line, key = connection.execute(
         "SELECT session_id, line, key FROM lines WHERE id = ?", (line_id,)
     ).fetchone()
     record = jsonl.decode(line)
-    if isinstance(record, Message):
+    message: int | None = None
+    if isinstance(record, SessionEvent):
+        remains = jsonl.encode_event(session_events.without_user(record, now))
+    elif isinstance(record, Message):
         remains = jsonl.encode(withheld(record, {"erased_at": now.isoformat()}))
         message = line_id
     else:
@@ -275,7 +288,25 @@ def _erase_line(connection: Connection, line_id: int, erasure_id: int, now: date
         "INSERT INTO erased_lines (line_id, erasure_id, digest) VALUES (?, ?, ?)",
         (line_id, erasure_id, chain.digest(key, line.encode())),
     )
-    return int(message)
+    return message
+
+
+def _record(
+    journal: Journal, session_id: str, erasure_id: int, reason: Reason, now: datetime
+) -> None:
+    """Append the erasure to a session, with a commitment to what remains of its lines."""
+    rows = journal.connection.execute(
+        "SELECT l.line_number, l.line FROM erased_lines e JOIN lines l ON l.id = e.line_id "
+        "WHERE e.erasure_id = ? AND l.session_id = ? ORDER BY l.line_number",
+        (erasure_id, session_id),
+    ).fetchall()
+    session = journal.session(session_id)
+    remains = chain.commitment(chain.digest(b"", line.encode()) for _, line in rows)
+    numbers = [number for number, _ in rows]
+    journal.append_event(
+        session, session_events.erasure(erasure_id, reason, numbers, remains, now)
+    )
+    journal.leave_unwritten(session.file_path)
 
 
 def _rebuild_message(connection: Connection, row_id: int) -> None:

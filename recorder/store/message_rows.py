@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from recorder.errors import DamagedRow, InvalidLine
-from recorder.models import Change, Json, Message
+from recorder.models import Change, Entry, Json, Message, SessionEvent
 from recorder.record import jsonl
 from recorder.record.changes import Current
 from recorder.record.unspaced_scripts import split_characters
@@ -52,7 +52,7 @@ def changes_of(connection: Connection, session_id: str, message_id: int) -> list
         (session_id, message_id),
     )
     records = [_decoded(line) for (line,) in rows]
-    return [record for record in records if not isinstance(record, Message)]
+    return [record for record in records if not isinstance(record, Message | SessionEvent)]
 
 
 def withheld(message: Message, why: dict[str, Json]) -> Message:
@@ -83,7 +83,7 @@ def message_in(line: str) -> Message:
     return record
 
 
-def _decoded(line: str) -> Message | Change:
+def _decoded(line: str) -> Entry:
     try:
         return jsonl.decode(line)
     except (InvalidLine, TypeError) as error:  # a blob stands where a text should

@@ -65,6 +65,14 @@ def session_from(row: dict[str, Any]) -> Session:
     )
 
 
+GAP_COLUMNS = "started_at, ended_at, reason, fetched, problem, complete"
+
+
+def gap_from(row: dict[str, Any]) -> Gap:
+    """Return the gap in a row of :data:`GAP_COLUMNS`."""
+    return Gap(**row | _times(row) | {"complete": bool(row["complete"])})
+
+
 def sessions_with(connection: Connection, ids: Sequence[str]) -> list[Session]:
     """Return the sessions with these ids, in any order, without drafts."""
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
@@ -348,11 +356,11 @@ class Reader:
     def gaps(self, session: Session) -> list[Gap]:
         """Return the times in which a running session missed messages, in order."""
         rows = self.query(
-            "SELECT started_at, ended_at, reason, fetched, problem, complete FROM session_gaps "
-            "WHERE session_id = ? ORDER BY started_at, id",
+            f"SELECT {GAP_COLUMNS} FROM session_gaps WHERE session_id = ? "
+            "ORDER BY started_at, number",
             session.id,
         )
-        return [Gap(**row | _times(row) | {"complete": bool(row["complete"])}) for row in rows]
+        return [gap_from(row) for row in rows]
 
     def kept_files(self, session: Session) -> dict[str, str]:
         """Return the paths of a session's kept files, by URL without query."""

@@ -217,7 +217,7 @@ def test_what_was_recorded_later_is_allowed(folder: Path, heads: list[Head], run
             recorder.change(Edit(NOW, CHANNEL.id, 1007, "edited after the stop"))
             manager = SessionManager(recorder, UTC_ZONE)
             (session,) = manager.list("1")
-            await manager.rename(session, "renamed")
+            await manager.rename(session, "renamed", now=NOW)
             await manager.reopen(session, CHANNEL, now=NOW)
             await recorder.record(said(100, "later"))
 

@@ -70,8 +70,8 @@ async def record(folder: Path) -> None:
         )
         elsewhere = message(90, "topsecretelsewhere", OTHER)
         await recorder.record(replace(elsewhere, author="lawyer", model="topmodel"))
-        await manager.tag(first, "greeting", message_index=1)
-        await manager.tag(first, "sour", message_index=3)
+        await manager.tag(first, "greeting", now=NOW, message_index=1)
+        await manager.tag(first, "sour", now=NOW, message_index=3)
         for change in (
             Deletion(NOW + timedelta(seconds=20), ROOM, 1003),
             Edit(NOW + timedelta(seconds=21), ROOM, 1004, "the corrected text"),

@@ -71,7 +71,7 @@ async def record_and_import(folder: Path, what: list[Message | Change]) -> None:
         recorded = list(manager.load(session))
     original = folder / "one" / session.file_path
     async with SessionRecorder(folder / "two") as recorder:
-        imported = (await import_file(recorder, original, UTC_ZONE)).session
+        imported = (await import_file(recorder, original, UTC_ZONE, now=NOW)).session
         manager = SessionManager(recorder, UTC_ZONE)
         manager.exporter.export(imported, "jsonl", folder / "export.jsonl", NOW)
         assert list(manager.load(imported)) == recorded
@@ -333,7 +333,7 @@ async def test_a_model_that_waits_for_a_live_reply_is_left_to_it(
         manager = SessionManager(recorder, UTC_ZONE)
         live = await manager.start("live", CHANNEL, user_id="5", now=NOW)
         recorder.annotate(Annotation(NOW, CHANNEL.id, 7, "claude"))
-        imported = (await import_file(recorder, tmp_path / "a.jsonl", UTC_ZONE)).session
+        imported = (await import_file(recorder, tmp_path / "a.jsonl", UTC_ZONE, now=NOW)).session
         await recorder.record(said)
         for session, model in ((imported, None), (live, "claude")):
             (found,) = manager.load(session)
@@ -347,7 +347,7 @@ async def test_lines_of_a_recording_that_wait_are_not_lost_by_an_import(
         manager = SessionManager(recorder, UTC_ZONE)
         await manager.start("live", CHANNEL, user_id="5", now=NOW)
         recorder.post(replace(QUESTION, message_id=1))
-        importing = asyncio.create_task(import_file(recorder, file, UTC_ZONE))
+        importing = asyncio.create_task(import_file(recorder, file, UTC_ZONE, now=NOW))
         await asyncio.sleep(0)
         recorder.post(replace(QUESTION, message_id=2))
         await importing

@@ -71,7 +71,7 @@ async def test_messages_by_time_and_author(tmp_path: Path) -> None:
 async def test_gaps_and_tags_are_of_the_session(tmp_path: Path) -> None:
     session = await record(tmp_path, [(1, "mira", "user_message")], None, 30)
     async with SessionRecorder(tmp_path) as recorder:
-        await SessionManager(recorder, ZoneInfo("UTC")).tag(session, "solved")
+        await SessionManager(recorder, ZoneInfo("UTC")).tag(session, "solved", now=NOW)
 
         def add_gap(journal: Journal) -> None:
             connection = journal.connection
