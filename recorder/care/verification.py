@@ -19,7 +19,7 @@ from recorder.formatting import plural
 from recorder.models import Change, Entry, Erased, KeptFile, Message, Session, SessionEvent
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
-from recorder.record.session_events import IMPORTED, numbers_in
+from recorder.record.session_events import numbers_in, with_effect
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store import attachment_checks, checks, derived_rows
 from recorder.store.folder import open_to_read, path_inside
@@ -98,7 +98,7 @@ def verify(
         check.lines,
         check.messages,
         len(check.erased),
-        sum(event.event == "erasure" for event in check.events),
+        sum(event.event == "erasure" for event in with_effect(check.events)),
         check.kept,
         tuple(check.faults),
     )
@@ -291,7 +291,7 @@ class _Check:
 
     def _erasure_fault(self, line: Line, entry: Entry) -> str | None:
         if line.erased_digest is None:
-            return "has what an erasure leaves, but no erasure" if _is_erased(entry) else None
+            return None
         if not _is_erased(entry):
             return "is marked as erased but has content"
         self.erased[line.line_number] = chain.digest(b"", line.line.encode())
@@ -300,8 +300,8 @@ class _Check:
     def _erasure_faults(self) -> Iterator[str]:
         """Yield the faults of erased lines: each has to be covered by the line of an erasure."""
         covered: set[int] = set()
-        for event in self.events:
-            if event.event != "erasure" or event.details.get(IMPORTED):
+        for event in with_effect(self.events):
+            if event.event != "erasure":
                 continue
             try:
                 numbers = numbers_in(str(event.details.get("lines")))

@@ -6,13 +6,14 @@ lines alone: :func:`recorder.store.event_rows.apply_event` does that.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from recorder.models import Channel, Gap, Interval, Json, Session, SessionEvent
 
 IMPORTED = "imported"
-"""The key of an event that was read from a file: it has no effect on its new session."""
+"""The key of an event in an imported file that has no effect, since message indexes differ."""
+_ABOUT_MESSAGES = ("tag", "untag", "gap")
 
 
 def start(session: Session, now: datetime) -> SessionEvent:
@@ -203,8 +204,23 @@ def numbers_in(text: str) -> list[int]:
     return numbers
 
 
+def with_effect(events: Sequence[SessionEvent]) -> Iterator[SessionEvent]:
+    """Yield the events of a session that have an effect on its rows.
+
+    Of an imported file these are its tags and gaps: the import itself says the rest.
+    """
+    imports = [number for number, event in enumerate(events) if event.event == "import"]
+    last = imports[-1] if imports else 0
+    for number, event in enumerate(events):
+        is_own = number >= last or event.event in _ABOUT_MESSAGES
+        if is_own and not event.details.get(IMPORTED):
+            yield event
+
+
 def imported_event(event: SessionEvent) -> SessionEvent:
-    """Return an event that was read from a file, without an effect on its new session."""
+    """Return an event of an imported file, without an effect on its new session."""
+    if event.event not in _ABOUT_MESSAGES:
+        return event
     return SessionEvent(
         event.timestamp, event.event, event.content, {**event.details, IMPORTED: True}
     )

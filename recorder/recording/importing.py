@@ -102,7 +102,7 @@ async def import_file(
     def insert(journal: Journal) -> tuple[OpenSession, int, int]:
         with open_source(path, progress) as source:
             records = iter(_readable(source.records, left_out))
-            first = next((record for record in records if isinstance(record, Message)), None)
+            first, leading = _first_message(records)
             if first is None:
                 raise _no_messages(path, left_out)
             target = _Target(
@@ -113,7 +113,7 @@ async def import_file(
                 None,
             )
             messages, lines = session.message_count, session.line_count
-            _append(journal, session, before, chain([first], records), path.name, now)
+            _append(journal, session, before, chain(leading, records), path.name, now)
             return session, session.message_count - messages, session.line_count - lines
 
     left_out = _LeftOut()
@@ -153,6 +153,16 @@ def _readable(records: Iterator[Record], left_out: _LeftOut) -> Iterator[Entry]:
             left_out.add(record)
         else:
             yield record
+
+
+def _first_message(records: Iterator[Entry]) -> tuple[Message | None, list[Entry]]:
+    """Return the first message, and all records up to it."""
+    leading = []
+    for record in records:
+        leading.append(record)
+        if isinstance(record, Message):
+            return record, leading
+    return None, leading
 
 
 def _no_messages(path: Path, left_out: _LeftOut) -> InvalidInput:

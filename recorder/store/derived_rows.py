@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from sqlite_utils import Database
 
 from recorder.models import SessionEvent
+from recorder.record.session_events import with_effect
 from recorder.store.event_rows import add_channel, apply_event
 from recorder.store.schema import schema, statements
 
@@ -30,7 +31,7 @@ _DERIVED = {
 def faults(
     connection: sqlite3.Connection,
     session_id: str,
-    events: Iterable[SessionEvent],
+    events: Sequence[SessionEvent],
     channel_ids: Iterable[str],
 ) -> Iterator[str]:
     """Yield where the rows of a session differ from what its events lead to.
@@ -48,7 +49,7 @@ def faults(
         try:
             for channel_id in channel_ids:
                 add_channel(db, session_id, channel_id)
-            for event in events:
+            for event in with_effect(events):
                 apply_event(db, session_id, event)
         except (KeyError, TypeError, ValueError, sqlite3.Error) as error:
             yield f"its events contradict each other ({error!r:.80})"

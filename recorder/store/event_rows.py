@@ -10,7 +10,6 @@ from sqlite_utils import Database
 
 from recorder.models import Json, SessionEvent
 from recorder.record.names import name_key
-from recorder.record.session_events import IMPORTED
 from recorder.record.snowflake import snowflake_at
 
 Values = Mapping[str, Any]
@@ -22,7 +21,7 @@ def apply_event(db: Database, session_id: str, event: SessionEvent) -> None:
     The row of the session itself exists already.
     """
     effect = _EFFECTS.get(event.event)
-    if effect is not None and not event.details.get(IMPORTED):
+    if effect is not None:
         effect(db, session_id, event.timestamp.isoformat(), event.details)
 
 

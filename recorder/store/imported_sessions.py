@@ -62,8 +62,11 @@ def append_event(
     is_new
         Whether the session is new, so that its messages have the same indexes as in the file.
     """
-    has_effect = is_new and (session_events.is_gap(event) or _is_tag(journal, session, event))
-    journal.append_event(session, event if has_effect else session_events.imported_event(event))
+    if is_new and (session_events.is_gap(event) or _is_tag(journal, session, event)):
+        journal.append_event(session, event)
+    else:
+        imported = session_events.imported_event(event)
+        journal.append_event(session, imported, has_effect=False)
 
 
 def _is_tag(journal: Journal, session: OpenSession, event: SessionEvent) -> bool:

@@ -387,12 +387,15 @@ class Journal:
             session.scope_id, change.user_id or "", change.timestamp
         )
 
-    def append_event(self, session: OpenSession, event: SessionEvent) -> None:
+    def append_event(
+        self, session: OpenSession, event: SessionEvent, *, has_effect: bool = True
+    ) -> None:
         """Append an event of a recording, and derive the session's rows from it."""
         line = jsonl.encode_event(event)
         self._append_line(session, line, line.encode())
         self.flush()
-        apply_event(self.db, session.id, event)
+        if has_effect:
+            apply_event(self.db, session.id, event)
 
     def flush(self) -> None:
         """Insert the pending rows, and update the sessions' counts."""

@@ -24,7 +24,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(data: Path, run: Run) 
     _, second = sorted(s.file_path for s in Reader(data).sessions())
     assert sorted(shown.stdout.splitlines()) == sorted(
         [
-            "2 messages, 6 lines of content",
+            "2 messages, 8 lines of content",
             "  with 1 attached file, where kept",
             "  in first",
             "  in second",
