@@ -109,6 +109,12 @@ def verify_database(folder: Path) -> list[str]:
     return checks.database_faults(folder)
 
 
+def unknown_files(reader: Reader, reports: Iterable[Report]) -> list[str]:
+    """Return the faults of kept files of which no line of the verified sessions says so."""
+    kept = {url for report in reports for url in report.kept}
+    return attachment_checks.unknown_files(reader, kept)
+
+
 async def rebuild_index(recorder: SessionRecorder) -> None:
     """Rebuild the full-text index from the messages."""
     await recorder.call(lambda journal: checks.rebuild_index(journal.connection))
@@ -252,11 +258,8 @@ class _Check:
     def _message_fault(self, line: Line, row: tuple[Any, ...] | None) -> str | None:
         try:
             entry = jsonl.decode(line.line)
-            if fault := self._erasure_fault(line, entry):
+            if fault := self._about_fault(line, entry) or self._erasure_fault(line, entry):
                 return fault
-            about = entry.message_id if isinstance(entry, Change) else None
-            if line.about != about:
-                return f"is about the message {about}, the database has {line.about}"
             if not isinstance(entry, Message):
                 self._take(entry)
                 return "has a row in messages but is no message" if row else None
@@ -288,6 +291,12 @@ class _Check:
             self.events.append(entry)
         elif isinstance(entry, KeptFile):
             self.kept[entry.url] = entry
+
+    def _about_fault(self, line: Line, entry: Entry) -> str | None:
+        about = entry.message_id if isinstance(entry, Change) else None
+        if line.about == about:
+            return None
+        return f"is about the message {about}, the database has {line.about}"
 
     def _erasure_fault(self, line: Line, entry: Entry) -> str | None:
         if line.erased_digest is None:

@@ -98,7 +98,6 @@ def _kept_file(row: dict[str, Any], now: datetime) -> KeptFile:
     )
 
 
-
 def due(reader: Reader, now: datetime, limit: int) -> list[Download]:
     """Return up to `limit` files to download now, the longest due first."""
     rows = reader.query(
@@ -119,9 +118,7 @@ def due(reader: Reader, now: datetime, limit: int) -> list[Download]:
         ]
 
 
-def keep(
-    db: Database, key: str, file_path: str, byte_size: int, now: datetime
-) -> KeptFile | None:
+def keep(db: Database, key: str, file_path: str, byte_size: int, now: datetime) -> KeptFile | None:
     """Store the path of a downloaded file, relative to the data folder.
 
     Nothing is stored, and ``None`` is returned, when the message was erased in the meantime.

@@ -145,8 +145,7 @@ def _faults(connection: sqlite3.Connection) -> list[str]:
         for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
     ]
     faults += [
-        f"database: the session {id} is hidden as a draft"
-        for (id,) in connection.execute(_HIDDEN)
+        f"database: the session {id} is hidden as a draft" for (id,) in connection.execute(_HIDDEN)
     ]
     faults += _schema_faults(connection)
     try:

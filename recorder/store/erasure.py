@@ -303,9 +303,7 @@ def _record(
     session = journal.session(session_id)
     remains = chain.commitment(chain.digest(b"", line.encode()) for _, line in rows)
     numbers = [number for number, _ in rows]
-    journal.append_event(
-        session, session_events.erasure(erasure_id, reason, numbers, remains, now)
-    )
+    journal.append_event(session, session_events.erasure(erasure_id, reason, numbers, remains, now))
     journal.leave_unwritten(session.file_path)
 
 

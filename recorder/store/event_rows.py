@@ -113,9 +113,7 @@ def _tag(db: Database, session_id: str, time: str, values: Values) -> None:
 
 
 def _untag(db: Database, session_id: str, time: str, values: Values) -> None:
-    db.table("session_tags").delete_where(
-        "session_id = ? AND tag = ?", (session_id, values["tag"])
-    )
+    db.table("session_tags").delete_where("session_id = ? AND tag = ?", (session_id, values["tag"]))
 
 
 def _rename(db: Database, session_id: str, time: str, values: Values) -> None:

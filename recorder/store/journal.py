@@ -25,6 +25,7 @@ from recorder.models import (
 )
 from recorder.record import chain, jsonl
 from recorder.record.changes import apply, current
+from recorder.record.json_values import is_id
 from recorder.store import attachments
 from recorder.store.batch_insert import BatchInsert, Row
 from recorder.store.database import Connection, stored_time
@@ -252,7 +253,7 @@ class Journal:
         InvalidInput
             The change cannot be recorded.
         """
-        if not jsonl.is_id(change.message_id):
+        if not is_id(change.message_id):
             raise InvalidInput(f"{change.message_id} is not the id of a message.")
         self.flush()
         holding = self.connection.execute(

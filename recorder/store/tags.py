@@ -8,7 +8,7 @@ from datetime import datetime
 from recorder.errors import NotFound
 from recorder.models import Tag
 from recorder.record import session_events
-from recorder.record.jsonl import clean_text
+from recorder.record.json_values import clean_text
 from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.reading import tags_of

@@ -202,9 +202,7 @@ DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
         ", line 8: is missing in the database (the next one there is 9)",
     ),
     "last line deleted": (
-        (
-            f"DELETE FROM lines WHERE line_number = {LINES}",
-        ),
+        (f"DELETE FROM lines WHERE line_number = {LINES}",),
         f"has {LINES - 1} lines, the database counts {LINES}",
     ),
     "last line deleted and all counts with it": (

@@ -90,7 +90,7 @@ def test_verify_names_the_line_and_repair_brings_it_back(
     path.write_bytes(whole.replace(b"two", b"tow"))
     result = run("verify", "oauth")
     assert result.returncode == 1
-    assert f"sessions/{path.name}, line 2: differs from byte" in result.stdout
+    assert f"sessions/{path.name}, line 3: differs from byte" in result.stdout
     report = json.loads(run("verify", "--json").stdout)
     assert report["sound"] is False and len(report["sessions"][0]["faults"]) == 1
     assert run("repair").returncode == 0

@@ -21,7 +21,7 @@ from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 from recorder import Channel, Message, Session, SessionManager, SessionRecorder
 from recorder.errors import AlreadyRunning, StorageError
 from recorder.models import Annotation, Edit
-from recorder.record.jsonl import clean_text
+from recorder.record.json_values import clean_text
 from recorder.store.database import open_for_writing, prepare_folder
 from recorder.store.message_rows import changes_of
 from recorder.store.reading import Reader

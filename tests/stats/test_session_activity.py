@@ -76,7 +76,8 @@ async def test_gaps_and_tags_are_of_the_session(tmp_path: Path) -> None:
         def add_gap(journal: Journal) -> None:
             connection = journal.connection
             connection.execute(
-                "INSERT INTO session_gaps (session_id, number, started_at, reason) VALUES (?, 1, ?, ?)",
+                "INSERT INTO session_gaps (session_id, number, started_at, reason) "
+                "VALUES (?, 1, ?, ?)",
                 (session.id, (NOW - 5 * MINUTE).isoformat(), "restart"),
             )
 
