@@ -212,6 +212,11 @@ class Judge:
             for event, user in sent.reactions
         }
         certain = all(event.delivered for event in events) and not sent.message.is_deleted
+        # A command became a message with its edit; of a user who opted out, that one is withheld
+        # with the reactions that it had.
+        if sent.is_command and entry.message.withheld == "opted out":
+            became = sent.versions[-1].position
+            certain = certain and all(event.position > became for event, _ in sent.reactions)
         if certain and states == {State.ON} and consents <= {State.OFF}:
             shown = {_emoji(e): len(users) for e, users in sent.message.reactions.items()}
             if dict(entry.reactions) != shown:
