@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.discord_server.model import Flag
 from support.live_model import Step, run
 from support.live_scenes import Live, living
 
@@ -56,6 +57,18 @@ async def test_a_deletion_in_the_same_instant_follows_edit_and_message(live: Liv
     await live.rest()
     (entry,) = live.entries("s")
     assert entry.message.content == "second" and entry.deleted_at
+
+
+async def test_an_answer_that_was_deleted_while_its_bot_was_thinking_is_not_recorded(
+    live: Live,
+) -> None:
+    await live.order("start s")
+    answer = live.world.say(live.robot, live.channel, flags=int(Flag.LOADING))
+    await live.rest()
+    live.world.delete(answer)
+    live.world.change(answer, flags=0, content="thought")
+    await live.rest()
+    assert live.texts("s") == []
 
 
 async def test_an_edit_that_arrives_after_midnight_is_recorded(live: Live) -> None:

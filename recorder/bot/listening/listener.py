@@ -89,7 +89,7 @@ class Listener:
 
         def apply(is_left_out: bool) -> None:
             change = partial(self._recorder.update, captured, edit)
-            if is_left_out:
+            if is_left_out or message.id in self._order.deleted:
                 change = partial(self._recorder.change, edit)
             self._order.change(payload.channel_id, parent_id, None, change)
 

@@ -101,6 +101,8 @@ class Judge:
             finished = sent.versions[-1] if sent.versions[-1].is_edit else None
         if finished is None or self._state(sent, finished.position) is not State.ON:
             return True
+        if sent.deletion is not None and sent.deletion.position < finished.position:
+            return True  # it was deleted before it said anything
         # Such an edit belongs to the session in which it was made, if its message does.
         name, channel = self._acting.coverage.name, sent.message.channel
         return name(channel, sent.id) != name(channel, finished.position)
