@@ -257,13 +257,15 @@ class Journal:
             raise InvalidInput(f"{change.message_id} is not the id of a message.")
         self.flush()
         holding = self.connection.execute(
-            "SELECT m.session_id FROM session_channels c JOIN messages m "
+            "SELECT m.session_id, m.edited_at FROM session_channels c JOIN messages m "
             "ON m.session_id = c.session_id AND m.message_id = ? WHERE c.channel_id = ?",
             (change.message_id, change.channel_id),
         ).fetchall()
-        for (session_id,) in holding:
+        for session_id, edited_at in holding:
             session = self.session(session_id)
-            if isinstance(change, Edit) and not self._is_active(session):
+            if isinstance(change, Edit) and not (
+                self._is_active(session) or self._was_missed(session, change.timestamp, edited_at)
+            ):
                 unrecorded = UnrecordedEdit(change.timestamp, change.channel_id, change.message_id)
                 self.append_change(session, unrecorded)
             else:
@@ -312,6 +314,11 @@ class Journal:
                 {"id": session_id, "time": time.isoformat()},
             )
         )
+
+    def _was_missed(self, session: OpenSession, time: datetime, edited_at: str | None) -> bool:
+        """Return whether an edit was made before the recording ended, and arrived after it."""
+        is_newer = edited_at is None or edited_at < time.isoformat()
+        return is_newer and self.was_recording(session.id, time)
 
     def _is_active(self, session: OpenSession) -> bool:
         return session.active and any(session is running for running in self.running.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -52,6 +53,7 @@ class Listener:
         self._auto_recorder = auto_recorder
         self._own = own
         self._order = order
+        self._originals: dict[int, list[discord.Message]] = {}
 
     async def on_message(self, message: discord.Message) -> None:
         """Record a message, unless it is one of the recorder's commands or an answer to one."""
@@ -61,8 +63,10 @@ class Listener:
             or self._auto_recorder.recording_of(channel) is not None
         ):
             return
-        # The answer of a bot that is "thinking…" arrives as an edit.
-        captured = None if message.flags.loading else _capture_new(message)
+        if message.edited_at is not None:
+            await self._order.judge(message, partial(self._judge_original, message))
+            return
+        captured = _capture_new(message)
         if self._is_in_doubt(message):
             apply = partial(self._receive, message, captured)
             await self._order.judge(message, partial(self._judge, message, apply))
@@ -72,6 +76,8 @@ class Listener:
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Record an edit, or the message after it where it was not recorded before."""
         message = payload.message
+        if payload.cached_message is not None and message.id in self._originals:
+            self._originals[message.id].append(payload.cached_message)
         parent_id = parent_id_of(message.channel)
         if message.flags.loading or not self._order.concerns(payload.channel_id, parent_id):
             return
@@ -83,7 +89,7 @@ class Listener:
 
         def apply(is_left_out: bool) -> None:
             change = partial(self._recorder.update, captured, edit)
-            if is_left_out:
+            if is_left_out or message.id in self._order.deleted:
                 change = partial(self._recorder.change, edit)
             self._order.change(payload.channel_id, parent_id, None, change)
 
@@ -111,9 +117,17 @@ class Listener:
             await self._own.sends_returned(message.channel.id)
             is_left_out = self._own.knows(message)
         else:
-            is_left_out = await self._is_command(message)
+            is_left_out = _may_be_command(message) and await self._is_command(message)
         if (slot := apply(is_left_out)) is not None:
             await slot
+
+    async def _judge_original(self, message: discord.Message) -> None:
+        """Judge a message as it was sent: discord.py edited it before its listeners ran."""
+        originals = self._originals[message.id] = []
+        await asyncio.sleep(0)  # the listeners of its edits, which have the original, run
+        del self._originals[message.id]
+        original = originals[0] if originals else message
+        await self._judge(original, partial(self._receive, original, _capture_new(original)))
 
     def _receive(
         self, message: discord.Message, captured: Message | None, is_left_out: bool
@@ -162,11 +176,13 @@ class Listener:
         return any(command.name == context.invoked_with for command in self._cog.get_commands())
 
 
-def _capture_new(message: discord.Message) -> Message:
-    """Return a message that was just sent.
+def _capture_new(message: discord.Message) -> Message | None:
+    """Return a message that was just sent, ``None`` while its bot is "thinking…".
 
     Its reactions follow as events; discord.py may have counted them in the message already.
     """
+    if message.flags.loading:  # the answer arrives as an edit
+        return None
     captured = capture(message)
     if "reactions" not in captured.extra:
         return captured

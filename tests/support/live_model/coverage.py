@@ -57,6 +57,10 @@ class Timeline:
         index = bisect_left(self.positions, position) - 1
         return self.names[index] if index >= 0 else ""
 
+    def precedes(self, name: str, position: int) -> bool:
+        """Return whether a position lies before the first notice of a session."""
+        return name in self.names and position <= self.positions[self.names.index(name)]
+
     @property
     def now(self) -> State:
         return self.states[-1] if self.states else State.OFF
@@ -101,6 +105,10 @@ class Coverage:
             if name in line.names and self.channels[id].guild is channel.guild
         ]
         states = {line.at(position) for line in lines if line.name_at(position) == name}
+        ids = {channel.id, channel.home.id} if is_covered_by_parent(channel) else {channel.id}
+        for id in ids & self.timelines.keys():
+            if (line := self.timelines[id]).precedes(name, position):
+                states.add(line.at(position))  # the session before it announced that
         if State.ON in states:
             return State.ON
         doubtful = State.MAYBE in states or self.was_reached(channel, position)

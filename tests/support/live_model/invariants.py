@@ -101,6 +101,8 @@ class Judge:
             finished = sent.versions[-1] if sent.versions[-1].is_edit else None
         if finished is None or self._state(sent, finished.position) is not State.ON:
             return True
+        if sent.deletion is not None and sent.deletion.position < finished.position:
+            return True  # it was deleted before it said anything
         # Such an edit belongs to the session in which it was made, if its message does.
         name, channel = self._acting.coverage.name, sent.message.channel
         return name(channel, sent.id) != name(channel, finished.position)
@@ -212,6 +214,11 @@ class Judge:
             for event, user in sent.reactions
         }
         certain = all(event.delivered for event in events) and not sent.message.is_deleted
+        # A command became a message with its edit; of a user who opted out, that one is withheld
+        # with the reactions that it had.
+        if sent.is_command and entry.message.withheld == "opted out":
+            became = sent.versions[-1].position
+            certain = certain and all(event.position > became for event, _ in sent.reactions)
         if certain and states == {State.ON} and consents <= {State.OFF}:
             shown = {_emoji(e): len(users) for e, users in sent.message.reactions.items()}
             if dict(entry.reactions) != shown:
