@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
 from support.live_scenes import Live, living
 
+from recorder.bot.listening.day_rotation import DayRotation
 from recorder.models import Session
 
 
@@ -89,6 +91,31 @@ async def test_a_kick_between_notice_and_activation_ends_the_session(live: Live)
     assert live.session("s").status == "stopped"
     stopped_at = live.session("s").stopped_at
     assert stopped_at and stopped_at < live.world.now - timedelta(seconds=59)
+
+
+async def test_a_message_of_yesterday_does_not_wait_for_the_new_day(
+    late: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await late.order("auto on")
+    end_day, is_ended = DayRotation.end_day, asyncio.Event()
+
+    async def end_later(*arguments: Any) -> str | None:
+        late.server.gateway.release()
+        await asyncio.sleep(0.1)  # until the bot has received the message
+        try:
+            return await end_day(*arguments)
+        finally:
+            is_ended.set()
+
+    monkeypatch.setattr(DayRotation, "end_day", end_later)
+    late.server.gateway.hold()
+    late.say("of yesterday")
+    late.faults.blocked_by_automod(times=9)  # the notice of the new day
+    late.world.advance(hours=1, minutes=1)
+    late.clock.tick()
+    await is_ended.wait()
+    await late.rest()
+    assert late.texts("auto_2026-11-02") == ["of yesterday"]
 
 
 async def test_a_session_of_yesterday_fetches_nothing_of_today(late: Live) -> None:
