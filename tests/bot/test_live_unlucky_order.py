@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 import pytest
+from support.discord_server.model import Flag
 from support.live_scenes import Live, living
 
 from recorder.bot.listening.day_rotation import DayRotation
@@ -148,3 +149,18 @@ async def test_a_refused_start_leaves_the_session_of_the_day_running(live: Live)
     await live.reconnect()
     assert live.session("auto_2026-11-02").status == "active"
     assert live.texts("auto_2026-11-02") == ["missed", "said"]
+
+
+async def test_an_answer_finished_in_a_later_outage_is_fetched(live: Live) -> None:
+    """It was no message yet when the history was compared up to a later one."""
+    await live.order("start s")
+    answer = live.world.say(live.robot, live.channel, flags=Flag.LOADING)
+    await live.rest()
+    live.world.advance(minutes=14)
+    await leave(live)
+    live.say("said")
+    await live.come_back()
+    await live.go_away()
+    live.world.change(answer, content="an answer", flags=0)
+    await live.come_back()
+    assert live.texts("s") == ["an answer", "said"]

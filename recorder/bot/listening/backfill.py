@@ -205,7 +205,9 @@ class Backfill:
         )
         others = [other for other in others if channel_id != session.channel_id]
         after = attempt.start(attempt.watermarks.get(channel_id))
-        if whole and recorded:
+        if whole and len(recorded) < _MOST_COMPARED:
+            after = min(after, attempt.start(None))
+        elif whole:
             after = min(after, recorded[-1] - 1)
         newest = recorded[0] if recorded else 0
         known = frozenset(recorded)
