@@ -71,6 +71,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.backfill = Backfill(
             bot,
             self.recorder,
+            self.auto_recorder,
             self.message_listener,
             self.announce,
             self.deletion_eraser.erase if settings.erase_deleted else self.deletion_eraser.record,

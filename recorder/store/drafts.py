@@ -25,12 +25,15 @@ def prepare(
 ) -> Session:
     """Create a draft that occupies its channel until :func:`activate` or :func:`discard`.
 
-    Nothing is recorded before its notice is sent, and nobody sees it; a crash removes it.
+    Nothing is recorded before its notice is sent, and nobody sees it; a crash removes it. The
+    session of auto-recording that runs in the channel ends with :func:`activate`, or at once if
+    this is one of auto-recording, too.
     Parameters and errors are those of :func:`recorder.store.sessions.create`; `since` is the
     time of an earlier message with which it is to begin.
     """
     sessions.require_free_name(journal, name, channel.guild_id, channel.id)
-    now = sessions.stop_auto_session(journal, channel.id, now)
+    end = sessions.stop_auto_session if is_auto else sessions.end_of_auto_session
+    now = end(journal, channel.id, now)
     session_id = sessions.insert(
         journal,
         name=name,
@@ -39,7 +42,7 @@ def prepare(
         user_id=user_id,
         file_path=sessions.free_file_path(journal, stem),
         started_at=since or now,
-        status="paused",
+        status="stopped" if channel.id in journal.running else "paused",
         is_auto=is_auto,
         is_draft=True,
     )
@@ -56,6 +59,9 @@ def activate(journal: Journal, session_id: str, now: datetime) -> Session:
     NotFound
         It was discarded.
     """
+    channel_id = sessions.session(journal, session_id).channel_id or ""
+    if _restore_auto_session(journal, channel_id):
+        sessions.stop_auto_session(journal, channel_id, now)
     return sessions.begin(journal, session_id, now)
 
 
@@ -66,6 +72,7 @@ def discard(journal: Journal, session_id: str) -> None:
         open_session = journal.running.get(row["channel_id"] or "")
         if open_session is not None and open_session.id == session_id:
             del journal.running[row["channel_id"]]
+            _restore_auto_session(journal, row["channel_id"])
         journal.db.table("messages").delete_where("session_id = ?", (session_id,))
         table.delete(session_id)
         sessions.remove_files(journal, [row["file_path"]])
@@ -122,3 +129,16 @@ def finish_merge(journal: Journal, merge: Merge, now: datetime) -> Session:
     sources = [sessions.session(journal, source.id) for source in merge.sources]
     merge.finish(journal, sources, now)
     return sessions.session(journal, merge.session_id)
+
+
+def _restore_auto_session(journal: Journal, channel_id: str) -> bool:
+    """Continue the session of auto-recording that a draft was to replace, if there is one."""
+    rows = journal.db.query(
+        "SELECT id FROM recording_sessions "
+        "WHERE channel_id = ? AND is_auto AND NOT is_draft AND status != 'stopped'",
+        (channel_id,),
+    )
+    for row in list(rows):
+        journal.running[channel_id] = load_open_session(journal.db, row["id"])
+        return True
+    return False

@@ -319,13 +319,20 @@ def insert(
 def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> datetime:
     """Stop the session of auto-recording that runs in a channel; refuse any other.
 
-    Returns `now`, or the time up to which that session holds messages.
+    Returns the time of its end as :func:`end_of_auto_session` does.
     """
+    now = end_of_auto_session(journal, channel_id, now)
+    if channel_id in journal.running:
+        stop(journal, channel_id, now)
+    return now
+
+
+def end_of_auto_session(journal: Journal, channel_id: str, now: datetime) -> datetime:
+    """Return `now`, or the time up to which the auto-recording of a channel holds messages."""
     require_free_channel(journal, channel_id)
     if channel_id in journal.running:
         current = journal.running[channel_id]
         now = max(now, current.started_at, current.newest_time + _MOMENT)
-        stop(journal, channel_id, now)
     return now
 
 

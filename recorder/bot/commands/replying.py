@@ -96,6 +96,8 @@ class Replying(commands.Cog):
         """Reply with an error, by direct message if the bot cannot write in the channel."""
         try:
             await self.reply(context, text, ephemeral=True)
+        except RecorderClosed:
+            return
         except NOT_SENT as error:
             log.warning("The reply could not be sent to the channel: %s", error)
             with contextlib.suppress(*NOT_SENT):

@@ -123,6 +123,9 @@ class AutoRecorder:
         if self._stopped.get(channel.id) == self._rotation.day(now):
             return
         hold = self._holds.begin(channel.id)
+        day = self._days.get(channel.id)
+        if day is not None and day < self._rotation.day(now):
+            hold.since = self._rotation.midnight(day + timedelta(days=1))
         work = self._start(channel, recording.user_id, now, hold)
         task = tasks.run(work, "starting the session of the day")
         self._starting.add(task)
@@ -143,7 +146,7 @@ class AutoRecorder:
             # What came in between was announced by the session of yesterday.
             begins = now if is_recording else None
             if is_recording and current is not None and self.is_over(current, now):
-                gap = await rotation.end_day(current, channel, user_id, today)
+                gap = await rotation.end_day(current, channel, user_id, today, hold)
                 begins = rotation.midnight(today)
             session = await manager.prepare_auto(channel_of(channel), user_id, now=now)
             if session is None:

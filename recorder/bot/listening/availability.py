@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import discord
@@ -19,7 +20,13 @@ from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.backfill import Backfill
 from recorder.bot.listening.holds import Holds
-from recorder.bot.listening.obstacles import CANNOT_VIEW, may_send, obstacle_in
+from recorder.bot.listening.obstacles import (
+    CANNOT_VIEW,
+    GuildChannel,
+    may_send,
+    obstacle_in,
+    thread_obstacle,
+)
 from recorder.bot.replies import notices
 from recorder.errors import Conflict, NotFound, StorageError
 from recorder.models import Session
@@ -90,6 +97,9 @@ class Availability:
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Stop the sessions of a guild that the bot was removed from."""
         now = discord.utils.utcnow()
+        for channel_id in self._holds:
+            if guild.get_channel_or_thread(channel_id) is not None:
+                self._stop_after_hold(str(channel_id), now)
         for session in await asyncio.to_thread(self._manager.reader.running_sessions):
             if session.guild_id == str(guild.id):
                 await self._stop(session.channel_id or "", now)
@@ -107,7 +117,13 @@ class Availability:
         self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
     ) -> None:
         """Check a channel and its threads."""
-        self._look_at(after.guild)
+        changed = before.overwrites != after.overwrites
+
+        def obstacle(channel: GuildChannel) -> str | None:
+            is_concerned = changed and after.id in (channel.id, getattr(channel, "parent_id", 0))
+            return obstacle_in(channel, self._left) if is_concerned else None
+
+        self._look_at(after.guild, obstacle)
 
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
         """Check a guild."""
@@ -124,17 +140,17 @@ class Availability:
 
     async def on_thread_update(self, before: discord.Thread, after: discord.Thread) -> None:
         """Check a thread that may have been locked or unlocked."""
-        self._look_at(after.guild, after)
+        self._look_at(after.guild, partial(self._obstacle_of, after), after)
 
     async def on_thread_join(self, thread: discord.Thread) -> None:
         """Check a thread that the bot sees again."""
         self._left.discard(thread.id)
-        self._look_at(thread.guild, thread)
+        self._look_at(thread.guild, partial(self._obstacle_of, thread), thread)
 
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """Suspend the session of a private thread that the bot was removed from."""
         self._left.add(thread.id)
-        self._look_at(thread.guild, thread)
+        self._look_at(thread.guild, partial(self._obstacle_of, thread), thread)
 
     async def close(self) -> None:
         """End the running checks."""
@@ -151,6 +167,8 @@ class Availability:
         channel = self._bot.get_channel(channel_id)
         if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
             self._look_at(channel.guild)
+        elif channel is None:
+            self._run(self.check())
 
     def obstacle(self, channel: discord.abc.MessageableChannel) -> str | None:
         """Return why a channel cannot be recorded."""
@@ -178,32 +196,61 @@ class Availability:
                 except Exception:
                     log.exception("%s: its channel could not be checked", session.name)
 
-    def _look_at(self, guild: discord.Guild, thread: discord.Thread | None = None) -> None:
-        """Suspend sessions before anything is awaited, in order with messages; check the others."""
-        if not self._recorder.channels or guild.unavailable:
+    def _look_at(
+        self,
+        guild: discord.Guild,
+        obstacle: Callable[[GuildChannel], str | None] | None = None,
+        thread: discord.Thread | None = None,
+    ) -> None:
+        """Suspend sessions before anything is awaited, in order with messages; check the others.
+
+        Parameters
+        ----------
+        obstacle
+            Returns what the event itself has brought about in a channel: the cache may be
+            ahead of it, and of messages that are still to come.
+        """
+        if guild.unavailable or not (self._recorder.channels or self._holds):
             return
-        now = discord.utils.utcnow()
+        now, suspending = discord.utils.utcnow(), []
         try:
-            suspending = [
-                self._manager.suspend(channel_id, reason, now=now)
-                for channel_id, channel in self._cached_channels(guild, thread).items()
-                if (reason := obstacle_in(channel, self._left))
-            ]
+            for channel in self._cached_channels(guild, thread):
+                reason = obstacle(channel) if obstacle else obstacle_in(channel, self._left)
+                if reason is None:
+                    continue
+                if (hold := self._holds.of(channel.id)) is not None:
+                    hold.events.append(partial(self._suspend_soon, guild, channel.id, reason, now))
+                else:
+                    suspending.append(self._manager.suspend(str(channel.id), reason, now=now))
         except StorageError as error:
             tasks.log_failure("Sessions could not be suspended", error)
             return
-        task = tasks.run(self._finish(guild, suspending), "checking permissions")
-        self._checking.add(task)
-        task.add_done_callback(self._checking.discard)
+        self._run(self._finish(guild, suspending))
+
+    def _suspend_soon(
+        self, guild: discord.Guild, channel_id: int, reason: str, now: datetime
+    ) -> None:
+        """Suspend the session of a channel after a hold."""
+        suspending = self._manager.suspend(str(channel_id), reason, now=now)
+        self._run(self._finish(guild, [suspending]))
+
+    def _obstacle_of(self, thread: discord.Thread, channel: GuildChannel) -> str | None:
+        return thread_obstacle(thread, self._left) if channel.id == thread.id else None
 
     def _cached_channels(
         self, guild: discord.Guild, thread: discord.Thread | None
-    ) -> dict[str, discord.abc.GuildChannel | discord.Thread]:
+    ) -> list[GuildChannel]:
         """Return the channels with a running session; one that was archived is not in the cache."""
-        channels = {id: guild.get_channel_or_thread(int(id)) for id in self._recorder.channels}
-        if thread is not None and str(thread.id) in channels:
-            channels[str(thread.id)] = thread
-        return {id: channel for id, channel in channels.items() if channel is not None}
+        ids = {*map(int, self._recorder.channels), *self._holds}
+        channels: dict[int, Any] = {id: guild.get_channel_or_thread(id) for id in ids}
+        if thread is not None and thread.id in channels:
+            channels[thread.id] = thread
+        return [channel for channel in channels.values() if channel is not None]
+
+    def _run(self, checking: Coroutine[Any, Any, None]) -> None:
+        task = tasks.run(checking, "checking permissions")
+        self._checking.add(task)
+        task.add_done_callback(self._checking.discard)
 
     async def _finish(
         self, guild: discord.Guild, suspending: list[Awaitable[Session | None]]
@@ -236,6 +283,7 @@ class Availability:
             return
         obstacle = obstacle or (obstacle_in(channel, self._left) if channel is not None else None)
         if obstacle is not None and session.status == "active":
+            await asyncio.sleep(0)  # messages from before are passed on
             if suspended := await self._manager.suspend(channel_id, obstacle, now=now):
                 await self._announce_suspension(suspended)
         elif obstacle is None and is_suspended and channel is not None:
@@ -257,7 +305,8 @@ class Availability:
         await self._backfill.fill(resumed)
 
     async def _stop(self, channel_id: str, now: datetime) -> None:
-        """Stop the session of a channel, if one is running there."""
+        """Stop the session of a channel, if one is running there or is about to."""
+        self._stop_after_hold(channel_id, now)
         if channel_id in self._recorder.channels:
             try:
                 session = await self._manager.stop(channel_id, now=now)
@@ -267,6 +316,11 @@ class Availability:
                 tasks.log_failure(f"The session of channel {channel_id} was not stopped", error)
                 return
             log.warning("%s is stopped: its channel is gone.", session.name)
+
+    def _stop_after_hold(self, channel_id: str, now: datetime) -> None:
+        """Stop the session that a hold of a channel begins."""
+        if channel_id and (hold := self._holds.of(int(channel_id))) is not None:
+            hold.events.append(lambda: self._run(self._stop(channel_id, now)))
 
     async def _announce_suspension(self, session: Session) -> None:
         gaps = await asyncio.to_thread(self._manager.reader.gaps, session)

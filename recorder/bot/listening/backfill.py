@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import discord
 from discord.ext import commands
 
+from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.history import from_history
 from recorder.bot.listening.history_pages import (
     NETWORK_ERRORS,
@@ -99,6 +100,8 @@ class Backfill:
 
     Parameters
     ----------
+    auto_recorder
+        Tells which messages belong to the session of a later day.
     listener
         Decides which messages are not recorded.
     announce
@@ -113,6 +116,7 @@ class Backfill:
         self,
         bot: commands.Bot,
         recorder: SessionRecorder,
+        auto_recorder: AutoRecorder,
         listener: Listener,
         announce: notices.Announce,
         delete: Callable[[Sequence[Deletion]], None],
@@ -121,6 +125,7 @@ class Backfill:
         self._bot = bot
         self._gap_log = GapLog(recorder)
         self._reader = Reader(recorder.folder)
+        self._auto_recorder = auto_recorder
         self._listener = listener
         self._announce = announce
         self._delete = delete
@@ -208,7 +213,9 @@ class Backfill:
         )
         others = [other for other in others if channel_id != session.channel_id]
         after = attempt.start(attempt.watermarks.get(channel_id))
-        if whole and recorded:
+        if whole and len(recorded) < _MOST_COMPARED:
+            after = min(after, attempt.start(None))
+        elif whole:
             after = min(after, recorded[-1] - 1)
         newest = recorded[0] if recorded else 0
         known = frozenset(recorded)
@@ -225,6 +232,7 @@ class Backfill:
                 message
                 for message in page.messages
                 if attempt.was_recording(message.created_at)
+                and not self._auto_recorder.is_over(session, message.created_at)
                 and not message.flags.loading
                 and (message.id in known or not attempt.was_left_out(message))
                 and message.id not in elsewhere

@@ -11,6 +11,7 @@ import discord
 
 from recorder.bot.listening.capture import channel_of
 from recorder.bot.listening.history_pages import NETWORK_ERRORS, Unreadable, public_threads
+from recorder.bot.listening.holds import Hold
 from recorder.models import Session
 from recorder.record.snowflake import snowflake_at
 from recorder.recording.gap_log import GapLog
@@ -57,10 +58,12 @@ class DayRotation:
         channel: discord.abc.MessageableChannel,
         user_id: str,
         today: date,
+        hold: Hold,
     ) -> str | None:
         """Stop a session at the end of its day, and create those of later days with messages.
 
-        They are stopped, too, and lie in a gap, to be filled from the history.
+        They are stopped, too, and lie in a gap, to be filled from the history. From the stop on
+        all messages wait in the hold.
 
         Returns
         -------
@@ -70,6 +73,7 @@ class DayRotation:
         channel_id, day = str(channel.id), self.day(session.started_at)
         reason = await self._reason(session)
         days = await self._days_with_messages(channel, day + _DAY, today)
+        hold.since = None
         await self._manager.stop(channel_id, now=self.midnight(day + _DAY))
         for each in days:
             begins = self.midnight(each)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +19,13 @@ class Hold:
     after
         The id of the notice, once it was sent: no message before it is recorded. ``None`` when
         the channel was recorded all the time, or is not recorded at all.
+    since
+        Messages from before it do not wait: the session of yesterday records them.
     """
 
     def __init__(self) -> None:
         self.after: int | None = None
+        self.since: datetime | None = None
         self.events: list[Callable[[], object]] = []
         self.ended = asyncio.Event()
 
@@ -32,7 +36,7 @@ class Holds:
     Attributes
     ----------
     on_begun
-        Called with a channel whose recording has begun, before the held events are passed on.
+        Called with a channel whose recording has begun, once the held events are passed on.
     """
 
     def __init__(self) -> None:
@@ -42,6 +46,9 @@ class Holds:
 
     def __bool__(self) -> bool:
         return bool(self._holds)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._holds)
 
     def of(self, channel_id: int) -> Hold | None:
         """Return the hold of a channel."""
@@ -62,12 +69,13 @@ class Holds:
         hold = self._holds.pop(channel_id)
         if hold.after is not None:
             self._notices[channel_id] = hold.after
-            self.on_begun(channel_id)
         for event in hold.events:
             try:
                 event()
             except Exception:  # one of another event is no reason to lose this one
                 log.exception("An event in channel %d was lost.", channel_id)
+        if hold.after is not None:
+            self.on_begun(channel_id)
         hold.ended.set()
 
     @asynccontextmanager

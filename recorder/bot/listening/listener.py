@@ -139,7 +139,7 @@ class Listener:
         if hold is None and self._auto_recorder.is_of_new_day(message):
             self._auto_recorder.begin(message.channel, message.created_at)
             hold = self._order.hold_of(channel_id, parent_id)
-        if hold is not None:
+        if hold is not None and (hold.since is None or message.created_at >= hold.since):
             hold.events.append(partial(self._receive, message, captured, False))
         elif not self._order.listens_to(channel_id, parent_id):
             self._auto_recorder.begin(message.channel, message.created_at)

@@ -21,10 +21,12 @@ def obstacle_in(channel: GuildChannel, left: Collection[int]) -> str | None:
     left
         The private threads that the bot was removed from.
     """
-    is_known = channel.guild.me is not None and (
-        not isinstance(channel, discord.Thread) or channel.parent is not None
-    )
-    return next(_obstacles(channel, left), None) if is_known else None
+    return next(_obstacles(channel, left), None) if _is_known(channel) else None
+
+
+def thread_obstacle(thread: discord.Thread, left: Collection[int]) -> str | None:
+    """Return why a thread cannot be recorded, though its channel may be; as :func:`obstacle_in`."""
+    return next(_obstacles_of_thread(thread, left), None) if _is_known(thread) else None
 
 
 def may_send(channel: GuildChannel) -> bool:
@@ -41,12 +43,23 @@ def _obstacles(channel: GuildChannel, left: Collection[int]) -> Iterator[str]:
         yield CANNOT_VIEW
     if isinstance(channel, discord.VoiceChannel | discord.StageChannel) and not permissions.connect:
         yield "no permission to connect to the channel"
-    if isinstance(channel, discord.Thread) and not permissions.manage_threads:
-        if channel.is_private() and channel.id in left:
-            yield "not a member of the private thread"
-        if channel.locked:
-            yield "the thread is locked"
+    if isinstance(channel, discord.Thread):
+        yield from _obstacles_of_thread(channel, left)
     if not permissions.read_message_history:
         yield "no permission to read the message history"
     if not may_send(channel):
         yield CANNOT_SEND
+
+
+def _obstacles_of_thread(thread: discord.Thread, left: Collection[int]) -> Iterator[str]:
+    if not thread.permissions_for(thread.guild.me).manage_threads:
+        if thread.is_private() and thread.id in left:
+            yield "not a member of the private thread"
+        if thread.locked:
+            yield "the thread is locked"
+
+
+def _is_known(channel: GuildChannel) -> bool:
+    return channel.guild.me is not None and (
+        not isinstance(channel, discord.Thread) or channel.parent is not None
+    )

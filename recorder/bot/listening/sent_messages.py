@@ -19,6 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 1_000
+_CLOSED = "Session is closed"  # aiohttp, about the HTTP session of the bot
 _PATIENCE = 5.0  # seconds for the messages that are being sent while the recorder is closed
 
 
@@ -74,7 +75,7 @@ class OwnMessages:
         Raises
         ------
         RecorderClosed
-            It was not sent: the recorder is being closed.
+            It was not sent: the recorder or its bot is being closed.
         """
         if self._is_closed:
             sending.close()
@@ -85,6 +86,10 @@ class OwnMessages:
             message = await sending
             self._remember(message.id)
             return message
+        except RuntimeError as error:
+            if str(error) != _CLOSED:
+                raise
+            raise RecorderClosed("The bot is being closed.") from error
         finally:
             self._sending[channel_id].discard(returned)
             if not self._sending[channel_id]:

@@ -151,8 +151,16 @@ class Host:
         await self._stack.aclose()
         for fault in self.server.faults.active:
             fault.release()
-        if others := [task for task in tasks if task is not running]:
-            await asyncio.wait(others, timeout=5)
+        others = [task for task in tasks if task is not running]
+        for _ in range(3):
+            if others:
+                await asyncio.wait(others, timeout=5)
+            # What they, or the last events, have started ends with the process as well.
+            left = asyncio.all_tasks() - {me}
+            others = [task for task in left if not _is_of_server(task)]
+            for task in others:
+                task.cancel()
+            tasks += others
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.exception()  # nobody else reads it

@@ -22,6 +22,7 @@ from .truth import Sent, Version
 
 _AT_THE_END = 1 << 63
 _REFUSED = "no permission"
+_KICKED = "the bot was removed from the server"  # the recorder does not fetch it any more
 _TOLERANCE = timedelta(milliseconds=2)
 _UNNOTICED = timedelta(milliseconds=50)  # until the bot learns that its connection is lost
 Entry = tuple[Session, RecordedMessage]
@@ -115,12 +116,15 @@ class Judge:
             return  # on the way to a new day its notice may have been refused
         if self._is_in_open_gap(sent, _REFUSED) and self._acting.faults_used:
             return  # Discord answered that the bot may not view the channel
+        is_late = name.startswith("auto_") and self._is_in_open_gap(sent, "connection lost")
+        if is_late and not self._scene.readable(sent.message.channel):
+            return  # a RESUME may bring it when its day has ended, and its gap is not fetched then
         if finished is not None and finished.delivered and sent.creation.delivered:
             yield "lost: received, but not recorded"
         elif sent.message.is_deleted or not self._scene.exists(sent.message.channel):
             return
         elif self._is_in_open_gap(sent):
-            if self._can_be_fetched(sent):
+            if self._can_be_fetched(sent) and not self._is_in_open_gap(sent, problem=_KICKED):
                 yield "not fetched: missed, and still not fetched after all was well again"
         elif any(version.is_dropped for version in sent.versions) and not self._is_active(sent):
             return  # Discord said nothing, and a session that does not record is not compared
@@ -275,7 +279,7 @@ class Judge:
         sessions = [s for s, _ in entries] if entries else sessions
         return any(session.status == "active" for session in sessions)
 
-    def _is_in_open_gap(self, sent: Sent, reason: str = "") -> bool:
+    def _is_in_open_gap(self, sent: Sent, reason: str = "", problem: str = "") -> bool:
         """Return whether a gap that says that it is not complete covers a message.
 
         Of a deferred answer it may cover the time at which it was finished.
@@ -284,6 +288,7 @@ class Judge:
         times = (sent.message.timestamp, snowflake_time(finished.position))
         return any(
             gap.reason.startswith(reason)
+            and problem in (gap.problem or "")
             and any(
                 gap.started_at - _UNNOTICED <= time
                 and (gap.ended_at is None or time <= gap.ended_at + _TOLERANCE)

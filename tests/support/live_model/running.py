@@ -8,6 +8,7 @@ import inspect
 import logging
 import random
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,7 +92,9 @@ def run(steps: Sequence[Step], circumstances: Circumstances = Circumstances()) -
     began = time.perf_counter()
     with TemporaryDirectory(dir=_memory(), prefix="live-model-") as folder:
         errors: list[str] = []
-        with _logged(errors):
+        with _logged(errors), warnings.catch_warnings():
+            # Of events that discord.py wanted to dispatch when a killed bot was closed already.
+            warnings.filterwarnings("ignore", "coroutine 'Client._run_event' was never awaited")
             asyncio.run(_Run(outcome, Path(folder), errors).play())
             gc.collect()  # tasks whose error nobody read say so when they are collected
         outcome.violations += errors

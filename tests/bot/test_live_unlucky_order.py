@@ -1,0 +1,166 @@
+"""Events that come in the same instant, around a notice, or while the bot is being closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from support.discord_server.model import Flag
+from support.live_scenes import Live, living
+
+from recorder.bot.listening.day_rotation import DayRotation
+from recorder.models import Session
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Live]:
+    async with living(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def late(tmp_path: Path) -> AsyncIterator[Live]:
+    """An hour before midnight."""
+    async with living(tmp_path, now=datetime(2026, 11, 2, 22, 0, tzinfo=UTC)) as opened:
+        yield opened
+
+
+async def start(live: Live, happens: Callable[[], object]) -> None:
+    """Start a session; between its notice and its activation something happens."""
+    activate, is_activated = live.cog.manager.activate, asyncio.Event()
+
+    def activate_later(draft: Session, *, now: datetime) -> Awaitable[Session]:
+        async def activating() -> Session:
+            happens()
+            await asyncio.sleep(0.1)  # until the bot has received it
+            try:
+                return await activate(draft, now=now)
+            finally:
+                is_activated.set()
+
+        return activating()
+
+    live.cog.manager.activate = activate_later  # type: ignore[method-assign]
+    await live.order("start s")
+    await is_activated.wait()
+    await live.rest()
+
+
+async def leave(live: Live) -> None:
+    """Lose the connection; the gateway session can be resumed."""
+    live.server.gateway.refusing = True
+    await live.server.gateway.disconnect(None)
+    await live.rest()
+
+
+async def test_a_message_before_a_lost_permission_is_recorded(live: Live) -> None:
+    """discord.py knows of the permission before it passes the rename of the post on."""
+    post = live.world.post(live.bob, live.named("help"), "How?", "first")
+    await live.order("start s", post)
+    await leave(live)
+    live.world.rename(post, "How then?")
+    live.say("said", post)
+    live.world.overwrite(live.named("help"), live.world.bot, view_channel=False)
+    await live.come_back()
+    assert live.texts("s") == ["said"]
+    assert live.session("s").status == "paused"
+
+
+async def test_a_message_between_notice_and_lost_permission_is_recorded(live: Live) -> None:
+    def happens() -> None:
+        live.say("said")
+        live.world.overwrite(live.channel, live.world.bot, send_messages=False)
+        live.say("blind")
+
+    await start(live, happens)
+    assert live.texts("s") == ["said"]
+    assert live.session("s").status == "paused"
+
+
+async def test_a_kick_between_notice_and_activation_ends_the_session(live: Live) -> None:
+    await start(live, lambda: live.world.remove_member(live.guild, live.world.bot))
+    live.world.advance(minutes=1)
+    live.say("not announced")
+    live.world.add_member(live.guild, live.world.bot)
+    await live.reconnect()
+    assert live.texts("s") == []
+    assert live.session("s").status == "stopped"
+    stopped_at = live.session("s").stopped_at
+    assert stopped_at and stopped_at < live.world.now - timedelta(seconds=59)
+
+
+async def test_a_message_of_yesterday_does_not_wait_for_the_new_day(
+    late: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await late.order("auto on")
+    end_day, is_ended = DayRotation.end_day, asyncio.Event()
+
+    async def end_later(*arguments: Any) -> str | None:
+        late.server.gateway.release()
+        await asyncio.sleep(0.1)  # until the bot has received the message
+        try:
+            return await end_day(*arguments)
+        finally:
+            is_ended.set()
+
+    monkeypatch.setattr(DayRotation, "end_day", end_later)
+    late.server.gateway.hold()
+    late.say("of yesterday")
+    late.faults.blocked_by_automod(times=9)  # the notice of the new day
+    late.world.advance(hours=1, minutes=1)
+    late.clock.tick()
+    await is_ended.wait()
+    await late.rest()
+    assert late.texts("auto_2026-11-02") == ["of yesterday"]
+
+
+async def test_a_session_of_yesterday_fetches_nothing_of_today(late: Live) -> None:
+    await late.order("auto on")
+    await late.go_away()
+    late.world.advance(hours=1, minutes=1)
+    late.say("today")
+    session = late.session("auto_2026-11-02")
+    await late.cog.backfill.fill(session)
+    assert late.texts(session.name) == []
+
+
+async def test_a_reply_of_a_bot_that_was_closed_is_given_up(live: Live) -> None:
+    bot = live.cog.bot
+    channel = bot.get_channel(live.channel.id)
+    assert isinstance(channel, discord.TextChannel)
+    await bot.http.close()
+    assert await live.cog.announce(channel, "text") is None
+
+
+async def test_a_refused_start_leaves_the_session_of_the_day_running(live: Live) -> None:
+    await live.order("auto on")
+    live.faults.blocked_by_automod(times=4)
+    await live.order("start s")
+    live.faults.clear()
+    live.server.gateway.drop("MESSAGE_CREATE")
+    live.say("missed")
+    live.say("said")
+    await live.rest()
+    await live.reconnect()
+    assert live.session("auto_2026-11-02").status == "active"
+    assert live.texts("auto_2026-11-02") == ["missed", "said"]
+
+
+async def test_an_answer_finished_in_a_later_outage_is_fetched(live: Live) -> None:
+    """It was no message yet when the history was compared up to a later one."""
+    await live.order("start s")
+    answer = live.world.say(live.robot, live.channel, flags=Flag.LOADING)
+    await live.rest()
+    live.world.advance(minutes=14)
+    await leave(live)
+    live.say("said")
+    await live.come_back()
+    await live.go_away()
+    live.world.change(answer, content="an answer", flags=0)
+    await live.come_back()
+    assert live.texts("s") == ["an answer", "said"]
