@@ -7,14 +7,16 @@ discord.py cannot read of a message is left out, so that its words are never los
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 import discord
 
 from recorder.models import MENTION, Channel, Json, Message, MessageType, further_text
+from recorder.record.snowflake import snowflake_time
 
 T = TypeVar("T")
 AnyChannel: TypeAlias = "discord.abc.MessageableChannel | discord.abc.GuildChannel"
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _reported: set[tuple[str, str]] = set()
 
+# Shared: messages of text alone are the most, and a dict of their own would cost each of them.
+_NOTHING_ELSE: Mapping[str, Json] = MappingProxyType({})
 _ORDINARY = frozenset(
     {
         discord.MessageType.default,
@@ -45,9 +49,9 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
         The time at which a deferred answer ("thinking…") was given, if it is known.
     """
     parent_id = parent_id_of(message.channel)
-    content = message.content
+    author, content = message.author, message.content
     attachments: tuple[str, ...] = ()
-    extra: dict[str, Json] = {}
+    extra: Mapping[str, Json] = _NOTHING_ELSE
     if not _is_text_alone(message):
         shown = _readable("source", lambda: _shown(message), message)
         is_ordinary = message.type in _ORDINARY
@@ -63,9 +67,9 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
             **_after(message, content),
         }
     return Message(
-        timestamp=message.created_at,
-        author=message.author.name,
-        author_id=str(message.author.id),
+        timestamp=snowflake_time(message.id),  # discord.py needs twice the time for it
+        author=author.name,
+        author_id=str(author.id),
         content=content,
         type=_type(message),
         attachments=attachments,

@@ -67,10 +67,13 @@ class Listener:
             await self._order.judge(message, partial(self._judge_original, message))
             return
         captured = _capture_new(message)
-        if self._is_in_doubt(message):
+        is_of_bot = self._is_of_bot(message)
+        if is_of_bot and self._own.knows(message):
+            return
+        if self._own.is_sending(channel.id) if is_of_bot else _may_be_command(message):
             apply = partial(self._receive, message, captured)
             await self._order.judge(message, partial(self._judge, message, apply))
-        elif not self._is_own(message) and (slot := self._receive(message, captured, False)):
+        elif slot := self._receive(message, captured, False):
             await slot
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
