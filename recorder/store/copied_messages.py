@@ -1,0 +1,103 @@
+"""Copies of messages, which follow their sources: first messages of threads, and forwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from recorder.models import Deletion, Edit, Json, Message
+from recorder.record.snowflake import snowflake_time
+from recorder.store.database import Connection
+from recorder.store.message_rows import discord_id
+
+KEYS = ("starts_thread", "forwarded")
+"""The keys of a copy in the extra of a message."""
+FORWARDED = {"opted_out": "[opted out]", "erased_at": "[erased]"}
+"""The text of a forwarded message without content, by the reason."""
+
+# Of the source, not of the first message of its thread.
+_NOT_COPIED = ("reply_to", "pinned", "reactions")
+
+
+class Consent(Protocol):
+    """The users who opted out."""
+
+    def __call__(self, scope_id: str, user_id: str, time: datetime, /) -> bool:
+        """Return whether a user had opted out in a guild or DM channel at a time."""
+
+
+def reason_of_source(connection: Connection, message: Message) -> dict[str, Json]:
+    """Return why the source of a thread's first message has no content, if that is so."""
+    if not message.extra.get("starts_thread"):
+        return {}
+    return _reason(connection, message.extra.get("reply_to"))
+
+
+def source_time(message: Message) -> datetime:
+    """Return the time at which the words of a message were written, as far as it is known."""
+    source_id = discord_id(message.extra.get("reply_to"))
+    if source_id is None or not message.extra.get("starts_thread"):
+        return message.timestamp
+    return snowflake_time(source_id)
+
+
+def without_forwarded(
+    connection: Connection,
+    extra: Mapping[str, Json],
+    is_opted_out: Consent,
+    scope_id: str,
+    time: datetime,
+) -> Mapping[str, Json]:
+    """Return the extra of a message without a forwarded text that is not kept of its source."""
+    forwarded = extra.get("forwarded")
+    if not isinstance(forwarded, dict):
+        return extra
+    author_id, sent = str(forwarded.get("author_id")), forwarded.get("timestamp")
+    times = [time, datetime.fromisoformat(sent)] if isinstance(sent, str) else [time]
+    reason = _reason(connection, forwarded.get("message_id"))
+    if any(is_opted_out(scope_id, author_id, each) for each in times):
+        reason = {"opted_out": True}
+    if not reason:
+        return extra
+    kept = {key: value for key, value in extra.items() if key != "mentions"}
+    return {**kept, "forwarded": {"content": FORWARDED[next(iter(reason))]}}
+
+
+def first_messages(connection: Connection, message_id: int) -> list[tuple[str, int]]:
+    """Return the sessions and ids of the first messages of the thread of a message."""
+    rows = connection.execute(
+        "SELECT m.session_id, m.message_id FROM session_channels c "
+        "JOIN messages m ON m.session_id = c.session_id AND m.message_id > :id "
+        "WHERE c.channel_id = :thread AND m.channel_id = :thread AND m.reply_to = :id AND "
+        "(SELECT json_extract(line, '$.starts_thread') FROM lines WHERE id = m.id)",
+        {"id": message_id, "thread": str(message_id)},
+    )
+    return [(session_id, copy_id) for session_id, copy_id in rows]
+
+
+def copied(change: Edit | Deletion, copy_id: int) -> Edit | Deletion:
+    """Return the change of a message as one of the first message of its thread."""
+    change = replace(change, channel_id=str(change.message_id), message_id=copy_id)
+    if isinstance(change, Deletion):
+        return change
+    extra = {key: value for key, value in change.extra.items() if key not in _NOT_COPIED}
+    return replace(change, extra=extra)
+
+
+def _reason(connection: Connection, message_id: Json) -> dict[str, Json]:
+    """Return why a recorded message has no content: a key of its line, with its value."""
+    rows = connection.execute(
+        "SELECT json_extract(l.line, '$.opted_out'), json_extract(l.line, '$.erased_at') "
+        "FROM recording_sessions s CROSS JOIN messages m "
+        "ON m.session_id = s.id AND m.message_id = ? JOIN lines l ON l.id = m.id "
+        "WHERE m.content = '' AND m.author_id = '0'",
+        (discord_id(message_id),),
+    )
+    for opted_out, erased_at in rows:
+        if opted_out:
+            return {"opted_out": True}
+        if erased_at:
+            return {"erased_at": erased_at}
+    return {}
