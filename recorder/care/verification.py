@@ -16,9 +16,10 @@ from typing import Any, BinaryIO
 
 from recorder.errors import DataFolderError, InvalidLine
 from recorder.formatting import plural
-from recorder.models import Change, Erased, Message, Session
+from recorder.models import Change, Edit, Erased, Message, Session
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
+from recorder.record.redaction import is_redacted
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store import checks
 from recorder.store.folder import open_to_read, path_inside
@@ -267,6 +268,8 @@ class _Check:
 
 def _is_erased(entry: Message | Change) -> bool:
     """Return whether a line has only what an erasure leaves."""
+    if isinstance(entry, Message | Edit) and is_redacted(entry.extra):
+        return True
     if isinstance(entry, Message):
         erased_at = entry.extra.get("erased_at")
         return entry == withheld(entry, {"erased_at": erased_at}) and entry.withheld == "erased"

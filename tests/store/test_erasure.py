@@ -63,7 +63,7 @@ def test_no_byte_of_a_person_is_left_and_the_rest_stays(secretive: Path) -> None
         assert (erased.message.content, erased.message.author_id) == ("", "0")
         assert erased.message.message_id is not None
         assert erased.deleted_at == NOW
-        assert session.user_id is None
+        assert session.user_id == "0"
         assert "] erased: " in "".join(exporter.render(session, "txt", NOW))
     assert rows(secretive, "SELECT reason, line_count, finished FROM erasures") == [("user", 6, 1)]
     assert [path.name for path in (secretive / "exports").iterdir()] == [".sessions.jsonl"]
