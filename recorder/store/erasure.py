@@ -21,7 +21,7 @@ from recorder.models import Change, Deletion, Edit, Erased, Message, Reaction
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
 from recorder.record.redaction import ANONYMOUS_ID, without_user
-from recorder.store import attachments, copied_messages, people, sessions
+from recorder.store import attachments, copied_messages, recorded_people, sessions
 from recorder.store.database import Connection
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
@@ -323,7 +323,7 @@ def _remains(erased_at: str) -> Callable[[Record], Record]:
 
 def _anonymous(connection: Connection, user_id: str, now: str) -> Callable[[Record], Record]:
     """Return a function that returns a line of others without a user."""
-    names = people.names_of(connection, user_id)
+    names = recorded_people.names_of(connection, user_id)
 
     def anonymous(record: Record) -> Record:
         if isinstance(record, Message):
