@@ -13,13 +13,12 @@ ANONYMOUS_ID = "0"
 """The id of an erased user."""
 ANONYMOUS = "erased"
 """The name of an erased user."""
-FORWARDED = "[erased]"
-"""The text of a forwarded message whose author was erased."""
-
 Line = TypeVar("Line", Message, Edit)
 
 
-def without_user(line: Line, user_id: str, names: Collection[str], now: str) -> Line:
+def without_user(
+    line: Line, user_id: str, names: Collection[str], now: str, *, shown: str = ANONYMOUS
+) -> Line:
     """Return a message or edit of another user without the id and the names of a user.
 
     It is the same line if it has none. What its author wrote stays, except for mentions.
@@ -30,8 +29,10 @@ def without_user(line: Line, user_id: str, names: Collection[str], now: str) -> 
         All known names of the user.
     now
         The time of the erasure, which is added to the line.
+    shown
+        What stands for the names.
     """
-    redaction = _Redaction(user_id, names)
+    redaction = _Redaction(user_id, names, shown)
     content = redaction.text(line.content)
     extra = {key: redaction.value(value) for key, value in line.extra.items()}
     if "event" in line.extra:  # Discord's own text names people
@@ -49,9 +50,10 @@ def is_redacted(extra: Mapping[str, Json]) -> bool:
 
 
 class _Redaction:
-    def __init__(self, user_id: str, names: Collection[str]) -> None:
+    def __init__(self, user_id: str, names: Collection[str], shown: str) -> None:
         self._id = user_id
         self._names = names
+        self._shown = shown
         escaped = re.escape(user_id)
         self._token = re.compile(rf"<@!?{escaped}>")
         self._link = re.compile(rf"(/(?:avatars|users)/){escaped}\b")
@@ -72,18 +74,18 @@ class _Redaction:
 
     def _object(self, value: dict[str, Json]) -> Json:
         if value.get("author_id") == self._id:  # a forwarded message
-            return {"content": FORWARDED}
+            return {"content": f"[{self._shown}]"}
         if value.get("user_id") == self._id:  # the use of a command
-            return {**value, "user": ANONYMOUS, "user_id": ANONYMOUS_ID}
+            return {**value, "user": self._shown, "user_id": ANONYMOUS_ID}
         if str(value.get("id")) == self._id:
-            return {"id": ANONYMOUS_ID, "name": ANONYMOUS}
+            return {"id": ANONYMOUS_ID, "name": self._shown}
         if any(isinstance(v, str) and self._link.search(v) for v in value.values()):
-            return {key: ANONYMOUS for key in value if key in ("name", "text", "title")}
+            return {key: self._shown for key in value if key in ("name", "text", "title")}
         return dict(map(self._entry, value, value.values()))
 
     def _entry(self, key: str, value: Json) -> tuple[str, Json]:
         if self._token.fullmatch(key):
-            return f"<@{ANONYMOUS_ID}>", f"@{ANONYMOUS}"
+            return f"<@{ANONYMOUS_ID}>", f"@{self._shown}"
         return key, self.value(value)
 
     def event_text(self, content: str, mentions: Json) -> str:
@@ -91,7 +93,7 @@ class _Redaction:
         for token, name in (mentions if isinstance(mentions, dict) else {}).items():
             if self._token.fullmatch(token) and isinstance(name, str) and len(name) > 1:
                 pattern = rf"(?<!\w){re.escape(name.removeprefix('@'))}(?!\w)"
-                content = re.sub(pattern, ANONYMOUS, content)
+                content = re.sub(pattern, self._shown, content)
         return content
 
     def imported(self, dce: dict[str, Json]) -> Json:
@@ -102,4 +104,4 @@ class _Redaction:
             return dce
         if channel.get("name") not in self._names or "Direct" not in str(channel.get("type")):
             return dce
-        return {**dce, "export": {**export, "channel": {**channel, "name": ANONYMOUS}}}
+        return {**dce, "export": {**export, "channel": {**channel, "name": self._shown}}}
