@@ -73,6 +73,8 @@ def _further_files(folder: Path, connection: Connection, scope: ErasureScope) ->
     states = file_states(connection)
     known = {state.session_id for state in states}
     of_deleted = reason in ("user", "message") or (bool(affected) and reason != "session")
+    if not (affected or of_deleted):
+        return
 
     def concerns(session_ids: set[str]) -> bool:
         return bool(session_ids & affected) or (of_deleted and bool(session_ids - known))
