@@ -5,7 +5,7 @@
 CREATE TABLE recording_sessions (
     id TEXT PRIMARY KEY,
     name TEXT,
-    user_id TEXT,               -- the user who started it
+    user_id TEXT,               -- the user who started it; 0 if erased, NULL if imported
     channel_id TEXT,            -- of the current or last recording; NULL if imported from a file
     started_at TIMESTAMP,
     stopped_at TIMESTAMP,
