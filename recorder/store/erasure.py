@@ -21,6 +21,7 @@ from recorder.models import Change, Deletion, Edit, Erased, Message, Reaction
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
 from recorder.record.redaction import ANONYMOUS_ID, without_user
+from recorder.record.snowflake import snowflake_at
 from recorder.store import attachments, copied_messages, recorded_people, sessions
 from recorder.store.database import Connection
 from recorder.store.journal import Journal
@@ -47,6 +48,10 @@ _MESSAGES = (
 )
 # Their own messages, and answers to their commands, which name them.
 _BY_USER = "(m.author_id = :user OR json_extract(m.interaction, '$.user_id') = :user)"
+# The first message of a thread shows the words of its source.
+_BEFORE = (
+    "(m.timestamp < ? OR (m.reply_to < ? AND json_extract(l.line, '$.starts_thread') IS NOT NULL))"
+)
 # Everything else that may name them.
 _NAMING = (
     f"SELECT l.id, l.session_id, l.line FROM lines l WHERE instr(l.line, :user) AND {_NOT_ERASED}"
@@ -277,7 +282,9 @@ def _messages(
                 _MESSAGES + "s.id = ? AND m.message_id = ?", (session_id, copy_id)
             )
     if selection.before is not None:
-        rows = connection.execute(_MESSAGES + "m.timestamp < ?", (selection.before.isoformat(),))
+        rows = connection.execute(
+            _MESSAGES + _BEFORE, (selection.before.isoformat(), snowflake_at(selection.before))
+        )
         yield from (row for row in rows if row[1] not in whole)
 
 

@@ -78,7 +78,9 @@ async def test_replies_to_the_first_message_of_a_post_are_no_copies(
 
 
 @pytest.mark.parametrize("selection", [
-    Selection("message", message_ids=(SOURCE.message_id or 0,)), Selection("user", user_id="5")
+    Selection("message", message_ids=(SOURCE.message_id or 0,)),
+    Selection("user", user_id="5"),
+    Selection("retention", before=NOW + timedelta(milliseconds=1)),
 ])  # fmt: skip
 async def test_it_is_erased_with_its_source_and_does_not_come_back(
     recorder: SessionRecorder, manager: SessionManager, session_id: str, selection: Selection
