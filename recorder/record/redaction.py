@@ -15,6 +15,8 @@ ANONYMOUS = "erased"
 """The name of an erased user."""
 Line = TypeVar("Line", Message, Edit)
 
+_SHORTEST_ID = 15  # digits of an id that no other number is taken for
+
 
 def without_user(
     line: Line, user_id: str, names: Collection[str], now: str, *, shown: str = ANONYMOUS
@@ -52,6 +54,7 @@ def is_redacted(extra: Mapping[str, Json]) -> bool:
 class _Redaction:
     def __init__(self, user_id: str, names: Collection[str], shown: str) -> None:
         self._id = user_id
+        self._is_unique = len(user_id) >= _SHORTEST_ID
         self._names = names
         self._shown = shown
         escaped = re.escape(user_id)
@@ -66,6 +69,8 @@ class _Redaction:
 
     def value(self, value: Json) -> Json:
         """Return a value of a line without the user."""
+        if self._is_unique and str(value) == self._id:
+            return ANONYMOUS_ID
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -86,6 +91,8 @@ class _Redaction:
     def _entry(self, key: str, value: Json) -> tuple[str, Json]:
         if self._token.fullmatch(key):
             return f"<@{ANONYMOUS_ID}>", f"@{self._shown}"
+        if self._is_unique and key == self._id:
+            return ANONYMOUS_ID, self._shown
         return key, self.value(value)
 
     def event_text(self, content: str, mentions: Json) -> str:

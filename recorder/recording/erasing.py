@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from recorder.models import Deletion
 from recorder.store import erasure, export_index
 from recorder.store.database import Connection
 from recorder.store.erasure import ErasureScope, Selection
+from recorder.store.folder import open_to_read
 from recorder.store.journal import Journal
 from recorder.store.lines import file_states
 from recorder.store.reading import Reader
@@ -90,5 +92,14 @@ def _further_files(folder: Path, connection: Connection, scope: ErasureScope) ->
     for path in sorted((folder / "sessions").iterdir()):
         if path.name not in owners and not path.is_dir():
             session_id = owners.get(path.name.partition(".damaged")[0], "")
-            if concerns({session_id}):
+            if concerns({session_id}) or _names(path, scope.selection.user_id):
                 yield f"sessions/{path.name}"
+
+
+def _names(path: Path, user_id: str | None) -> bool:
+    """Return whether a damaged copy, which differs from the database, names a user."""
+    if user_id is None:
+        return False
+    with suppress(OSError), open_to_read(path) as file:
+        return any(f'"{user_id}"'.encode() in line for line in file)
+    return False

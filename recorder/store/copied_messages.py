@@ -28,19 +28,22 @@ class Consent(Protocol):
         """Return whether a user had opted out in a guild or DM channel at a time."""
 
 
+def source_of(message: Message) -> int | None:
+    """Return the id of the message that the first message of a thread shows."""
+    extra = message.extra
+    return discord_id(extra.get("reply_to")) if "starts_thread" in extra else None
+
+
 def reason_of_source(connection: Connection, message: Message) -> dict[str, Json]:
     """Return why the source of a thread's first message has no content, if that is so."""
-    if not message.extra.get("starts_thread"):
-        return {}
-    return _reason(connection, message.extra.get("reply_to"))
+    source_id = source_of(message)
+    return {} if source_id is None else _reason(connection, source_id)
 
 
 def source_time(message: Message) -> datetime:
     """Return the time at which the words of a message were written, as far as it is known."""
-    source_id = discord_id(message.extra.get("reply_to"))
-    if source_id is None or not message.extra.get("starts_thread"):
-        return message.timestamp
-    return snowflake_time(source_id)
+    source_id = source_of(message)
+    return message.timestamp if source_id is None else snowflake_time(source_id)
 
 
 def without_forwarded(
@@ -56,7 +59,7 @@ def without_forwarded(
         return extra
     author_id, sent = str(forwarded.get("author_id")), forwarded.get("timestamp")
     times = [time, datetime.fromisoformat(sent)] if isinstance(sent, str) else [time]
-    reason = _reason(connection, forwarded.get("message_id"))
+    reason = _reason(connection, discord_id(forwarded.get("message_id")))
     if any(is_opted_out(scope_id, author_id, each) for each in times):
         reason = {"opted_out": True}
     if not reason:
@@ -86,14 +89,14 @@ def copied(change: Edit | Deletion, copy_id: int) -> Edit | Deletion:
     return replace(change, extra=extra)
 
 
-def _reason(connection: Connection, message_id: Json) -> dict[str, Json]:
+def _reason(connection: Connection, message_id: int | None) -> dict[str, Json]:
     """Return why a recorded message has no content: a key of its line, with its value."""
     rows = connection.execute(
         "SELECT json_extract(l.line, '$.opted_out'), json_extract(l.line, '$.erased_at') "
         "FROM recording_sessions s CROSS JOIN messages m "
         "ON m.session_id = s.id AND m.message_id = ? JOIN lines l ON l.id = m.id "
         "WHERE m.content = '' AND m.author_id = '0'",
-        (discord_id(message_id),),
+        (message_id,),
     )
     for opted_out, erased_at in rows:
         if opted_out:

@@ -183,6 +183,9 @@ class Journal:
         A model that its bot has named goes into its line. Of users who opted out, neither name
         nor content is recorded, and not that they used a command.
         """
+        source_id = copied_messages.source_of(message)
+        if source_id is not None and self._is_own(source_id):
+            return None
         if self._opted_out:
             message = self._without_opted_out(session, message)
         if not message.extra.keys().isdisjoint(copied_messages.KEYS):

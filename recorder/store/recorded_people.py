@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from recorder.errors import InvalidInput, NotFound
-from recorder.formatting import plural
+from recorder.formatting import collapse_whitespace, plural
 from recorder.record.names import name_key
 from recorder.record.redaction import ANONYMOUS_ID
 from recorder.store.database import Connection
@@ -75,7 +75,7 @@ class Person:
         """Return the names and the id."""
         name, *others = self.names or ["unknown"]
         also = f" (also {', '.join(others)})" if others else ""
-        return f"{name}{also}, id {self.id}"
+        return collapse_whitespace(f"{name}{also}, id {self.id}")
 
 
 def people(reader: Reader) -> list[Person]:

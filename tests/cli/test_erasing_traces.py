@@ -108,6 +108,14 @@ async def record_traces(folder: Path) -> None:
         recorder.change(Reaction(NOW, CHANNEL.id, 1004, "add", "👍", ALICE))
         await manager.switch_auto(AutoRecording("78", "1", ALICE), True, now=NOW)
         await manager.stop(CHANNEL.id, now=NOW + timedelta(minutes=1))
+        foreign: dict[str, Json] = {"seen_by": [ALICE], "who": {ALICE: NAMES[0]}, "number": 3}
+        await manager.start("other", replace(CHANNEL, id="78"), user_id="1", now=NOW)
+        await recorder.record(said(5, "bare", channel_id="78", extra=foreign))
+        await manager.start("apart", replace(CHANNEL, id="79"), user_id="1", now=NOW)
+        apart = manager.reader.find("apart").file_path
+        (folder / f"{apart}.damaged").write_text(
+            f'{{"author_id": "{ALICE}", "content": "{WORDS}"}}'
+        )
         file = folder.parent / "import.json"
         file.write_text(dce({"id": "79", "type": "DirectTextChat", "name": NAMES[1]}))
         await import_file(recorder, file, UTC_ZONE, name="imported")
@@ -132,7 +140,7 @@ def test_no_byte_of_someone_who_is_only_named_is_left(traced: Path, run: Run) ->
     done = run("erase", "--user", ALICE, "--yes")
     assert done.returncode == 0, done.stderr
     assert traces(traced) == {}
-    assert_sound(traced)
+    assert_sound(traced, recording=True)
     assert [session.head for session in Reader(traced).sessions()] == heads
     kept = Reader(traced).find("kept")
     assert [recorded.message.text for recorded in Reader(traced).messages(kept.id)] == [
@@ -146,7 +154,11 @@ def test_no_byte_of_someone_who_is_only_named_is_left(traced: Path, run: Run) ->
     assert not (traced / "exports" / "of a year").exists()
     (imported,) = Reader(traced).messages(Reader(traced).find("imported").id)
     assert imported.message.text == "so says @erased" and imported.reactions == {"👍": 1}
-    assert rows(traced, "SELECT line_count, finished FROM erasures") == [(6, 1)]
+    assert rows(traced, "SELECT line_count, finished FROM erasures") == [(7, 1)]
+    with closing(sqlite3.connect(traced / "recorder.db")) as connection:
+        connection.execute("CREATE VIRTUAL TABLE temp.v USING fts5vocab (main, messages_fts, row)")
+        words = {word for (word,) in connection.execute("SELECT term FROM temp.v")}
+    assert "hello" in words and not words & {"alicia", "wonder", ALICE}
 
 
 def test_names_are_found_in_the_index(traced: Path, run: Run) -> None:
