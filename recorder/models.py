@@ -222,6 +222,23 @@ class UnrecordedEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of a message that was stored in ``attachments/``.
+
+    ``url`` has no query, ``file_path`` is relative to the data folder, and ``sha256`` is of the
+    content.
+    """
+
+    timestamp: datetime
+    channel_id: str
+    message_id: int
+    url: str
+    file_path: str
+    sha256: str
+    byte_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """The placeholder of a line whose content was erased."""
 
@@ -230,8 +247,47 @@ class Erased:
     message_id: int
 
 
-Change = Annotation | Edit | UnrecordedEdit | Deletion | Reaction | Erased
+Change = Annotation | Edit | UnrecordedEdit | Deletion | Reaction | KeptFile | Erased
 """Anything that can happen to a message after it was recorded."""
+
+EventName = Literal[
+    "start",
+    "pause",
+    "resume",
+    "stop",
+    "gap",
+    "compared",
+    "tag",
+    "untag",
+    "rename",
+    "merge",
+    "import",
+    "opt_out",
+    "opt_in",
+    "erasure",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """Something that happened to a recording itself.
+
+    Parameters
+    ----------
+    content
+        A sentence for people.
+    details
+        What it was, for programs: see :mod:`recorder.record.session_events`.
+    """
+
+    timestamp: datetime
+    event: EventName
+    content: str
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+Entry = Message | Change | SessionEvent
+"""Anything that is a line of a record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
 
     async def _recovered(self) -> None:
         """Continue recording: note the gap, fill it, and announce it."""
-        await GapLog(self.recorder).begin("recording stopped", None)
+        await GapLog(self.recorder).begin("recording stopped", None, now=discord.utils.utcnow())
         self.downloader.open()
         await self._announce_everywhere(notices.RECORDING_RECOVERED)
         await self.gap_filler.on_ready()

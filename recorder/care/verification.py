@@ -16,12 +16,13 @@ from typing import Any, BinaryIO
 
 from recorder.errors import DataFolderError, InvalidLine
 from recorder.formatting import plural
-from recorder.models import Change, Edit, Erased, Message, Session
+from recorder.models import Change, Edit, Entry, Erased, KeptFile, Message, Session, SessionEvent
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
-from recorder.record.redaction import is_redacted
+from recorder.record.redaction import ANONYMOUS_ID, is_redacted
+from recorder.record.session_events import numbers_in, with_effect
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import checks
+from recorder.store import attachment_checks, checks, derived_rows
 from recorder.store.folder import open_to_read, path_inside
 from recorder.store.lines import Line, lines_from
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row, withheld
@@ -39,6 +40,11 @@ class Report:
     session: Session
     lines: int
     messages: int
+    erased: int
+    """The number of lines whose content was erased."""
+    erasures: int
+    kept: Mapping[str, KeptFile]
+    """The kept files of its messages, by URL."""
     faults: tuple[str, ...]
 
 
@@ -84,12 +90,30 @@ def verify(
             check.faults.append(f"{session.file_path}: cannot be read ({error.strerror})")
         check.run(checks.lines_with_messages(connection, session.id), file, progress)
         check.compare(lines_from(connection, session.id), heads)
-    return Report(session, check.lines, check.messages, tuple(check.faults))
+        if not check.faults:
+            found = derived_rows.faults(connection, session.id, check.events, check.channels)
+            check.faults += [f"{session.file_path}: {fault}" for fault in found]
+            check.faults += attachment_checks.faults(connection, reader.folder, check.kept)
+    return Report(
+        session,
+        check.lines,
+        check.messages,
+        len(check.erased),
+        sum(event.event == "erasure" for event in with_effect(check.events)),
+        check.kept,
+        tuple(check.faults),
+    )
 
 
 def verify_database(folder: Path) -> list[str]:
     """Return the faults of the database and its full-text index as a whole."""
     return checks.database_faults(folder)
+
+
+def unknown_files(reader: Reader, reports: Iterable[Report]) -> list[str]:
+    """Return the faults of kept files of which no line of the verified sessions says so."""
+    kept = {url for report in reports for url in report.kept}
+    return attachment_checks.unknown_files(reader, kept)
 
 
 async def rebuild_index(recorder: SessionRecorder) -> None:
@@ -141,6 +165,13 @@ class _Check:
         self._file_ended = False
         self._hash = chain.genesis(session.id)
         self._changes = changes
+        self._last_id = 0
+        self._newest_time: datetime | None = None
+        self._in_order = True
+        self.events: list[SessionEvent] = []
+        self.channels: set[str] = set()
+        self.kept: dict[str, KeptFile] = {}
+        self.erased: dict[int, bytes] = {}  # the digests of their remains
 
     def run(
         self,
@@ -194,6 +225,9 @@ class _Check:
     def _chain_fault(self, line: Line) -> str | None:
         if line.line_number != self.lines + 1:
             return f"is missing in the database (the next one there is {line.line_number})"
+        if line.id <= self._last_id:
+            return f"has the id {line.id}, less than that of the line before"
+        self._last_id = line.id
         if line.byte_offset != self._offset:
             return f"begins at byte {self._offset}, the database has {line.byte_offset}"
         self._hash = _next_hash(self._hash, line)
@@ -225,18 +259,25 @@ class _Check:
     def _message_fault(self, line: Line, row: tuple[Any, ...] | None) -> str | None:
         try:
             entry = jsonl.decode(line.line)
-            if line.erased_digest and not _is_erased(entry):
-                return "is marked as erased but has content"
+            if fault := self._about_fault(line, entry) or self._erasure_fault(line, entry):
+                return fault
             if not isinstance(entry, Message):
+                self._take(entry)
                 return "has a row in messages but is no message" if row else None
             message_id = -1 if entry.message_id is None else entry.message_id
             later = [jsonl.decode(change) for change in self._changes.get(message_id, ())]
         except InvalidLine as error:
             return str(error)
         self.messages += 1
+        if entry.channel_id is not None:
+            self.channels.add(entry.channel_id)
+        if self._newest_time is not None and entry.timestamp < self._newest_time:
+            self._in_order = False
+        else:
+            self._newest_time = entry.timestamp
         if row is None:
             return "has no row in messages"
-        message = current(entry, [change for change in later if not isinstance(change, Message)])
+        message = current(entry, [change for change in later if isinstance(change, Change)])
         expected_row = message_row(self._session.id, self.messages, message)
         for column, actual, expected in zip(MESSAGE_COLUMNS[1:], row, expected_row, strict=True):
             if actual != expected:
@@ -245,6 +286,49 @@ class _Check:
                     f"{column} is {actual!r}, not {expected!r}"
                 )
         return None
+
+    def _take(self, entry: Change | SessionEvent) -> None:
+        if isinstance(entry, SessionEvent):
+            self.events.append(entry)
+        elif isinstance(entry, KeptFile):
+            self.kept[entry.url] = entry
+
+    def _about_fault(self, line: Line, entry: Entry) -> str | None:
+        about = entry.message_id if isinstance(entry, Change) else None
+        if line.about == about:
+            return None
+        return f"is about the message {about}, the database has {line.about}"
+
+    def _erasure_fault(self, line: Line, entry: Entry) -> str | None:
+        if line.erased_digest is None:
+            return None
+        if not _is_erased(entry):
+            return "is marked as erased but has content"
+        self.erased[line.line_number] = chain.digest(b"", line.line.encode())
+        return "is erased but has a key" if line.key else None
+
+    def _erasure_faults(self) -> Iterator[str]:
+        """Yield the faults of erased lines: each has to be covered by the line of an erasure.
+
+        A later erasure of one of its lines covers all lines of an earlier one.
+        """
+        covered: set[int] = set()
+        for event in reversed(list(with_effect(self.events))):
+            if event.event != "erasure":
+                continue
+            try:
+                numbers = numbers_in(str(event.details.get("lines")))
+                if covered.issuperset(numbers) and numbers:
+                    continue
+                remains = chain.commitment(self.erased[number] for number in numbers)
+            except (KeyError, ValueError):
+                yield f"lines that are not erased are in an erasure: {event.content}"
+                continue
+            if remains != event.details.get("remains"):
+                yield f"what remains of erased lines was changed: {event.content}"
+            covered.update(numbers)
+        for number in sorted(self.erased.keys() - covered):
+            yield f"line {number} was erased, but no erasure says so"
 
     def _end(self, file: BinaryIO | None) -> None:
         path, totals = self._session.file_path, self._totals
@@ -256,6 +340,11 @@ class _Check:
         ):
             if counted != stored:
                 self.faults.append(f"{path}: has {counted} {what}, the database counts {stored}")
+        if self._in_order != totals.in_order:
+            self.faults.append(f"{path}: in_order is {totals.in_order} in the database")
+        if not 0 <= totals.synced_bytes <= totals.byte_size:
+            self.faults.append(f"{path}: synced_bytes is {totals.synced_bytes} in the database")
+        self.faults += (f"{path}: {fault}" for fault in self._erasure_faults())
         if not self.faults and not hmac.compare_digest(self._hash, totals.head):
             self.faults.append(f"{path}: the head of the chain does not match")
         # A running recorder may have written more since this snapshot.
@@ -266,10 +355,12 @@ class _Check:
             )
 
 
-def _is_erased(entry: Message | Change) -> bool:
+def _is_erased(entry: Entry) -> bool:
     """Return whether a line has only what an erasure leaves."""
     if isinstance(entry, Message | Edit) and is_redacted(entry.extra):
         return True
+    if isinstance(entry, SessionEvent):
+        return "erased_at" in entry.details and entry.details.get("user_id") == ANONYMOUS_ID
     if isinstance(entry, Message):
         erased_at = entry.extra.get("erased_at")
         return entry == withheld(entry, {"erased_at": erased_at}) and entry.withheld == "erased"

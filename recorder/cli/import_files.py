@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from recorder.cli.environment import now
 from recorder.cli.exit_codes import FAULTS_FOUND
 from recorder.cli.output import printable, progress, say
 from recorder.formatting import plural
@@ -63,6 +64,7 @@ def import_(
                 name=name,
                 guild_id=guild,
                 strict=strict,
+                now=now(),
                 progress=advance,
             )
 

@@ -44,7 +44,7 @@ def merge(settings: Settings, names: tuple[str, ...], output: str) -> None:
 def rename(settings: Settings, name: str, new_name: str) -> None:
     """Rename a session; its file keeps its name."""
     session = Reader(settings.data).find(name)
-    renamed = change(settings, lambda manager: manager.rename(session, new_name))
+    renamed = change(settings, lambda manager: manager.rename(session, new_name, now=now()))
     say(f"{session.name} is now {renamed.name}.")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime
+from heapq import merge
 
 import click
 from rich.table import Table
@@ -29,7 +31,7 @@ from recorder.formatting import (
     reactions,
     size,
 )
-from recorder.models import RecordedMessage
+from recorder.models import RecordedMessage, SessionEvent
 from recorder.record import jsonl
 from recorder.settings import Settings
 from recorder.store.reading import Reader
@@ -78,6 +80,12 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.argument("name", type=SessionName())
 @click.option("--first", default=1, type=POSITIVE, help="The index of the first message to show.")
 @click.option("--count", type=POSITIVE, help="How many messages to show at most.")
+@click.option(
+    "--events",
+    "with_events",
+    is_flag=True,
+    help="Show the events of the recording itself, too: its start, pauses, gaps, tags, …",
+)
 @as_of_option
 @json_option
 @pass_settings
@@ -86,6 +94,7 @@ def show(
     name: str,
     first: int,
     count: int | None,
+    with_events: bool,
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
@@ -94,8 +103,11 @@ def show(
     session = reader.find(name)
     last = None if count is None else first + count - 1
     messages = reader.messages(session.id, first, last, as_of)
+    events = reader.events(session) if with_events else []
     if as_json:
         details = session_json(session, at)
+        if with_events:
+            details["events"] = [jsonl.event_as_json(event) for event in events]
         lines = [jsonl.as_json(recorded.message) for recorded in messages]
         print_json({**details, "messages": lines})
         return
@@ -107,8 +119,18 @@ def show(
     )
     for interval in reader.gaps(session):
         say((f"Gap: {gap(interval, settings.timezone)}", "yellow"))
-    for recorded in messages:
-        print_message(recorded, settings)
+    events.sort(key=_time)
+    entries: Iterator[SessionEvent | RecordedMessage] = merge(events, messages, key=_time)
+    for entry in entries:
+        if isinstance(entry, SessionEvent):
+            time_of_day = clock(entry.timestamp, settings.timezone)
+            say((f"[{time_of_day}] {entry.event}: {entry.content}", "dim"))
+        else:
+            print_message(entry, settings)
+
+
+def _time(entry: SessionEvent | RecordedMessage) -> datetime:
+    return entry.timestamp if isinstance(entry, SessionEvent) else entry.message.timestamp
 
 
 @click.command()

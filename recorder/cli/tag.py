@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from recorder.cli.environment import now
 from recorder.cli.output import print_json, say
 from recorder.cli.parameters import POSITIVE, SessionName, json_option, pass_settings
 from recorder.cli.show import print_message
@@ -54,7 +55,7 @@ def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
     session = Reader(settings.data).find(name)
 
     async def add(manager: SessionManager) -> Tag:
-        return await manager.tag(session, tag, message_index=message)
+        return await manager.tag(session, tag, now=now(), message_index=message)
 
     added = change(settings, add)
     say(f"{added.name} marks message {added.message_index}.")
@@ -67,7 +68,7 @@ def tag(settings: Settings, name: str, tag: str, message: int | None) -> None:
 def untag(settings: Settings, name: str, tag: str) -> None:
     """Remove a tag from a session."""
     session = Reader(settings.data).find(name)
-    change(settings, lambda manager: manager.untag(session, tag))
+    change(settings, lambda manager: manager.untag(session, tag, now=now()))
     say(f"{tag} is removed.")
 
 

@@ -71,6 +71,8 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
             for session in sessions
         ]
         database_faults = verification.verify_database(settings.data)
+        if name is None:
+            database_faults += verification.unknown_files(reader, reports)
     faults = [fault for report in reports for fault in report.faults]
     faults += database_faults
     lines = sum(report.lines for report in reports)
@@ -84,6 +86,8 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
                     {
                         **session_json(report.session, now()),
                         "lines": report.lines,
+                        "erased_lines": report.erased,
+                        "erasures": report.erasures,
                         "faults": list(report.faults),
                     }
                     for report in reports
@@ -100,6 +104,9 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
             say(f"{checked} checked: {plural(len(faults), 'fault')}. See `recorder repair`.")
         else:
             say(f"{checked} checked: file and database agree.")
+            if erased := sum(report.erased for report in reports):
+                erasures = sum(report.erasures for report in reports)
+                say(f"{plural(erased, 'line')} erased by {plural(erasures, 'erasure')}.")
             if noted:
                 last_line = max(head.lines for head in noted)
                 say(f"Lines 1–{last_line:,} match the noted head.")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from recorder.formatting import local_time
 from recorder.models import Gap, RecordedMessage, Session
-from recorder.record.jsonl import is_id
+from recorder.record.json_values import is_id
 from recorder.store.reading import Reader
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias
 from recorder.errors import InvalidInput, InvalidLine, NotFound
 from recorder.formats.dce import dce_import
 from recorder.formats.json_document import Damage, Item, JsonDocument
-from recorder.models import Change, Json, Message
+from recorder.models import Change, Entry, Json, Message
 from recorder.record import jsonl
 
 _LONGEST_LINE = 64 << 20
@@ -33,7 +33,7 @@ class Unreadable:
         return f"{self.path}, {self.location}: {self.fault}"
 
 
-Record: TypeAlias = "Message | Change | Unreadable"
+Record: TypeAlias = "Entry | Unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _lines(path: Path, file: BinaryIO, progress: Callable[[int], None]) -> Itera
             yield _line(path, number, data)
 
 
-def _line(path: Path, number: int, data: bytes) -> Message | Change | Unreadable:
+def _line(path: Path, number: int, data: bytes) -> Record:
     location = f"line {number}"
     try:
         # Some editors put a byte order mark before the first line.

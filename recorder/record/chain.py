@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -59,6 +60,17 @@ def genesis(session_id: str) -> bytes:
 def digest(key: bytes, line: bytes) -> bytes:
     """Return the keyed digest of a line without its newline."""
     return hashlib.blake2b(line, key=key, digest_size=HASH_BYTES).digest()
+
+
+def commitment(digests: Iterable[bytes]) -> str:
+    """Return a commitment to the remains of erased lines, in hexadecimal.
+
+    Parameters
+    ----------
+    digests
+        Of each line, as :func:`digest` returns them with an empty key.
+    """
+    return hashlib.blake2b(b"".join(digests), digest_size=HASH_BYTES).hexdigest()
 
 
 def link(previous: bytes, line_digest: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recorder.models import Annotation, Change, Deletion, Edit, Message, Reaction, UnrecordedEdit
-from recorder.record.jsonl import parse_time
+from recorder.record.json_values import parse_time
 
 # Keys of `extra` that an edit does not carry and does not remove.
 _KEPT = tuple(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NoReturn, cast
+from typing import Literal, NoReturn, cast, get_args
 
 from recorder.errors import InvalidInput, InvalidLine
 from recorder.models import (
@@ -22,13 +21,30 @@ from recorder.models import (
     Change,
     Deletion,
     Edit,
+    Entry,
     Erased,
+    EventName,
     Json,
+    KeptFile,
     Message,
     MessageType,
     Reaction,
+    SessionEvent,
     UnrecordedEdit,
 )
+from recorder.record.json_values import (
+    attachments_in,
+    clean_object,
+    clean_text,
+    is_deeper,
+    is_id,
+    message_id_in,
+    text_in,
+    time_in,
+)
+
+RECORDER = "recorder"
+"""The author, and its id, of the lines about a recording itself; no Discord id is a word."""
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -51,21 +67,22 @@ _LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 _OWN_KEYS = frozenset(
     "timestamp author author_id content type model attachments message_id channel_id".split()
 )
-_ID = re.compile("[0-9]{1,20}")
 _TYPES: dict[type[Change], str] = {
     Annotation: "model",
     Edit: "edit",
     UnrecordedEdit: "unrecorded_edit",
     Deletion: "deletion",
     Reaction: "reaction",
+    KeptFile: "attachment",
     Erased: "erased",
 }
+_EVENTS = frozenset(get_args(EventName))
+_EVENT_KEYS = frozenset("timestamp author author_id content type event".split())
 _ACTIONS: dict[Json, Literal["add", "remove", "clear"]] = {
     "add": "add",
     "remove": "remove",
     "clear": "clear",
 }
-_INT64 = 1 << 63
 _NO_TIME = timedelta(0)
 _DEEPEST = 100  # levels of lists and objects; deeper nesting could not be encoded again
 
@@ -87,6 +104,8 @@ def encode(message: Message) -> str:
         raise _wrong("author", message.author, "a text")
     if not isinstance(message.author_id, str):
         raise _wrong("author_id", message.author_id, "a text")
+    if message.author_id == RECORDER and message.extra.get("event") in _EVENTS:
+        raise _wrong("event", message.extra["event"], "no event of a recording")
     _check(message)
     return _json_line(as_json(message))
 
@@ -143,11 +162,35 @@ def encode_change(change: Change) -> str:
             data["emoji"] = change.emoji
         if change.user_id is not None:
             data["user_id"] = change.user_id
+    elif isinstance(change, KeptFile):
+        data |= {"url": change.url, "file_path": change.file_path}
+        data |= {"sha256": change.sha256, "byte_size": change.byte_size}
     return _json_line(data)
 
 
-def decode(line: str) -> Message | Change:
-    """Decode a line: a message, or a change of an earlier one.
+def encode_event(event: SessionEvent) -> str:
+    """Return the line of an event of a recording, without the newline.
+
+    It begins with the specification's keys, as a system message.
+    """
+    return _json_line(event_as_json(event))
+
+
+def event_as_json(event: SessionEvent) -> dict[str, Json]:
+    """Return the object that is encoded in the line of an event, in the order of its keys."""
+    return {
+        "timestamp": event.timestamp.isoformat(),
+        "author": RECORDER,
+        "author_id": RECORDER,
+        "content": clean_text(event.content),
+        "type": "system_message",
+        "event": event.event,
+        **clean_object(event.details),
+    }
+
+
+def decode(line: str) -> Entry:
+    """Decode a line: a message, a change of an earlier one, or an event of the recording.
 
     Raises
     ------
@@ -174,14 +217,14 @@ def checked(data: Json, text: str) -> dict[str, Json]:
     """
     if not isinstance(data, dict):
         raise InvalidLine("is not a JSON object")
-    if text.count("[") + text.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
+    if text.count("[") + text.count("{") > _DEEPEST and is_deeper(data, _DEEPEST):
         raise InvalidLine(f"is nested deeper than {_DEEPEST} levels")
     if not text.isascii() or "\\u" in text:
-        return _clean_object(data)
+        return clean_object(data)
     return data
 
 
-def from_json(data: Mapping[str, Json]) -> Message | Change:
+def from_json(data: Mapping[str, Json]) -> Entry:
     """Convert the object of a line; see :func:`decode`.
 
     Raises
@@ -189,40 +232,49 @@ def from_json(data: Mapping[str, Json]) -> Message | Change:
     InvalidLine
         The object lacks one of the specification's keys; the text says which.
     """
-    timestamp = _timestamp(data)
+    timestamp = time_in(data)
     if data.get("type") in _TYPES.values():
         return _change(data, timestamp)
     if data.get("type") not in MESSAGE_TYPES:
         raise InvalidLine(f'has no "type" out of {", ".join(MESSAGE_TYPES)}')
+    if data.get("author_id") == RECORDER and data.get("event") in _EVENTS:
+        details = {key: value for key, value in data.items() if key not in _EVENT_KEYS}
+        event = cast(EventName, data["event"])
+        return SessionEvent(timestamp, event, text_in(data, "content"), details)
     return Message(
         timestamp=timestamp,
-        author=_text(data, "author"),
-        author_id=_text(data, "author_id"),
-        content=_text(data, "content"),
+        author=text_in(data, "author"),
+        author_id=text_in(data, "author_id"),
+        content=text_in(data, "content"),
         type=cast(MessageType, data["type"]),
-        model=_text(data, "model") if data.get("model") is not None else None,
-        attachments=_attachments(data) if "attachments" in data else (),
-        message_id=_message_id(data),
-        channel_id=_text(data, "channel_id") if data.get("channel_id") is not None else None,
+        model=text_in(data, "model") if data.get("model") is not None else None,
+        attachments=attachments_in(data) if "attachments" in data else (),
+        message_id=message_id_in(data),
+        channel_id=text_in(data, "channel_id") if data.get("channel_id") is not None else None,
         extra={} if data.keys() <= _OWN_KEYS else _extra(data),
     )
 
 
 def _change(data: Mapping[str, Json], timestamp: datetime) -> Change:
-    message_id, channel_id = _message_id(data), _text(data, "channel_id")
+    message_id, channel_id = message_id_in(data), text_in(data, "channel_id")
     if message_id is None:
         raise InvalidLine(f'has the type "{data["type"]}" but no "message_id"')
     if data["type"] == "model":
-        return Annotation(timestamp, channel_id, message_id, _text(data, "model"))
+        return Annotation(timestamp, channel_id, message_id, text_in(data, "model"))
     if data["type"] == "deletion":
         return Deletion(timestamp, channel_id, message_id, unseen=data.get("unseen") is True)
-    if data["type"] == "unrecorded_edit":
-        return UnrecordedEdit(timestamp, channel_id, message_id)
-    if data["type"] == "erased":
-        return Erased(timestamp, channel_id, message_id)
+    if data["type"] in ("unrecorded_edit", "erased"):
+        kind = Erased if data["type"] == "erased" else UnrecordedEdit
+        return kind(timestamp, channel_id, message_id)
     if data["type"] == "reaction":
         return _reaction(data, timestamp, channel_id, message_id)
-    content, attachments = _text(data, "content"), _attachments(data)
+    if data["type"] == "attachment":
+        size = data.get("byte_size")
+        if not isinstance(size, int):
+            raise InvalidLine('has no number under "byte_size"')
+        url, path, sha256 = (text_in(data, key) for key in ("url", "file_path", "sha256"))
+        return KeptFile(timestamp, channel_id, message_id, url, path, sha256, size)
+    content, attachments = text_in(data, "content"), attachments_in(data)
     return Edit(timestamp, channel_id, message_id, content, attachments, _extra(data))
 
 
@@ -233,25 +285,15 @@ def _extra(data: Mapping[str, Json]) -> dict[str, Json]:
 def _reaction(
     data: Mapping[str, Json], timestamp: datetime, channel_id: str, message_id: int
 ) -> Reaction:
-    action = _ACTIONS.get(_text(data, "action"))
+    action = _ACTIONS.get(text_in(data, "action"))
     if action is None:
         raise InvalidLine(f'has no "action" out of {", ".join(map(str, _ACTIONS))}')
     emoji, user_id = (
-        None if data.get(key) is None else _text(data, key) for key in ("emoji", "user_id")
+        None if data.get(key) is None else text_in(data, key) for key in ("emoji", "user_id")
     )
     if emoji is None and action != "clear":
         raise InvalidLine('has the type "reaction" but no "emoji"')
     return Reaction(timestamp, channel_id, message_id, action, emoji, user_id)
-
-
-def _attachments(data: Mapping[str, Json]) -> tuple[str, ...]:
-    urls = data.get("attachments", [])
-    if not isinstance(urls, list):
-        raise InvalidLine('"attachments" is not a list of URLs')
-    texts = tuple(url for url in urls if isinstance(url, str))
-    if len(texts) != len(urls):
-        raise InvalidLine('"attachments" is not a list of URLs')
-    return texts
 
 
 def without_surrogates(message: Message) -> Message:
@@ -264,7 +306,7 @@ def without_surrogates(message: Message) -> Message:
         model=None if message.model is None else clean_text(message.model),
         attachments=tuple(clean_text(url) for url in message.attachments),
         channel_id=None if message.channel_id is None else clean_text(message.channel_id),
-        extra=_clean_object(message.extra),
+        extra=clean_object(message.extra),
     )
 
 
@@ -277,37 +319,17 @@ def change_without_surrogates(change: Change) -> Change:
             change,
             content=clean_text(change.content),
             attachments=tuple(clean_text(url) for url in change.attachments),
-            extra=_clean_object(change.extra),
+            extra=clean_object(change.extra),
         )
     if isinstance(change, Reaction) and change.emoji is not None:
         return replace(change, emoji=clean_text(change.emoji))
     return change
 
 
-def parse_time(text: str) -> datetime:
-    """Parse an ISO 8601 time into an aware one in UTC; without an offset it is UTC already.
-
-    Raises
-    ------
-    ValueError
-        The text is not ISO 8601, or is outside the years 1 to 9999.
-    """
-    time = datetime.fromisoformat(text)
-    try:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
-
-
-def is_id(number: int) -> bool:
-    """Return whether a number can be a Discord id and fits into a 64-bit integer."""
-    return 0 <= number < _INT64
-
-
 def _check(item: Message | Change) -> None:
     if item.timestamp.tzinfo is not UTC and item.timestamp.utcoffset() != _NO_TIME:
         raise _wrong("timestamp", item.timestamp, "an aware time in UTC")
-    if item.message_id is not None and not 0 <= item.message_id < _INT64:
+    if item.message_id is not None and not is_id(item.message_id):
         raise _wrong("message_id", item.message_id, "a Discord id")
     if item.channel_id is not None and not isinstance(item.channel_id, str):
         raise _wrong("channel_id", item.channel_id, "a text")
@@ -333,56 +355,6 @@ def _json_line(data: dict[str, Json]) -> str:
         raise InvalidInput(
             f"It cannot be recorded, since it cannot be encoded as JSON: {error}."
         ) from error
-    if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(data, _DEEPEST):
+    if line.count("[") + line.count("{") > _DEEPEST and is_deeper(data, _DEEPEST):
         raise InvalidInput(f"It cannot be recorded: it is nested deeper than {_DEEPEST} levels.")
     return line if line.isascii() else line.translate(_LINE_ENDS)
-
-
-def _clean(value: Json) -> Json:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return _clean_object(value) if isinstance(value, dict) else value
-
-
-def _clean_object(data: Mapping[str, Json]) -> dict[str, Json]:
-    return {clean_text(key): _clean(value) for key, value in data.items()}
-
-
-def clean_text(text: str) -> str:
-    """Return `text` with each lone surrogate replaced by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _is_deeper(value: Json, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
-
-
-def _text(data: Mapping[str, Json], key: str) -> str:
-    value = data.get(key)
-    if not isinstance(value, str):
-        raise InvalidLine(f'has no text under "{key}"')
-    return value
-
-
-def _timestamp(data: Mapping[str, Json]) -> datetime:
-    text = _text(data, "timestamp")
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise InvalidLine(f'"timestamp" is not an ISO 8601 time: {text[:40]!r}') from None
-
-
-def _message_id(data: Mapping[str, Json]) -> int | None:
-    value = data.get("message_id")
-    if value is None:
-        return None
-    text = str(value)
-    number = int(text) if _ID.fullmatch(text) and isinstance(value, str | int) else -1
-    if not is_id(number):
-        raise InvalidLine(f'"message_id" is not a Discord id: {text[:40]!r}')
-    return number

@@ -29,7 +29,9 @@ class AttachmentQueue:
         """Return up to `limit` files to download now, the longest due first."""
         return attachments.due(self._reader, now, limit)
 
-    async def keep(self, download: Download, incoming: IncomingFile, file_path: str) -> None:
+    async def keep(
+        self, download: Download, incoming: IncomingFile, file_path: str, *, now: datetime
+    ) -> None:
         """Store a completed download under its path, unless its message was erased.
 
         Parameters
@@ -38,14 +40,17 @@ class AttachmentQueue:
             The result of :meth:`IncomingFile.complete`.
         """
 
+        def keep(journal: Journal) -> None:
+            kept = attachments.keep(journal.db, download.key, file_path, incoming.size, now)
+            if kept is not None:
+                journal.change(kept)
+
         def settle(journal: Journal) -> None:
             is_kept = attachments.is_kept(journal.db, download.key, file_path)
             attachment_files.settle(self._recorder.folder, file_path, is_kept=is_kept)
 
         # The file takes its place only once its row is committed.
-        await self._recorder.call(
-            lambda journal: attachments.keep(journal.db, download.key, file_path, incoming.size)
-        )
+        await self._recorder.call(keep)
         await self._recorder.call(settle)
 
     async def fail(

@@ -24,7 +24,12 @@ class GapLog:
         self._recorder = recorder
 
     async def begin(
-        self, reason: str, since: datetime | None, sessions: Sequence[Session] | None = None
+        self,
+        reason: str,
+        since: datetime | None,
+        sessions: Sequence[Session] | None = None,
+        *,
+        now: datetime,
     ) -> None:
         """Begin a gap in every active session that has no open one, or in some of them.
 
@@ -34,21 +39,25 @@ class GapLog:
             ``None`` after a crash: the gap begins after the last known event of each session.
         """
         ids = None if sessions is None else {session.id for session in sessions}
-        await self._recorder.call(lambda journal: gaps.begin(journal, reason, since, ids))
+        await self._recorder.call(lambda journal: gaps.begin(journal, reason, since, now, ids))
 
     async def end(self, now: datetime, *, but: Sequence[Session] = ()) -> None:
         """End the open gaps, except those of suspended sessions and of `but`."""
         ids = {session.id for session in but}
         await self._recorder.call(lambda journal: gaps.end(journal, now, ids))
 
-    async def fill(self, session: Session, page: HistoryPage) -> FilledPage:
+    async def fill(self, session: Session, page: HistoryPage, *, now: datetime) -> FilledPage:
         """Record the new messages and edits of a page of history, and move the watermark."""
-        return await self._recorder.call(lambda journal: gaps.fill(journal, session.id, page))
+        return await self._recorder.call(lambda journal: gaps.fill(journal, session.id, page, now))
 
-    async def threads_compared(self, session: Session, channel_id: str, watermark: int) -> None:
+    async def threads_compared(
+        self, session: Session, channel_id: str, watermark: int, *, now: datetime
+    ) -> None:
         """Store the id up to which all archived threads of a channel are compared."""
         await self._recorder.call(
-            lambda journal: gaps.raise_threads_watermark(journal, session.id, channel_id, watermark)
+            lambda journal: gaps.compared(
+                journal, journal.session(session.id), channel_id, watermark, now, threads=True
+            )
         )
 
     async def close(
@@ -57,6 +66,7 @@ class GapLog:
         unexpected: Sequence[datetime],
         problem: str | None,
         *,
+        now: datetime,
         final: bool = False,
         until: datetime | None = None,
     ) -> None:
@@ -75,6 +85,6 @@ class GapLog:
         """
         await self._recorder.call(
             lambda journal: gaps.close(
-                journal, session.id, unexpected, problem, final=final, until=until
+                journal, session.id, unexpected, problem, now=now, final=final, until=until
             )
         )

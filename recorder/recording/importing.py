@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from recorder.errors import InvalidInput
 from recorder.formats.import_sources import Record, Source, Unreadable, open_source
 from recorder.formatting import local_time
-from recorder.models import Change, Message, Session
+from recorder.models import Entry, KeptFile, Message, Session, SessionEvent
 from recorder.record.names import check_name, file_stem, nearest_name
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store import imported_sessions, sessions
@@ -66,6 +67,7 @@ async def import_file(
     name: str | None = None,
     guild_id: str | None = None,
     strict: bool = False,
+    now: datetime,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Imported:
     """Import a file into a new, stopped session, or its new content into that of an earlier import.
@@ -100,7 +102,7 @@ async def import_file(
     def insert(journal: Journal) -> tuple[OpenSession, int, int]:
         with open_source(path, progress) as source:
             records = iter(_readable(source.records, left_out))
-            first = next((record for record in records if isinstance(record, Message)), None)
+            first, leading = _first_message(records)
             if first is None:
                 raise _no_messages(path, left_out)
             target = _Target(
@@ -111,7 +113,7 @@ async def import_file(
                 None,
             )
             messages, lines = session.message_count, session.line_count
-            _append(journal, session, before, chain([first], records))
+            _append(journal, session, before, chain(leading, records), path.name, now)
             return session, session.message_count - messages, session.line_count - lines
 
     left_out = _LeftOut()
@@ -145,12 +147,22 @@ def _check(path: Path, progress: Callable[[int], None]) -> None:
         )
 
 
-def _readable(records: Iterator[Record], left_out: _LeftOut) -> Iterator[Message | Change]:
+def _readable(records: Iterator[Record], left_out: _LeftOut) -> Iterator[Entry]:
     for record in records:
         if isinstance(record, Unreadable):
             left_out.add(record)
         else:
             yield record
+
+
+def _first_message(records: Iterator[Entry]) -> tuple[Message | None, list[Entry]]:
+    """Return the first message, and all records up to it."""
+    leading = []
+    for record in records:
+        leading.append(record)
+        if isinstance(record, Message):
+            return record, leading
+    return None, leading
 
 
 def _no_messages(path: Path, left_out: _LeftOut) -> InvalidInput:
@@ -194,24 +206,30 @@ def _append(
     journal: Journal,
     session: OpenSession,
     before: AlreadyImported | None,
-    records: Iterable[Message | Change],
+    records: Iterable[Entry],
+    source: str,
+    now: datetime,
 ) -> None:
-    """Append the records that the session does not hold yet."""
+    """Append the records that the session does not hold yet, then the import itself."""
     lines = session.line_count
     oldest = newest = None
     for number, record in enumerate(records, 1):
         if before is not None and before.take(record):
             continue
+        if isinstance(record, KeptFile):  # the file itself is not imported
+            continue
         if isinstance(record, Message):
             journal.append(session, record)
             oldest = record.timestamp if oldest is None else min(oldest, record.timestamp)
             newest = record.timestamp if newest is None else max(newest, record.timestamp)
+        elif isinstance(record, SessionEvent):
+            imported_sessions.append_event(journal, session, record, is_new=before is None)
         else:
             journal.append_change(session, record)
         if number % _RECORDS_AT_ONCE == 0:
             journal.flush()
             journal.leave_unwritten(session.file_path)  # it is rewritten after the commit
     journal.flush()
-    journal.leave_unwritten(session.file_path)
     if oldest is not None and newest is not None and session.line_count > lines:
-        imported_sessions.end(journal, session.id, oldest, newest)
+        imported_sessions.end(journal, session, source, oldest, newest, now)
+    journal.leave_unwritten(session.file_path)

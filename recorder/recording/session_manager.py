@@ -248,6 +248,7 @@ class SessionManager:
         session: Session,
         name: str,
         *,
+        now: datetime,
         message_id: int | None = None,
         message_index: int | None = None,
     ) -> Tag:
@@ -266,11 +267,11 @@ class SessionManager:
             index = message_index
             if message_id is not None:
                 index = tags.message_index_of(journal, session.id, message_id)
-            return tags.add(journal, session.id, name, index)
+            return tags.add(journal, session.id, name, index, now)
 
         return await self._recorder.call(add)
 
-    async def untag(self, session: Session, name: str) -> None:
+    async def untag(self, session: Session, name: str, *, now: datetime) -> None:
         """Remove a tag.
 
         Raises
@@ -278,7 +279,7 @@ class SessionManager:
         NotFound
             There is no such tag.
         """
-        await self._recorder.call(lambda journal: tags.remove(journal, session.id, name))
+        await self._recorder.call(lambda journal: tags.remove(journal, session.id, name, now))
 
     async def switch_auto(self, recording: AutoRecording, on: bool, *, now: datetime) -> None:
         """Switch auto-recording of a channel or a guild on or off."""
@@ -303,7 +304,7 @@ class SessionManager:
             lambda journal: auto_recording.prepare(journal, channel, user_id, day, now)
         )
 
-    async def rename(self, session: Session, name: str) -> Session:
+    async def rename(self, session: Session, name: str, *, now: datetime) -> Session:
         """Rename a session; its files keep their names.
 
         Raises
@@ -312,7 +313,9 @@ class SessionManager:
             The name cannot be used or is taken, or the session was deleted.
         """
         name = check_name(name)
-        return await self._recorder.call(lambda journal: sessions.rename(journal, session.id, name))
+        return await self._recorder.call(
+            lambda journal: sessions.rename(journal, session.id, name, now)
+        )
 
     async def delete(self, session: Session) -> Session:
         """Delete a stopped session, its messages and its JSONL file; its exports stay.

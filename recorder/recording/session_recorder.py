@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from recorder.errors import RecorderClosed, StorageError
 from recorder.models import Annotation, Change, Edit, Message
-from recorder.record.jsonl import clean_text
+from recorder.record.json_values import clean_text
 from recorder.recording.queue_items import Barrier, Call, Rewrite, Update
 from recorder.recording.writer import Writer
 from recorder.store.journal import Journal, Recorded

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from recorder.record.jsonl import clean_text
+from recorder.record.json_values import clean_text
 from recorder.record.unspaced_scripts import UNSPACED_RUN
 from recorder.search.dates import Period, parse_period
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
 from recorder.models import Session
-from recorder.record.jsonl import clean_text
+from recorder.record.json_values import clean_text
 from recorder.record.names import name_key
 from recorder.search import search_sql
 from recorder.search.query import Filter, Part, Query, Term, parse

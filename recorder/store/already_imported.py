@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from recorder.models import Change, Message
+from recorder.models import Change, Entry, Message, SessionEvent
 from recorder.record import jsonl
+from recorder.record.session_events import imported_event
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession
 
@@ -32,15 +33,17 @@ class AlreadyImported:
         """Return whether the session holds messages of a channel."""
         return channel_id in self._channels
 
-    def has(self, record: Message | Change) -> bool:
+    def has(self, record: Entry) -> bool:
         """Return whether the session holds a message or change."""
+        if isinstance(record, SessionEvent):
+            return self._has_event(record)
         if not isinstance(record, Message):
             return self._has_change(record)
         if record.message_id is not None:
             return self._journal.has(self._session_id, record.message_id)
         return self._without_id()[_key(record)] > 0
 
-    def take(self, record: Message | Change) -> bool:
+    def take(self, record: Entry) -> bool:
         """Return whether the session holds it, counting down equal messages without an id."""
         is_held = self.has(record)
         if is_held and isinstance(record, Message) and record.message_id is None:
@@ -68,6 +71,15 @@ class AlreadyImported:
                 self._last_line,
                 jsonl.encode_change(change),
             ),
+        ).fetchone()
+        return row is not None
+
+    def _has_event(self, event: SessionEvent) -> bool:
+        lines = [jsonl.encode_event(event), jsonl.encode_event(imported_event(event))]
+        row = self._journal.connection.execute(
+            "SELECT 1 FROM lines WHERE session_id = ? AND about IS NULL AND line_number <= ? "
+            "AND line IN (?, ?)",
+            (self._session_id, self._last_line, *lines),
         ).fetchone()
         return row is not None
 

@@ -9,10 +9,12 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
 
 from sqlite_utils import Database
 
-from recorder.models import Message
+from recorder.models import KeptFile, Message
 from recorder.store.database import Connection
 from recorder.store.reading import Reader
 
@@ -50,8 +52,8 @@ def key_of(url: str) -> str:
     return url.partition("?")[0]
 
 
-def expect(db: Database, message: Message, limit: int) -> None:
-    """Store that the files of a message are to be downloaded.
+def expect(db: Database, message: Message, limit: int) -> list[KeptFile]:
+    """Store that the files of a message are to be downloaded; return those that are kept already.
 
     Parameters
     ----------
@@ -62,10 +64,13 @@ def expect(db: Database, message: Message, limit: int) -> None:
     described = files if isinstance(files, list) else []
     sizes = [file.get("size") if isinstance(file, dict) else None for file in described]
     attachments = db.table("attachments")
+    kept = []
     for number, url in enumerate(message.attachments):
         size = sizes[number] if number < len(sizes) else None
         too_large = isinstance(size, int) and size > limit
-        if attachments.count_where("url = ?", (key_of(url),)):
+        if known := next(attachments.rows_where("url = ?", (key_of(url),)), None):
+            if known["file_path"]:
+                kept.append(_kept_file(known, message.timestamp))
             continue
         attachments.insert(
             {
@@ -77,6 +82,20 @@ def expect(db: Database, message: Message, limit: int) -> None:
                 "problem": TOO_LARGE if too_large else None,
             }
         )
+    return kept
+
+
+def _kept_file(row: dict[str, Any], now: datetime) -> KeptFile:
+    """Return the change of its message that a row of a kept file stands for."""
+    return KeptFile(
+        timestamp=now,
+        channel_id=row["channel_id"],
+        message_id=row["message_id"],
+        url=row["url"],
+        file_path=row["file_path"],
+        sha256=PurePosixPath(row["file_path"]).stem,
+        byte_size=row["byte_size"],
+    )
 
 
 def due(reader: Reader, now: datetime, limit: int) -> list[Download]:
@@ -99,16 +118,18 @@ def due(reader: Reader, now: datetime, limit: int) -> list[Download]:
         ]
 
 
-def keep(db: Database, key: str, file_path: str, byte_size: int) -> None:
+def keep(db: Database, key: str, file_path: str, byte_size: int, now: datetime) -> KeptFile | None:
     """Store the path of a downloaded file, relative to the data folder.
 
-    Nothing is stored when the message was erased in the meantime.
+    Nothing is stored, and ``None`` is returned, when the message was erased in the meantime.
     """
     db.conn.execute(
         "UPDATE attachments SET file_path = ?, byte_size = ?, attempts = attempts + 1, "
         "next_attempt_at = NULL, problem = NULL WHERE url = ?",
         (file_path, byte_size, key),
     )
+    rows = db.table("attachments").rows_where("url = ?", (key,))
+    return next((_kept_file(row, now) for row in rows), None)
 
 
 def is_kept(db: Database, key: str, file_path: str) -> bool:

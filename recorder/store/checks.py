@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.store.database import DATABASE_NAME, sqlite_errors
+from recorder.store.derived_rows import create_schema
 from recorder.store.lines import LINE_SQL, PAGE, Line
 from recorder.store.message_rows import MESSAGE_COLUMNS
 from recorder.store.reading import Reader
@@ -33,6 +34,7 @@ class Totals:
     line_count: int
     byte_size: int
     synced_bytes: int
+    in_order: int
     head: bytes
     messages: int
     """The actual number of rows in ``messages``."""
@@ -50,7 +52,7 @@ def totals(connection: sqlite3.Connection, session_id: str) -> Totals:
     """Return the counts of a session."""
     return Totals(
         *connection.execute(
-            "SELECT message_count, line_count, byte_size, synced_bytes, head, "
+            "SELECT message_count, line_count, byte_size, synced_bytes, in_order, head, "
             "(SELECT count(*) FROM messages WHERE session_id = :id) "
             "FROM recording_sessions WHERE id = :id",
             {"id": session_id},
@@ -123,12 +125,29 @@ def rebuild_index(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('rebuild')")
 
 
+# A draft becomes a session by one of these events.
+_HIDDEN = """
+SELECT DISTINCT s.id FROM recording_sessions s JOIN lines l ON l.session_id = s.id
+WHERE s.is_draft AND l.about IS NULL AND json_extract(l.line, '$.author_id') = 'recorder'
+    AND json_extract(l.line, '$.event') IN ('start', 'merge', 'import')
+    AND json_extract(l.line, '$.imported') IS NULL
+"""
+
+
 def _faults(connection: sqlite3.Connection) -> list[str]:
     faults = [
         f"database: {message}"
         for (message,) in connection.execute("PRAGMA quick_check")
         if message != "ok"
     ]
+    faults += [
+        f"database: a row of {table} belongs to no row of {parent}"
+        for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
+    ]
+    faults += [
+        f"database: the session {id} is hidden as a draft" for (id,) in connection.execute(_HIDDEN)
+    ]
+    faults += _schema_faults(connection)
     try:
         # Without rank 1, rows that are missing from the index are not detected.
         connection.execute(
@@ -139,3 +158,20 @@ def _faults(connection: sqlite3.Connection) -> list[str]:
             raise
         faults.append("full-text index: differs from the messages; `recorder repair` rebuilds it")
     return faults
+
+
+def _schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield where tables, views, triggers and indexes differ from those of a new database."""
+    sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+        create_schema(memory)
+        expected = {row[:2]: row[2:] for row in memory.execute(sql)}
+    actual = {row[:2]: row[2:] for row in connection.execute(sql)}
+    for type, name in sorted(expected.keys() | actual.keys()):
+        part = (type, name)
+        if part not in actual:
+            yield f"database: the {type} {name} of schema.sql is missing"
+        elif part not in expected:
+            yield f"database: the {type} {name} is not in schema.sql"
+        elif actual[part] != expected[part]:
+            yield f"database: the {type} {name} differs from schema.sql"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from recorder.models import SessionEvent
+from recorder.record import session_events
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
@@ -87,6 +89,7 @@ def opt_out(journal: Journal, scope_id: str, user_id: str, now: datetime) -> boo
         pk=("place_id", "user_id", "since"),
     )
     journal.load_opted_out()
+    _note(journal, scope_id, session_events.opt_out(now))
     return True
 
 
@@ -102,7 +105,15 @@ def opt_in(journal: Journal, scope_id: str, user_id: str, now: datetime) -> bool
         (now.isoformat(), scope_id, user_id),
     )
     journal.load_opted_out()
+    _note(journal, scope_id, session_events.opt_in(now))
     return True
+
+
+def _note(journal: Journal, scope_id: str, event: SessionEvent) -> None:
+    """Append an event to the running sessions of a guild or DM channel."""
+    for session in journal.running.values():
+        if session.scope_id == scope_id and not session.is_draft:
+            journal.append_event(session, event)
 
 
 def opted_out_since(reader: Reader, scope_id: str, user_id: str) -> datetime | None:

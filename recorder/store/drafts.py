@@ -56,9 +56,7 @@ def activate(journal: Journal, session_id: str, now: datetime) -> Session:
     NotFound
         It was discarded.
     """
-    draft = sessions.session(journal, session_id)
-    sessions.update(journal, session_id, status="active", started_at=now.isoformat(), is_draft=0)
-    return sessions.run(journal, session_id, draft.channel_id or "", now)
+    return sessions.begin(journal, session_id, now)
 
 
 def discard(journal: Journal, session_id: str) -> None:
@@ -122,7 +120,5 @@ def finish_merge(journal: Journal, merge: Merge, now: datetime) -> Session:
         A source was deleted in the meantime.
     """
     sources = [sessions.session(journal, source.id) for source in merge.sources]
-    merge.finish(journal)
-    ended = max(source.stopped_at or now for source in sources)
-    sessions.update(journal, merge.session_id, stopped_at=ended.isoformat(), is_draft=0)
+    merge.finish(journal, sources, now)
     return sessions.session(journal, merge.session_id)

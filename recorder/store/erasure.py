@@ -17,8 +17,8 @@ from typing import Literal, TypeAlias
 
 from sqlite_utils import Database
 
-from recorder.models import Change, Deletion, Edit, Erased, Message, Reaction
-from recorder.record import chain, jsonl
+from recorder.models import Change, Deletion, Edit, Entry, Erased, Message, Reaction, SessionEvent
+from recorder.record import chain, jsonl, session_events
 from recorder.record.changes import current
 from recorder.record.redaction import ANONYMOUS_ID, without_user
 from recorder.record.snowflake import snowflake_at
@@ -60,8 +60,6 @@ _NAMING = (
 
 _STARTERS = ("recording_sessions", "auto_recording")
 _SCRUB_TIMEOUT = 1_000  # milliseconds to wait for readers
-
-Record: TypeAlias = Message | Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +194,8 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
             for line_id in scope.redacted_ids
         }
     for row_id in messages:
-        _rebuild_message(journal.connection, row_id)
+        if row_id is not None:
+            _rebuild_message(journal.connection, row_id)
     for session_id in scope.session_ids:
         _rebuild_offsets(journal.connection, session_id)
     for table in _STARTERS:  # not NULL: that is the starter of an imported session
@@ -205,6 +204,8 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
         )
     sessions.remove_files(journal, [*files, *attachments.forget(db, scope.urls)])
     journal.reload(scope.session_ids)
+    for session_id in scope.session_ids:
+        _record(journal, session_id, erasure_id, selection.reason, now)
     if selection.reason != "deletion":
         journal.scrub_due = True
 
@@ -299,7 +300,7 @@ def _lines_about(
         (session_id, message_id),
     ):
         change = jsonl.decode(line)
-        if not isinstance(change, Message | Deletion):
+        if not isinstance(change, Message | Deletion | SessionEvent):
             yield line_id, change
 
 
@@ -317,38 +318,47 @@ def _lines_naming(connection: Connection, selection: Selection) -> Iterator[tupl
             yield line_id, session_id, False
 
 
-def _remains(erased_at: str) -> Callable[[Record], Record]:
+def _remains(erased_at: str) -> Callable[[Entry], Entry]:
     """Return a function that returns what is left of an erased line."""
 
-    def remains(record: Record) -> Record:
+    def remains(record: Entry) -> Entry:
         if isinstance(record, Message):
             return withheld(record, {"erased_at": erased_at})
+        if isinstance(record, SessionEvent):  # it has no content
+            return record
         return Erased(record.timestamp, record.channel_id, record.message_id)
 
     return remains
 
 
-def _anonymous(connection: Connection, user_id: str, now: str) -> Callable[[Record], Record]:
+def _anonymous(connection: Connection, user_id: str, now: str) -> Callable[[Entry], Entry]:
     """Return a function that returns a line of others without a user."""
     names = recorded_people.names_of(connection, user_id)
 
-    def anonymous(record: Record) -> Record:
+    def anonymous(record: Entry) -> Entry:
         if isinstance(record, Message):
             return without_user(record, user_id, names, now)
-        return without_user(record, user_id, names, now) if isinstance(record, Edit) else record
+        if isinstance(record, Edit):
+            return without_user(record, user_id, names, now)
+        if isinstance(record, SessionEvent):
+            return session_events.without_user(record, user_id, now)
+        return record
 
     return anonymous
 
 
 def _replace_line(
-    connection: Connection, line_id: int, erasure_id: int, replaced: Callable[[Record], Record]
-) -> int:
-    """Replace a line with what is left of it; return the id of the row of its message."""
+    connection: Connection, line_id: int, erasure_id: int, replaced: Callable[[Entry], Entry]
+) -> int | None:
+    """Replace a line with what is left of it; return the id of the row of its message, if any."""
     session_id, line, key = connection.execute(
         "SELECT session_id, line, key FROM lines WHERE id = ?", (line_id,)
     ).fetchone()
     record = replaced(jsonl.decode(line))
-    if isinstance(record, Message):
+    message: int | None = None
+    if isinstance(record, SessionEvent):
+        remains = jsonl.encode_event(record)
+    elif isinstance(record, Message):
         remains = jsonl.encode(record)
         message = line_id
     else:
@@ -358,13 +368,36 @@ def _replace_line(
             (session_id, record.message_id),
         ).fetchone()
     connection.execute("UPDATE lines SET line = ?, key = x'' WHERE id = ?", (remains, line_id))
-    # The digest stays that of the original line.
+    # The digest stays that of the original line. This erasure commits to what remains, also of the
+    # other lines of an earlier erasure of it.
+    connection.execute(
+        "UPDATE erased_lines SET erasure_id = ? WHERE erasure_id IN "
+        "(SELECT erasure_id FROM erased_lines WHERE line_id = ?) "
+        "AND line_id IN (SELECT id FROM lines WHERE session_id = ?)",
+        (erasure_id, line_id, session_id),
+    )
     connection.execute(
         "INSERT INTO erased_lines (line_id, erasure_id, digest) VALUES (?, ?, ?) "
-        "ON CONFLICT (line_id) DO UPDATE SET erasure_id = excluded.erasure_id",
+        "ON CONFLICT (line_id) DO NOTHING",
         (line_id, erasure_id, chain.digest(key, line.encode())),
     )
-    return int(message)
+    return message
+
+
+def _record(
+    journal: Journal, session_id: str, erasure_id: int, reason: Reason, now: datetime
+) -> None:
+    """Append the erasure to a session, with a commitment to what remains of its lines."""
+    rows = journal.connection.execute(
+        "SELECT l.line_number, l.line FROM erased_lines e JOIN lines l ON l.id = e.line_id "
+        "WHERE e.erasure_id = ? AND l.session_id = ? ORDER BY l.line_number",
+        (erasure_id, session_id),
+    ).fetchall()
+    session = journal.session(session_id)
+    remains = chain.commitment(chain.digest(b"", line.encode()) for _, line in rows)
+    numbers = [number for number, _ in rows]
+    journal.append_event(session, session_events.erasure(erasure_id, reason, numbers, remains, now))
+    journal.leave_unwritten(session.file_path)
 
 
 def _rebuild_message(connection: Connection, row_id: int) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from recorder.models import Message, UnrecordedEdit
+from recorder.models import Gap, Message, UnrecordedEdit
+from recorder.record import session_events
 from recorder.record.changes import edit_of
+from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession
-from recorder.store.reading import Reader
+from recorder.store.reading import GAP_COLUMNS, Reader, gap_from
 
 # Discord's clock and ours may differ by that much.
 _TOLERANCE = timedelta(minutes=1)
@@ -40,6 +41,7 @@ def begin(
     journal: Journal,
     reason: str,
     since: datetime | None,
+    now: datetime,
     session_ids: Collection[str] | None = None,
 ) -> None:
     """Begin a gap in every active session that has no open one, or in some of them.
@@ -52,15 +54,15 @@ def begin(
     journal.flush()
     for session in journal.running.values():
         if session.active and (session_ids is None or session.id in session_ids):
-            open_gap(journal, session, reason, since)
+            open_gap(journal, session, reason, since, now)
 
 
-def open_gap(journal: Journal, session: OpenSession, reason: str, since: datetime | None) -> None:
+def open_gap(
+    journal: Journal, session: OpenSession, reason: str, since: datetime | None, now: datetime
+) -> None:
     """Begin a gap in a session that has no open one; `since` as in :func:`begin`."""
-    table = journal.db.table("session_gaps")
-    if not table.count_where("session_id = ? AND ended_at IS NULL", (session.id,)):
-        started_at = since.isoformat() if since else _last_known(journal, session)
-        table.insert({"session_id": session.id, "started_at": started_at, "reason": reason})
+    if not _numbered_gaps(journal, session.id, "ended_at IS NULL"):
+        _add(journal, session, Gap(since or _last_known(journal, session), None, reason), now)
 
 
 def end(journal: Journal, now: datetime, but: Collection[str] = ()) -> None:
@@ -71,30 +73,40 @@ def end(journal: Journal, now: datetime, but: Collection[str] = ()) -> None:
     but
         The ids of further sessions whose gaps stay open.
     """
-    journal.connection.execute(
-        "UPDATE session_gaps SET ended_at = max(started_at, :now) WHERE ended_at IS NULL "
-        "AND session_id IN (SELECT id FROM recording_sessions WHERE status <> 'paused') "
-        "AND session_id NOT IN (SELECT value FROM json_each(:but))",
-        {"now": now.isoformat(), "but": json.dumps(list(but))},
+    rows = journal.db.query(
+        "SELECT DISTINCT session_id FROM session_gaps WHERE ended_at IS NULL "
+        "AND session_id IN (SELECT id FROM recording_sessions WHERE status <> 'paused')"
     )
+    for session_id in [row["session_id"] for row in rows]:
+        if session_id not in but:
+            end_of_session(journal, journal.session(session_id), now)
 
 
-def end_of_session(journal: Journal, session_id: str, now: datetime) -> None:
+def end_of_session(journal: Journal, session: OpenSession, now: datetime) -> None:
     """End the open gap of a session, and leave it to be filled."""
-    journal.connection.execute(
-        "UPDATE session_gaps SET ended_at = max(started_at, ?) "
-        "WHERE session_id = ? AND ended_at IS NULL",
-        (now.isoformat(), session_id),
+    _change(
+        journal,
+        session,
+        "ended_at IS NULL",
+        lambda gap: replace(gap, ended_at=max(gap.started_at, now)),
+        now,
     )
 
 
-def end_suspension(journal: Journal, session_id: str, now: datetime) -> None:
+def end_suspension(journal: Journal, session: OpenSession, now: datetime) -> None:
     """End the open gap of a suspended session for good: its messages are not fetched."""
-    journal.connection.execute(
-        "UPDATE session_gaps SET ended_at = max(started_at, ?), complete = 1, "
-        "fetched = coalesce(fetched, 0), problem = reason "
-        "WHERE session_id = ? AND ended_at IS NULL",
-        (now.isoformat(), session_id),
+    _change(
+        journal,
+        session,
+        "ended_at IS NULL",
+        lambda gap: replace(
+            gap,
+            ended_at=max(gap.started_at, now),
+            complete=True,
+            fetched=gap.fetched or 0,
+            problem=gap.reason,
+        ),
+        now,
     )
 
 
@@ -136,45 +148,46 @@ class HistoryPage:
     watermark: int
 
 
-def fill(journal: Journal, session_id: str, page: HistoryPage) -> FilledPage:
+def fill(journal: Journal, session_id: str, page: HistoryPage, now: datetime) -> FilledPage:
     """Record the new messages and edits of a page, and move the channel's watermark."""
     session = journal.session(session_id)
-    unexpected = []
+    new = []
     for message in page.messages:
         if journal.append_live(session, message) is None:
             _compare(journal, session, message)
-        elif not _count(journal, session_id, message.timestamp):
-            unexpected.append(message.timestamp)
-    journal.flush()
+        else:
+            new.append(message.timestamp)
+    unexpected = _count(journal, session, new, now)
     journal.add_channel(session_id, page.channel_id)
-    raise_watermark(journal, session_id, page.channel_id, page.watermark)
+    if page.present:
+        compared(journal, session, page.channel_id, page.watermark, now)
     recorded = journal.connection.execute(
         "SELECT message_id FROM messages WHERE session_id = ? AND message_id > ? "
         "AND message_id <= ? AND channel_id = ? AND deleted_at IS NULL",
         (session_id, page.after, page.watermark, page.channel_id),
     )
     absent = tuple(message_id for (message_id,) in recorded if message_id not in page.present)
-    return FilledPage(tuple(unexpected), absent)
+    return FilledPage(unexpected, absent)
 
 
-def raise_watermark(journal: Journal, session_id: str, channel_id: str, watermark: int) -> None:
-    """Store the id up to which a channel's history is known; it never decreases."""
-    journal.connection.execute(
-        "UPDATE session_channels SET watermark = max(coalesce(watermark, 0), ?) "
-        "WHERE session_id = ? AND channel_id = ?",
-        (watermark, session_id, channel_id),
-    )
-
-
-def raise_threads_watermark(
-    journal: Journal, session_id: str, channel_id: str, watermark: int
+def compared(
+    journal: Journal,
+    session: OpenSession,
+    channel_id: str,
+    watermark: int,
+    now: datetime,
+    *,
+    threads: bool = False,
 ) -> None:
-    """Store the id up to which all archived threads of a channel are compared."""
-    journal.connection.execute(
-        "UPDATE session_channels SET threads_watermark = max(coalesce(threads_watermark, 0), ?) "
-        "WHERE session_id = ? AND channel_id = ?",
-        (watermark, session_id, channel_id),
-    )
+    """Raise the id up to which a channel's history, or its archived threads, are known."""
+    column = "threads_watermark" if threads else "watermark"
+    known = journal.connection.execute(
+        f"SELECT {column} FROM session_channels WHERE session_id = ? AND channel_id = ?",
+        (session.id, channel_id),
+    ).fetchone()
+    if known is None or (known[0] or 0) < watermark:
+        event = session_events.compared(channel_id, watermark, now, threads=threads)
+        journal.append_event(session, event)
 
 
 def close(
@@ -183,6 +196,7 @@ def close(
     unexpected: Sequence[datetime],
     problem: str | None,
     *,
+    now: datetime,
     final: bool = False,
     until: datetime | None = None,
 ) -> None:
@@ -199,31 +213,49 @@ def close(
     until
         When reading began: a gap that ended later is left to be filled.
     """
-    journal.connection.execute(
-        "UPDATE session_gaps SET problem = :problem, complete = :complete, "
-        "fetched = iif(:problem IS NULL, coalesce(fetched, 0), fetched) "
-        "WHERE session_id = :session AND ended_at <= coalesce(:until, ended_at) AND NOT complete",
-        {
-            "problem": problem,
-            "complete": final or problem is None,
-            "session": session_id,
-            "until": until and until.isoformat(),
-        },
-    )
+    session = journal.session(session_id)
+
+    def outcome(gap: Gap) -> Gap:
+        if until is not None and gap.ended_at is not None and gap.ended_at > until:
+            return gap
+        fetched = gap.fetched if problem is not None else gap.fetched or 0
+        return replace(gap, fetched=fetched, problem=problem, complete=final or problem is None)
+
+    _change(journal, session, "ended_at IS NOT NULL AND NOT complete", outcome, now)
     if unexpected:
-        journal.db.table("session_gaps").insert(
-            {
-                "session_id": session_id,
-                "started_at": min(unexpected).isoformat(),
-                "ended_at": max(unexpected).isoformat(),
-                "reason": "not received",
-                "fetched": len(unexpected),
-                "complete": 1,
-            }
-        )
+        began, ended, count = min(unexpected), max(unexpected), len(unexpected)
+        gap = Gap(began, ended, "not received", fetched=count, complete=True)
+        _add(journal, session, gap, now)
 
 
-def _last_known(journal: Journal, session: OpenSession) -> str:
+def _numbered_gaps(journal: Journal, session_id: str, where: str) -> list[tuple[int, Gap]]:
+    rows = journal.db.query(
+        f"SELECT number, {GAP_COLUMNS} FROM session_gaps WHERE session_id = ? AND {where} "
+        "ORDER BY number",
+        (session_id,),
+    )
+    return [(row.pop("number"), gap_from(row)) for row in rows]
+
+
+def _add(journal: Journal, session: OpenSession, gap: Gap, now: datetime) -> None:
+    number = journal.db.table("session_gaps").count_where("session_id = ?", (session.id,)) + 1
+    journal.append_event(session, session_events.gap(number, gap, now))
+
+
+def _change(
+    journal: Journal,
+    session: OpenSession,
+    where: str,
+    change: Callable[[Gap], Gap],
+    now: datetime,
+) -> None:
+    """Change the gaps of a session that meet a condition."""
+    for number, gap in _numbered_gaps(journal, session.id, where):
+        if (changed := change(gap)) != gap:
+            journal.append_event(session, session_events.gap(number, changed, now))
+
+
+def _last_known(journal: Journal, session: OpenSession) -> datetime:
     """Return the time of the last known event of a session."""
     (known,) = journal.connection.execute(
         "SELECT max("
@@ -232,22 +264,36 @@ def _last_known(journal: Journal, session: OpenSession) -> str:
         "ORDER BY message_index DESC LIMIT 1), ''))",
         {"id": session.id},
     ).fetchone()
-    return str(known)
+    return stored_time(known)
 
 
-def _count(journal: Journal, session_id: str, timestamp: datetime) -> bool:
-    """Count a fetched message in its gap; return whether there is one that can be filled."""
-    counted = journal.connection.execute(
-        "UPDATE session_gaps SET fetched = coalesce(fetched, 0) + 1 WHERE id = "
-        "(SELECT max(id) FROM session_gaps WHERE session_id = ? AND started_at <= ? "
-        "AND ended_at >= ? AND NOT (complete AND problem IS NOT NULL))",
-        (
-            session_id,
-            (timestamp + _TOLERANCE).isoformat(),
-            (timestamp - _TOLERANCE).isoformat(),
-        ),
+def _count(
+    journal: Journal, session: OpenSession, times: Sequence[datetime], now: datetime
+) -> tuple[datetime, ...]:
+    """Count fetched messages in their gaps; return the times that lie in none to be filled."""
+    if not times:
+        return ()
+    gaps = _numbered_gaps(
+        journal, session.id, "ended_at IS NOT NULL AND NOT (complete AND problem IS NOT NULL)"
     )
-    return counted.rowcount > 0
+    counts = dict.fromkeys((number for number, _ in gaps), 0)
+    unexpected = []
+    for time in times:
+        numbers = [number for number, gap in gaps if _contains(gap, time)]
+        if numbers:
+            counts[numbers[-1]] += 1
+        else:
+            unexpected.append(time)
+    for number, gap in gaps:
+        if counts[number]:
+            counted = replace(gap, fetched=(gap.fetched or 0) + counts[number])
+            journal.append_event(session, session_events.gap(number, counted, now))
+    return tuple(unexpected)
+
+
+def _contains(gap: Gap, time: datetime) -> bool:
+    ended = gap.ended_at or gap.started_at
+    return gap.started_at <= time + _TOLERANCE and time - _TOLERANCE <= ended
 
 
 def _compare(journal: Journal, session: OpenSession, message: Message) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from recorder.models import SessionEvent
+from recorder.record import session_events
 from recorder.record.names import name_key
 from recorder.store import sessions
 from recorder.store.journal import Journal
+from recorder.store.open_session import OpenSession
+from recorder.store.reading import tags_of
 
 
 def insert(
@@ -48,17 +52,60 @@ def find(journal: Journal, name: str, guild_id: str | None, channel_id: str | No
     return next((row["id"] for row in rows), None)
 
 
-def end(journal: Journal, session_id: str, oldest: datetime, newest: datetime) -> None:
-    """Store the times of the oldest and newest message as those of the recording.
+def append_event(
+    journal: Journal, session: OpenSession, event: SessionEvent, *, is_new: bool
+) -> None:
+    """Append an event of the recording in a file: only tags and gaps have an effect here.
 
-    Messages of earlier imports count, too.
+    Parameters
+    ----------
+    is_new
+        Whether the session is new, so that its messages have the same indexes as in the file.
     """
-    before = sessions.session(journal, session_id)
+    if is_new and (session_events.is_gap(event) or _is_tag(journal, session, event)):
+        journal.append_event(session, event)
+    else:
+        imported = session_events.imported_event(event)
+        journal.append_event(session, imported, has_effect=False)
+
+
+def _is_tag(journal: Journal, session: OpenSession, event: SessionEvent) -> bool:
+    """Return whether an event sets or removes a tag that can be set or removed here."""
+    name, index = event.details.get("tag"), event.details.get("message_index")
+    tags = {tag.name for tag in tags_of(journal.db, session.id)}
+    if event.event == "untag":
+        return name in tags
+    rows = journal.connection.execute(
+        "SELECT timestamp FROM messages WHERE session_id = ? AND message_index = ?",
+        (session.id, index if isinstance(index, int) else 0),
+    ).fetchone()
+    return (
+        event.event == "tag"
+        and isinstance(name, str)
+        and name not in tags
+        and rows == (event.details.get("message_timestamp"),)
+    )
+
+
+def end(
+    journal: Journal,
+    session: OpenSession,
+    source: str,
+    oldest: datetime,
+    newest: datetime,
+    now: datetime,
+) -> None:
+    """Record an import, after its messages.
+
+    Parameters
+    ----------
+    source
+        The name of the file.
+    oldest, newest
+        The times of its first and last message, which become those of the recording; messages
+        of earlier imports count, too.
+    """
+    before = sessions.session(journal, session.id)
     if before.stopped_at is not None:
         oldest, newest = min(oldest, before.started_at), max(newest, before.stopped_at)
-    journal.db.table("session_intervals").delete_where("session_id = ?", (session_id,))
-    sessions.begin_interval(journal, session_id, oldest)
-    sessions.end_interval(journal, session_id, newest)
-    sessions.update(
-        journal, session_id, started_at=oldest.isoformat(), stopped_at=newest.isoformat()
-    )
+    journal.append_event(session, session_events.imported(before, source, oldest, newest, now))

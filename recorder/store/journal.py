@@ -18,15 +18,19 @@ from recorder.models import (
     Deletion,
     Edit,
     Json,
+    KeptFile,
     Message,
     Reaction,
+    SessionEvent,
     UnrecordedEdit,
 )
 from recorder.record import chain, jsonl
 from recorder.record.changes import apply, current
+from recorder.record.json_values import is_id
 from recorder.store import attachments, copied_messages
 from recorder.store.batch_insert import BatchInsert, Row
 from recorder.store.database import Connection, stored_time
+from recorder.store.event_rows import add_channel, apply_event
 from recorder.store.message_rows import (
     MESSAGE_COLUMNS,
     UPDATE_MESSAGE,
@@ -195,7 +199,7 @@ class Journal:
             message = message if model is None else replace(message, model=model)
         recorded = self.append(session, message)
         if recorded is not None:
-            self._expect_attachments(message)
+            self._expect_attachments(session, message)
         return recorded
 
     def _without_opted_out(self, session: OpenSession, message: Message) -> Message:
@@ -271,7 +275,7 @@ class Journal:
         InvalidInput
             The change cannot be recorded.
         """
-        if not jsonl.is_id(change.message_id):
+        if not is_id(change.message_id):
             raise InvalidInput(f"{change.message_id} is not the id of a message.")
         self.flush()
         holding = self.connection.execute(
@@ -373,7 +377,7 @@ class Journal:
             change = replace(change, extra=extra)
         message = self.append_change(session, change)
         if message is not None and isinstance(change, Edit):
-            self._expect_attachments(message)
+            self._expect_attachments(session, message)
 
     def append_change(self, session: OpenSession, change: Change) -> Message | None:
         """Append the line of a change, and update the row of its message.
@@ -398,7 +402,7 @@ class Journal:
             line = jsonl.encode_change(change)
             data = line.encode()
         after = apply(state.current, change)
-        if after == state.current:
+        if after == state.current and not isinstance(change, KeptFile):
             return None
         values = message_row(session.id, state.message_index, after)
         self._append_line(session, line, data, about=change.message_id)
@@ -416,6 +420,16 @@ class Journal:
         return isinstance(change, Reaction) and self.is_opted_out(
             session.scope_id, change.user_id or "", change.timestamp
         )
+
+    def append_event(
+        self, session: OpenSession, event: SessionEvent, *, has_effect: bool = True
+    ) -> None:
+        """Append an event of a recording, and derive the session's rows from it."""
+        line = jsonl.encode_event(event)
+        self._append_line(session, line, line.encode())
+        self.flush()
+        if has_effect:
+            apply_event(self.db, session.id, event)
 
     def flush(self) -> None:
         """Insert the pending rows, and update the sessions' counts."""
@@ -497,10 +511,7 @@ class Journal:
     def add_channel(self, session_id: str, channel_id: str) -> None:
         """Store that a session holds messages of a channel, or may hold them."""
         self.channels.add(channel_id)
-        self.connection.execute(
-            "INSERT OR IGNORE INTO session_channels (session_id, channel_id) VALUES (?, ?)",
-            (session_id, channel_id),
-        )
+        add_channel(self.db, session_id, channel_id)
 
     def session(self, session_id: str) -> OpenSession:
         """Return the state of a session for appending, read from the database if need be."""
@@ -509,7 +520,8 @@ class Journal:
                 return session
         return self._changed.get(session_id) or load_open_session(self.db, session_id)
 
-    def _expect_attachments(self, message: Message) -> None:
+    def _expect_attachments(self, session: OpenSession, message: Message) -> None:
         if message.attachments and message.message_id and self.attachment_limit is not None:
-            attachments.expect(self.db, message, self.attachment_limit)
+            for kept in attachments.expect(self.db, message, self.attachment_limit):
+                self.append_change(session, kept)
             self.downloads_due = True

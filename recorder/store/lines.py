@@ -13,7 +13,7 @@ PAGE = 1_000
 
 LINE_SQL = (
     "l.line_number, l.byte_offset, l.line, l.key, l.hash, "
-    "(SELECT digest FROM erased_lines WHERE line_id = l.id) FROM lines l "
+    "(SELECT digest FROM erased_lines WHERE line_id = l.id), l.id, l.about FROM lines l "
 )
 _FILE_STATES = "SELECT id, file_path, byte_size, synced_bytes FROM recording_sessions"
 
@@ -27,8 +27,11 @@ class Line:
     line: str
     key: bytes
     hash: bytes
-    erased_digest: bytes | None = None
+    erased_digest: bytes | None
     """The digest of the content of an erased line."""
+    id: int
+    about: int | None
+    """For a later change: the Discord id of the message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from recorder.models import Deletion, Json, Session
+from recorder.models import Deletion, Interval, Json, KeptFile, Session
+from recorder.record import session_events
 from recorder.record.changes import current
-from recorder.store import tags
+from recorder.store import sessions, tags
 from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.message_rows import changes_of, message_in
@@ -72,11 +74,17 @@ class Merge:
         journal.flush()
         journal.leave_unwritten(target.file_path)  # the file is rewritten after the last slice
 
-    def finish(self, journal: Journal) -> None:
-        """Copy the tags and the intervals."""
+    def finish(self, journal: Journal, sources: Sequence[Session], now: datetime) -> None:
+        """Record the merge, and copy the tags; `sources` are as they are now."""
+        target = journal.session(self.session_id)
+        ended = max(source.stopped_at or now for source in sources)
+        merged = sessions.session(journal, self.session_id)
+        intervals = _intervals(journal, sources)
+        event = session_events.merge(merged, sources, intervals, ended, now)
+        journal.append_event(target, event)
         for name, index in dict.fromkeys(self._tagged):
-            tags.add(journal, self.session_id, name, index)
-        copy_intervals(journal, self.sources, self.session_id)
+            tags.add(journal, self.session_id, name, index, now)
+        journal.leave_unwritten(target.file_path)
 
 
 def _copy(
@@ -95,22 +103,19 @@ def _copy(
     extra = {**now.message.extra, **reactions, "merged_from": source}
     journal.append(target, replace(now.message, extra=extra))
     for change in changes:
-        if isinstance(change, Deletion):
+        if isinstance(change, Deletion | KeptFile):
             journal.append_change(target, change)
 
 
-def copy_intervals(journal: Journal, sources: Sequence[Session], target_id: str) -> None:
-    """Copy the times in which the sources were recording; overlapping intervals are joined."""
+def _intervals(journal: Journal, sources: Sequence[Session]) -> list[Interval]:
+    """Return the times in which the sources were recording; overlapping intervals are joined."""
     marks = ", ".join("?" * len(sources))
     spans = journal.connection.execute(
         "SELECT started_at, coalesce(ended_at, started_at) FROM session_intervals "
         f"WHERE session_id IN ({marks}) ORDER BY started_at",
         [source.id for source in sources],
     ).fetchall()
-    journal.db.table("session_intervals").insert_all(
-        {"session_id": target_id, "started_at": begin, "ended_at": end}
-        for begin, end in _joined(spans)
-    )
+    return [Interval(stored_time(began), stored_time(ended)) for began, ended in _joined(spans)]
 
 
 def _joined(spans: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

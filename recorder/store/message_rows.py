@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from recorder.errors import DamagedRow, InvalidLine
-from recorder.models import Change, Json, Message
+from recorder.models import Change, Entry, Json, Message, SessionEvent
 from recorder.record import jsonl
 from recorder.record.changes import Current
+from recorder.record.json_values import is_id
 from recorder.record.unspaced_scripts import split_characters
 from recorder.store.database import Connection
 
@@ -51,8 +52,8 @@ def changes_of(connection: Connection, session_id: str, message_id: int) -> list
         "SELECT line FROM lines WHERE session_id = ? AND about = ? ORDER BY id",
         (session_id, message_id),
     )
-    records = [_decoded(line) for (line,) in rows]
-    return [record for record in records if not isinstance(record, Message)]
+    records = [decoded(line) for (line,) in rows]
+    return [record for record in records if not isinstance(record, Message | SessionEvent)]
 
 
 def withheld(message: Message, why: dict[str, Json]) -> Message:
@@ -77,13 +78,20 @@ def message_in(line: str) -> Message:
     DamagedRow
         The line holds no message.
     """
-    record = _decoded(line)
+    record = decoded(line)
     if not isinstance(record, Message):
         raise DamagedRow(f"the line {line!r:.60} is not a message")
     return record
 
 
-def _decoded(line: str) -> Message | Change:
+def decoded(line: str) -> Entry:
+    """Return what is in a line of the record.
+
+    Raises
+    ------
+    DamagedRow
+        The line cannot be decoded.
+    """
     try:
         return jsonl.decode(line)
     except (InvalidLine, TypeError) as error:  # a blob stands where a text should
@@ -123,4 +131,4 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
 def discord_id(value: Json) -> int | None:
     """Return the Discord id that a value of a line is, if it is one."""
     number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else -1
-    return number if jsonl.is_id(number) else None
+    return number if is_id(number) else None

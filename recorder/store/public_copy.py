@@ -44,8 +44,8 @@ _ROWS = {
         SELECT session_id, started_at, ended_at FROM session_intervals
         WHERE session_id = :session ORDER BY started_at, id""",
     "session_gaps": """
-        SELECT session_id, started_at, ended_at, reason, fetched, complete FROM session_gaps
-        WHERE session_id = :session ORDER BY started_at, id""",
+        SELECT session_id, number, started_at, ended_at, reason, fetched, complete
+        FROM session_gaps WHERE session_id = :session ORDER BY number""",
     "session_tags": """
         SELECT session_id, tag, timestamp, message_index FROM session_tags
         WHERE session_id = :session ORDER BY message_index""",

@@ -15,8 +15,16 @@ from typing import Any, TypeAlias
 from sqlite_utils import Database
 
 from recorder.errors import InvalidInput, NotFound, StorageError
-from recorder.models import AutoRecording, Gap, Interval, RecordedMessage, Session, Tag
-from recorder.record.jsonl import clean_text
+from recorder.models import (
+    AutoRecording,
+    Gap,
+    Interval,
+    RecordedMessage,
+    Session,
+    SessionEvent,
+    Tag,
+)
+from recorder.record.json_values import clean_text
 from recorder.record.names import name_key
 from recorder.store.database import (
     DATABASE_NAME,
@@ -26,6 +34,7 @@ from recorder.store.database import (
     stored_time,
 )
 from recorder.store.lines import PAGE, FileState, file_states, lines_from
+from recorder.store.message_rows import decoded
 from recorder.store.recorded_messages import ids_in_order, recorded, recorded_rows
 
 _SESSION_COLUMNS = """
@@ -63,6 +72,14 @@ def session_from(row: dict[str, Any]) -> Session:
             "is_auto": bool(row["is_auto"]),
         }
     )
+
+
+GAP_COLUMNS = "started_at, ended_at, reason, fetched, problem, complete"
+
+
+def gap_from(row: dict[str, Any]) -> Gap:
+    """Return the gap in a row of :data:`GAP_COLUMNS`."""
+    return Gap(**row | _times(row) | {"complete": bool(row["complete"])})
 
 
 def sessions_with(connection: Connection, ids: Sequence[str]) -> list[Session]:
@@ -348,11 +365,11 @@ class Reader:
     def gaps(self, session: Session) -> list[Gap]:
         """Return the times in which a running session missed messages, in order."""
         rows = self.query(
-            "SELECT started_at, ended_at, reason, fetched, problem, complete FROM session_gaps "
-            "WHERE session_id = ? ORDER BY started_at, id",
+            f"SELECT {GAP_COLUMNS} FROM session_gaps WHERE session_id = ? "
+            "ORDER BY started_at, number",
             session.id,
         )
-        return [Gap(**row | _times(row) | {"complete": bool(row["complete"])}) for row in rows]
+        return [gap_from(row) for row in rows]
 
     def kept_files(self, session: Session) -> dict[str, str]:
         """Return the paths of a session's kept files, by URL without query."""
@@ -427,6 +444,16 @@ class Reader:
         with self.connect() as connection:
             for line in lines_from(connection, session_id):
                 yield line.line
+
+    def events(self, session: Session) -> list[SessionEvent]:
+        """Return the events of a recording itself, in the order of its lines."""
+        rows = self.query(
+            "SELECT l.line FROM lines l LEFT JOIN messages m ON m.id = l.id "
+            "WHERE l.session_id = ? AND l.about IS NULL AND m.id IS NULL ORDER BY l.line_number",
+            session.id,
+        )
+        entries = (decoded(row["line"]) for row in rows)
+        return [entry for entry in entries if isinstance(entry, SessionEvent)]
 
     def _sessions(self, where: str, *parameters: str) -> list[Session]:
         return [session_from(row) for row in self.query(_VISIBLE_SQL + where, *parameters)]

@@ -8,15 +8,15 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recorder.errors import Conflict, NotFound
-from recorder.models import Channel, Session, Status
-from recorder.record import chain
+from recorder.models import Channel, Session, SessionEvent, Status
+from recorder.record import chain, session_events
 from recorder.record.names import name_key
-from recorder.record.snowflake import snowflake_at
 from recorder.store import attachments
-from recorder.store.gaps import end_of_session, end_suspension, open_gap, raise_watermark
+from recorder.store.gaps import end_of_session, end_suspension, open_gap
 from recorder.store.journal import Journal
 from recorder.store.open_session import load_open_session
 from recorder.store.reading import SESSION_SQL, session_from
@@ -89,10 +89,11 @@ def create(
         user_id=user_id,
         file_path=free_file_path(journal, stem),
         started_at=now,
-        status="active",
+        status="stopped",
         is_auto=is_auto,
+        is_draft=True,
     )
-    return run(journal, session_id, channel.id, now)
+    return begin(journal, session_id, now)
 
 
 def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -> Session:
@@ -107,8 +108,7 @@ def reopen(journal: Journal, session_id: str, channel: Channel, now: datetime) -
     """
     reopenable(journal, session_id, channel)
     now = stop_auto_session(journal, channel.id, now)
-    update(journal, session_id, status="active", stopped_at=None, channel_id=channel.id)
-    return run(journal, session_id, channel.id, now)
+    return _run(journal, session_id, channel.id, session_events.resume(channel, now))
 
 
 def reopenable(journal: Journal, session_id: str, channel: Channel) -> Session:
@@ -131,10 +131,10 @@ def pause(journal: Journal, channel_id: str, now: datetime) -> Session:
     current = running(journal, channel_id)
     if current.status == "paused":
         raise Conflict(f"{current.name} is paused already. Go on with `record resume`.")
-    update(journal, current.id, status="paused")
-    end_interval(journal, current.id, now)
-    end_of_session(journal, current.id, now)
-    journal.running[channel_id].active = False
+    open_session = journal.running[channel_id]
+    journal.append_event(open_session, session_events.pause(now))
+    end_of_session(journal, open_session, now)
+    open_session.active = False
     return session(journal, current.id)
 
 
@@ -146,12 +146,11 @@ def resume(journal: Journal, channel_id: str, now: datetime) -> Session:
     Conflict
         No session is running there, or it is not paused.
     """
-    current = paused(journal, channel_id)
-    end_suspension(journal, current.id, now)
-    update(journal, current.id, status="active")
-    begin_interval(journal, current.id, now)
-    raise_watermark(journal, current.id, channel_id, snowflake_at(now))
-    journal.running[channel_id].active = True
+    current, open_session = paused(journal, channel_id), journal.running[channel_id]
+    end_suspension(journal, open_session, now)
+    channel = Channel(channel_id, "", current.guild_id)
+    journal.append_event(open_session, session_events.resume(channel, now))
+    open_session.active = True
     return session(journal, current.id)
 
 
@@ -171,10 +170,9 @@ def suspend(journal: Journal, channel_id: str, reason: str, now: datetime) -> Se
     open_session = journal.running.get(channel_id)
     if open_session is None or not open_session.active:
         return None
-    end_of_session(journal, open_session.id, now)
-    open_gap(journal, open_session, reason, now)
-    update(journal, open_session.id, status="paused")
-    end_interval(journal, open_session.id, now)
+    end_of_session(journal, open_session, now)
+    open_gap(journal, open_session, reason, now, now)
+    journal.append_event(open_session, session_events.pause(now, reason))
     open_session.active = False
     return session(journal, open_session.id)
 
@@ -187,18 +185,17 @@ def stop(journal: Journal, channel_id: str, now: datetime) -> Session:
     Conflict
         No session is running there.
     """
-    current = running(journal, channel_id)
-    end_interval(journal, current.id, now)
+    current, open_session = running(journal, channel_id), journal.running[channel_id]
     if current.status == "paused":
-        end_suspension(journal, current.id, now)
+        end_suspension(journal, open_session, now)
     else:
-        end_of_session(journal, current.id, now)
-    update(journal, current.id, status="stopped", stopped_at=now.isoformat())
+        end_of_session(journal, open_session, now)
+    journal.append_event(open_session, session_events.stop(now))
     del journal.running[channel_id]
     return session(journal, current.id)
 
 
-def rename(journal: Journal, session_id: str, name: str) -> Session:
+def rename(journal: Journal, session_id: str, name: str, now: datetime) -> Session:
     """Rename a session; its file keeps its name.
 
     Raises
@@ -211,7 +208,7 @@ def rename(journal: Journal, session_id: str, name: str) -> Session:
     current = session(journal, session_id)
     if name_key(name) != name_key(current.name):
         require_free_name(journal, name, current.guild_id, current.channel_id)
-    update(journal, session_id, name=name, name_key=name_key(name))
+    journal.append_event(journal.session(session_id), session_events.rename(name, now))
     return session(journal, session_id)
 
 
@@ -319,11 +316,6 @@ def insert(
     return session_id
 
 
-def update(journal: Journal, session_id: str, **values: str | int | None) -> None:
-    """Set columns of a session."""
-    journal.db.table("recording_sessions").update(session_id, values)
-
-
 def stop_auto_session(journal: Journal, channel_id: str, now: datetime) -> datetime:
     """Stop the session of auto-recording that runs in a channel; refuse any other.
 
@@ -351,28 +343,16 @@ def require_free_channel(journal: Journal, channel_id: str) -> None:
         )
 
 
-def run(journal: Journal, session_id: str, channel_id: str, now: datetime) -> Session:
-    """Start recording a session in a channel from `now` on."""
-    journal.add_channel(session_id, channel_id)
-    raise_watermark(journal, session_id, channel_id, snowflake_at(now))
-    begin_interval(journal, session_id, now)
+def begin(journal: Journal, session_id: str, now: datetime) -> Session:
+    """Start recording a draft from `now` on."""
+    draft = session(journal, session_id)
+    started = session_events.start(replace(draft, started_at=now), now)
+    return _run(journal, session_id, draft.channel_id or "", started)
+
+
+def _run(journal: Journal, session_id: str, channel_id: str, event: SessionEvent) -> Session:
+    """Record a session in a channel from an event on."""
+    journal.append_event(journal.session(session_id), event)
+    journal.channels.add(channel_id)
     journal.running[channel_id] = load_open_session(journal.db, session_id)
     return session(journal, session_id)
-
-
-def begin_interval(journal: Journal, session_id: str, now: datetime) -> None:
-    """Store that a session is recording from `now` on."""
-    journal.connection.execute(
-        "INSERT INTO session_intervals (session_id, started_at, channel_id) "
-        "SELECT id, ?, channel_id FROM recording_sessions WHERE id = ?",
-        (now.isoformat(), session_id),
-    )
-
-
-def end_interval(journal: Journal, session_id: str, now: datetime) -> None:
-    """Store that a session was recording up to `now`."""
-    journal.connection.execute(
-        "UPDATE session_intervals SET ended_at = max(started_at, ?) "
-        "WHERE session_id = ? AND ended_at IS NULL",
-        (now.isoformat(), session_id),
-    )

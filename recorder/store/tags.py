@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
 
 from recorder.errors import NotFound
 from recorder.models import Tag
-from recorder.record.jsonl import clean_text
+from recorder.record import session_events
+from recorder.record.json_values import clean_text
 from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.reading import tags_of
 
 
-def add(journal: Journal, session_id: str, name: str, message_index: int | None) -> Tag:
+def add(
+    journal: Journal, session_id: str, name: str, message_index: int | None, now: datetime
+) -> Tag:
     """Tag a message, or the newest one, and return the tag; a taken name gets ``-2``, ``-3``, ….
 
     Raises
@@ -32,18 +36,13 @@ def add(journal: Journal, session_id: str, name: str, message_index: int | None)
     taken = {tag.name for tag in tags_of(journal.db, session_id)}
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     free = next(candidate for candidate in names if candidate not in taken)
-    journal.db.table("session_tags").insert(
-        {
-            "session_id": session_id,
-            "tag": free,
-            "timestamp": timestamp,
-            "message_index": message_index,
-        }
-    )
-    return Tag(free, stored_time(timestamp), message_index)
+    tag = Tag(free, stored_time(timestamp), message_index)
+    event = session_events.tag(free, message_index, tag.timestamp, now)
+    journal.append_event(journal.session(session_id), event)
+    return tag
 
 
-def remove(journal: Journal, session_id: str, name: str) -> None:
+def remove(journal: Journal, session_id: str, name: str, now: datetime) -> None:
     """Remove a tag; the message stays as it is.
 
     Raises
@@ -51,11 +50,11 @@ def remove(journal: Journal, session_id: str, name: str) -> None:
     NotFound
         There is no such tag.
     """
+    name = clean_text(name)
     tags = journal.db.table("session_tags")
-    where, values = "session_id = ? AND tag = ?", (session_id, clean_text(name))
-    if not tags.count_where(where, values):
+    if not tags.count_where("session_id = ? AND tag = ?", (session_id, name)):
         raise NotFound(f'There is no tag "{name}" in this session. See `record tags`.')
-    tags.delete_where(where, values)
+    journal.append_event(journal.session(session_id), session_events.untag(name, now))
 
 
 def message_index_of(journal: Journal, session_id: str, message_id: int) -> int:

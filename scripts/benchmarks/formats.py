@@ -112,7 +112,7 @@ def _dce(message: Message) -> dict[str, object]:
 
 async def _import(folder: Path, path: Path) -> None:
     async with SessionRecorder(folder) as recorder:
-        await import_file(recorder, path, ZoneInfo("UTC"))
+        await import_file(recorder, path, ZoneInfo("UTC"), now=_NOW)
 
 
 def _measure_export(folder: Path, format: str) -> Usage:

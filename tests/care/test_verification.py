@@ -17,6 +17,7 @@ from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
 
 MESSAGES = 20
+LINES = MESSAGES + 5  # with a start, three changes, and a stop
 
 
 async def record_into(folder: Path) -> Path:
@@ -57,7 +58,7 @@ def test_what_is_sound_is_said_to_be_sound(folder: Path, file: Path) -> None:
     counted: list[int] = []
     report = verify(Reader(folder), session, recording=False, progress=counted.append)
     assert report.faults == ()
-    assert (report.lines, report.messages) == (MESSAGES + 3, MESSAGES)
+    assert (report.lines, report.messages) == (LINES, MESSAGES)
     assert sum(counted) == report.lines
     assert verify_database(folder) == []
 
@@ -68,7 +69,7 @@ Lines = list[bytes]
 
 
 def flipped(lines: Lines) -> Lines:
-    return [*lines[:9], lines[9].replace(b"message 10", b"message 11"), *lines[10:]]
+    return [*lines[:9], lines[9].replace(b"message 9", b"message 8"), *lines[10:]]
 
 
 def cut(lines: Lines) -> Lines:
@@ -118,13 +119,13 @@ def emptied(lines: Lines) -> Lines:
 FILE_DAMAGE: dict[Callable[[Lines], Lines], tuple[int, str]] = {
     flipped: (10, "differs from byte"),
     cut: (10, "differs from byte"),
-    without_its_end: (MESSAGES + 3, "differs from byte 104 on: the file ends there"),
+    without_its_end: (LINES, "differs from byte 165 on: the file ends there"),
     dropped: (10, "differs from byte"),
     added: (10, "differs from byte"),
     swapped: (10, "differs from byte"),
-    appended: (MESSAGES + 4, "is not in the database"),
-    with_zeros_behind: (MESSAGES + 4, "is not in the database"),
-    last_line_dropped: (MESSAGES + 3, "is missing in the file"),
+    appended: (LINES + 1, "is not in the database"),
+    with_zeros_behind: (LINES + 1, "is not in the database"),
+    last_line_dropped: (LINES, "is missing in the file"),
     other_line_ends: (1, "differs from byte"),
     with_byte_order_mark: (1, "differs from byte 0"),
     emptied: (1, "is missing in the file"),
@@ -183,100 +184,96 @@ def repair(folder: Path) -> None:
 # Damage in the database.
 
 CHANGED_LINE = (
-    "UPDATE lines SET line = replace(line, 'message 7', 'message 8') WHERE line_number = 7"
+    "UPDATE lines SET line = replace(line, 'message 7', 'message 8') WHERE line_number = 8"
 )
 
 DATABASE_DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
-    "line": ((CHANGED_LINE,), ", line 7: was changed in the database (its hash"),
+    "line": ((CHANGED_LINE,), ", line 8: was changed in the database (its hash"),
     "hash": (
-        ("UPDATE lines SET hash = zeroblob(32) WHERE line_number = 7",),
-        ", line 7: was changed in the database (its hash",
+        ("UPDATE lines SET hash = zeroblob(32) WHERE line_number = 8",),
+        ", line 8: was changed in the database (its hash",
     ),
     "key": (
-        ("UPDATE lines SET key = zeroblob(16) WHERE line_number = 7",),
-        ", line 7: was changed in the database (its hash",
+        ("UPDATE lines SET key = zeroblob(16) WHERE line_number = 8",),
+        ", line 8: was changed in the database (its hash",
     ),
     "line deleted": (
-        ("DELETE FROM messages WHERE message_index = 7", "DELETE FROM lines WHERE line_number = 7"),
-        ", line 7: is missing in the database (the next one there is 8)",
+        ("DELETE FROM messages WHERE message_index = 7", "DELETE FROM lines WHERE line_number = 8"),
+        ", line 8: is missing in the database (the next one there is 9)",
     ),
     "last line deleted": (
-        (
-            f"DELETE FROM lines WHERE line_number = {MESSAGES + 3}",
-            "UPDATE messages SET deleted_at = NULL",
-        ),
-        f"has {MESSAGES + 2} lines, the database counts {MESSAGES + 3}",
+        (f"DELETE FROM lines WHERE line_number = {LINES}",),
+        f"has {LINES - 1} lines, the database counts {LINES}",
     ),
     "last line deleted and all counts with it": (
         (
-            "UPDATE messages SET deleted_at = NULL",
             "UPDATE recording_sessions SET line_count = line_count - 1, byte_size = "
-            "(SELECT max(byte_offset) FROM lines), head = "
-            f"(SELECT hash FROM lines WHERE line_number = {MESSAGES + 2})",
-            f"DELETE FROM lines WHERE line_number = {MESSAGES + 3}",
+            "(SELECT max(byte_offset) FROM lines), synced_bytes = 0, head = "
+            f"(SELECT hash FROM lines WHERE line_number = {LINES - 1})",
+            f"DELETE FROM lines WHERE line_number = {LINES}",
         ),
-        f", line {MESSAGES + 3}: is not in the database",
+        f", line {LINES}: is not in the database",
     ),
     "offset": (
-        ("UPDATE lines SET byte_offset = byte_offset + 1 WHERE line_number = 7",),
-        ", line 7: begins at byte",
+        ("UPDATE lines SET byte_offset = byte_offset + 1 WHERE line_number = 8",),
+        ", line 8: begins at byte",
     ),
     "lines swapped": (
         (
-            "UPDATE lines SET line_number = -7 WHERE line_number = 7",
-            "UPDATE lines SET line_number = 7 WHERE line_number = 8",
-            "UPDATE lines SET line_number = 8 WHERE line_number = -7",
+            "UPDATE lines SET line_number = -8 WHERE line_number = 8",
+            "UPDATE lines SET line_number = 8 WHERE line_number = 9",
+            "UPDATE lines SET line_number = 9 WHERE line_number = -8",
         ),
-        ", line 7: begins at byte",
+        ", line 8: begins at byte",
     ),
     "message deleted": (
         ("DELETE FROM messages WHERE message_index = 7",),
-        ", line 7: has no row in messages",
+        ", line 8: has no row in messages",
     ),
     "message added": (
         (
             "INSERT INTO messages (id, session_id, message_index, timestamp, author, author_id, "
             "type, content) SELECT l.id, m.session_id, 99, m.timestamp, m.author, m.author_id, "
             "m.type, m.content FROM messages m, lines l WHERE m.message_index = 1 "
-            "AND l.line_number = 21",
+            "AND l.line_number = 22",
         ),
-        ", line 21: has a row in messages but is no message",
+        ", line 22: has a row in messages but is no message",
     ),
     "content": (
         ("UPDATE messages SET content = 'never said' WHERE message_index = 7",),
-        ", line 7: its message was changed in the database: content is 'never said', not 'm",
+        ", line 8: its message was changed in the database: content is 'never said', not 'm",
     ),
     "edit undone": (
         ("UPDATE messages SET content = 'message 5' WHERE message_index = 5",),
-        ", line 5: its message was changed in the database: content is 'message 5', not 'edited'",
+        ", line 6: its message was changed in the database: content is 'message 5', not 'edited'",
     ),
     "shown text": (
         ("UPDATE messages SET shown_text = 'x' WHERE message_index = 7",),
-        ", line 7: its message was changed in the database: shown_text",
+        ", line 8: its message was changed in the database: shown_text",
     ),
     "author": (
         ("UPDATE messages SET author = 'mallory' WHERE message_index = 7",),
-        ", line 7: its message was changed in the database: author is 'mallory', not 'STRYK'",
+        ", line 8: its message was changed in the database: author is 'mallory', not 'STRYK'",
     ),
     "time": (
         ("UPDATE messages SET timestamp = '2020-01-01T00:00:00+00:00' WHERE message_index = 7",),
-        ", line 7: its message was changed in the database: timestamp",
+        ", line 8: its message was changed in the database: timestamp",
     ),
     "model": (
         ("UPDATE messages SET model = NULL WHERE message_index = 6",),
-        ", line 6: its message was changed in the database: model is None, not 'a-model'",
+        ", line 7: its message was changed in the database: model is None, not 'a-model'",
     ),
     "deletion undone": (
         ("UPDATE messages SET deleted_at = NULL WHERE message_index = 7",),
-        ", line 7: its message was changed in the database: deleted_at",
+        ", line 8: its message was changed in the database: deleted_at",
     ),
     "message count": (
         ("UPDATE recording_sessions SET message_count = 19",),
         "has 20 messages, the database counts 19",
     ),
     "line count": (
-        ("UPDATE recording_sessions SET line_count = 24",),
-        "has 23 lines, the database counts 24",
+        ("UPDATE recording_sessions SET line_count = 26",),
+        "has 25 lines, the database counts 26",
     ),
     "size": (
         ("UPDATE recording_sessions SET byte_size = byte_size + 1",),
@@ -305,7 +302,7 @@ def test_a_line_that_was_changed_in_both_is_found_by_its_hash(folder: Path, file
     execute(folder, CHANGED_LINE)
     file.write_bytes(file.read_bytes().replace(b"message 7", b"message 8"))
     (fault,) = faults(folder)
-    assert ", line 7: was changed in the database" in fault
+    assert ", line 8: was changed in the database" in fault
 
 
 INDEX_DAMAGE = {
@@ -414,7 +411,7 @@ async def test_a_file_that_grows_during_the_verification_is_no_fault(folder: Pat
         def grow(_: int) -> None:
             path.write_bytes(whole)
 
-        for length in (0, len(whole) // 2):
+        for length in (whole.index(b"\n") + 1, len(whole) // 2):
             os.truncate(path, length)
             report = verify(manager.reader, now, recording=True, progress=grow)
             assert (report.faults, report.messages) == ((), 5)
@@ -429,4 +426,4 @@ async def test_a_real_fault_is_found_while_a_recorder_records(
     path = recorder.folder / session.file_path
     path.write_bytes(path.read_bytes().replace(b"kept", b"sent", 1))
     (fault,) = verify(manager.reader, manager.reader.session(session.id), recording=True).faults
-    assert ", line 1: differs from byte" in fault
+    assert ", line 2: differs from byte" in fault

@@ -26,10 +26,10 @@ async def record_changes(folder: Path) -> None:
         recorder.change(Reaction(EDITED, CHANNEL.id, 1001, "add", "👍", "5"))
         recorder.change(Deletion(DELETED, CHANNEL.id, 1002))
         await recorder.record(said(3600, "the next plan"))
-        await recorder.call(lambda journal: gaps.begin(journal, "restart", NOW))
+        await recorder.call(lambda journal: gaps.begin(journal, "restart", NOW, NOW))
         await recorder.call(lambda journal: gaps.end(journal, EDITED))
         session = (await asyncio.to_thread(SessionManager(recorder, UTC_ZONE).reader.sessions))[0]
-        await recorder.call(lambda journal: gaps.close(journal, session.id, [], None))
+        await recorder.call(lambda journal: gaps.close(journal, session.id, [], None, now=EDITED))
 
 
 @pytest.fixture

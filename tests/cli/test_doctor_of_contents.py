@@ -22,8 +22,8 @@ def data(tmp_path: Path) -> Path:
     [
         (
             "gaps",
-            "INSERT INTO session_gaps (session_id, started_at, ended_at, reason, problem) "
-            "SELECT id, started_at, started_at, 'crash', 'the channel is gone' "
+            "INSERT INTO session_gaps (session_id, number, started_at, ended_at, reason, problem) "
+            "SELECT id, 1, started_at, started_at, 'crash', 'the channel is gone' "
             "FROM recording_sessions",
             "1, history incomplete for 1 (the channel is gone)",
             "read the message history",

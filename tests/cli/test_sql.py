@@ -45,7 +45,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("SELECT NULL, 1.5, 'ä刷🙂', x'00ff'", [[None, 1.5, "ä刷🙂", "00ff"]]),
         ("SELECT 9e999, -9e999", [["inf", "-inf"]]),
         ("SELECT CAST(x'61ff' AS TEXT)", [["a\ufffd"]]),
-        ("SELECT rowid FROM messages_fts WHERE messages_fts MATCH 'second'", [[2]]),
+        ("SELECT rowid FROM messages_fts WHERE messages_fts MATCH 'second'", [[3]]),
         ("SELECT snippet(messages_fts, 0, '<', '>', '', 5) FROM messages_fts('first')", None),
         ("SELECT bm25(messages_fts) FROM messages_fts('words')", None),
         ("SELECT highlight(messages_fts, 0, '', '') FROM messages_fts('words')", None),

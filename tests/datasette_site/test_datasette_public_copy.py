@@ -73,8 +73,8 @@ async def record(folder: Path) -> None:
         )
         elsewhere = message(90, "topsecretelsewhere", OTHER)
         await recorder.record(replace(elsewhere, author="lawyer", model="topmodel"))
-        await manager.tag(first, "greeting", message_index=1)
-        await manager.tag(first, "sour", message_index=3)
+        await manager.tag(first, "greeting", now=NOW, message_index=1)
+        await manager.tag(first, "sour", now=NOW, message_index=3)
         for change in (
             Deletion(NOW + timedelta(seconds=20), ROOM, 1003),
             Edit(NOW + timedelta(seconds=21), ROOM, 1004, "the corrected text"),
@@ -196,7 +196,7 @@ async def test_an_author_with_the_id_0_is_public(folder: Path, tmp_path: Path) -
     file.write_text(f'{line}"content": "of user 0", "type": "user_message"}}\n')
     async with SessionRecorder(folder) as recorder:
         manager = SessionManager(recorder, ZoneInfo("UTC"))
-        imported = (await import_file(recorder, file, ZoneInfo("UTC"))).session
+        imported = (await import_file(recorder, file, ZoneInfo("UTC"), now=NOW)).session
         session = await manager.start("s", Channel(ROOM, "r", GUILD), user_id=ANNE, now=NOW)
         await recorder.record(message(1, "erased words", ROOM))
         await manager.erase(Selection("message", message_ids=(1001,)), now=NOW)

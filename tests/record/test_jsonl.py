@@ -13,6 +13,7 @@ from support.strategies import IDS, JSON, OWN_KEYS, TEXT, TIMES, WILD_TEXT, mess
 from recorder.errors import InvalidLine
 from recorder.models import Annotation, Deletion, Edit, Message
 from recorder.record import jsonl
+from recorder.record.json_values import parse_time
 
 QUESTION = Message(
     timestamp=datetime(2025, 11, 8, 15, 45, tzinfo=UTC),
@@ -150,7 +151,7 @@ def test_foreign_lines_may_order_and_write_things_otherwise() -> None:
 )
 def test_times_become_utc(text: str, expected: datetime) -> None:
     assert jsonl.decode(_line(timestamp=text)) == replace(QUESTION, timestamp=expected)
-    assert jsonl.parse_time(text).tzinfo is UTC
+    assert parse_time(text).tzinfo is UTC
 
 
 def test_a_time_without_an_offset_does_not_depend_on_the_machine(
@@ -159,14 +160,14 @@ def test_a_time_without_an_offset_does_not_depend_on_the_machine(
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "America/New_York")
         time.tzset()
-        assert jsonl.parse_time("2025-11-08T15:45:00") == QUESTION.timestamp
+        assert parse_time("2025-11-08T15:45:00") == QUESTION.timestamp
     time.tzset()
 
 
 def test_a_time_past_the_end_of_the_calendar_is_refused() -> None:
     last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
     with pytest.raises(ValueError, match="out of range"):
-        jsonl.parse_time(last.isoformat())
+        parse_time(last.isoformat())
 
 
 @pytest.mark.parametrize(

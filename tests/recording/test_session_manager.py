@@ -178,7 +178,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(data=st.data(), name=names)
     def rename(self, data: st.DataObject, name: str) -> None:
         session = data.draw(st.sampled_from(self.sessions))
-        command = self.manager.rename(self.actual(session), name)
+        command = self.manager.rename(self.actual(session), name, now=NOW)
         if not same_name(name, session.name) and self.is_taken(name, session.place):
             self.refused(command)
             return
@@ -203,7 +203,7 @@ class Lifecycle(RuleBasedStateMachine):
     def use_what_is_gone(self, data: st.DataObject) -> None:
         session = data.draw(st.sampled_from(self.gone))
         self.refused(self.manager.delete(session), NotFound)
-        self.refused(self.manager.rename(session, "other"), NotFound)
+        self.refused(self.manager.rename(session, "other", now=NOW), NotFound)
         self.refused(self.manager.reopen(session, CHANNELS[0], now=self.now), NotFound)
 
     @rule(channel=channels, text=texts)
@@ -283,7 +283,7 @@ async def test_a_name_that_cannot_be_used_changes_nothing(
     with pytest.raises(InvalidName):
         await manager.start(name, Channel("78", "other", "1"), user_id="5", now=NOW)
     with pytest.raises(InvalidName):
-        await manager.rename(session, name)
+        await manager.rename(session, name, now=NOW)
     assert dump(recorder.folder) == before
 
 
@@ -328,7 +328,7 @@ async def test_renaming_keeps_the_file_and_the_old_name_is_free(
     recorder: SessionRecorder, manager: SessionManager
 ) -> None:
     session = await manager.start("old", CHANNEL, user_id="5", now=NOW)
-    renamed = await manager.rename(session, "new")
+    renamed = await manager.rename(session, "new", now=NOW)
     assert renamed.file_path == session.file_path
     second = await manager.start("old", Channel("78", "other", "1"), user_id="5", now=NOW)
     assert second.file_path == "sessions/old_2025-11-08-2.jsonl"

@@ -60,7 +60,7 @@ def test_they_would_if_commits_were_not_synced(tmp_path: Path, chance: random.Ra
 @pytest.mark.parametrize(
     ("name", "error", "numbers"),
     [
-        ("fdatasync", "EIO", [10]),
+        ("fdatasync", "EIO", [14]),
         ("pwrite64", "ENOSPC", [150]),
     ],
 )

@@ -71,12 +71,13 @@ async def test_messages_by_time_and_author(tmp_path: Path) -> None:
 async def test_gaps_and_tags_are_of_the_session(tmp_path: Path) -> None:
     session = await record(tmp_path, [(1, "mira", "user_message")], None, 30)
     async with SessionRecorder(tmp_path) as recorder:
-        await SessionManager(recorder, ZoneInfo("UTC")).tag(session, "solved")
+        await SessionManager(recorder, ZoneInfo("UTC")).tag(session, "solved", now=NOW)
 
         def add_gap(journal: Journal) -> None:
             connection = journal.connection
             connection.execute(
-                "INSERT INTO session_gaps (session_id, started_at, reason) VALUES (?, ?, ?)",
+                "INSERT INTO session_gaps (session_id, number, started_at, reason) "
+                "VALUES (?, 1, ?, ?)",
                 (session.id, (NOW - 5 * MINUTE).isoformat(), "restart"),
             )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.recordings import UTC_ZONE, dump, record
+from support.recordings import NOW, UTC_ZONE, dump, record
 
 from recorder import SessionRecorder
 from recorder.errors import RecorderError
@@ -15,7 +15,7 @@ from recorder.recording.importing import Imported, import_file
 def take_in(folder: Path, file: Path, **options: Any) -> Imported:
     async def run() -> Imported:
         async with SessionRecorder(folder) as recorder:
-            return await import_file(recorder, file, UTC_ZONE, **options)
+            return await import_file(recorder, file, UTC_ZONE, now=NOW, **options)
 
     return asyncio.run(run())
 

@@ -38,6 +38,11 @@ async def record(folder: Path, name: str, texts: list[str], guild: str = "1") ->
         await manager.stop(channel.id, now=NOW + timedelta(minutes=83))
 
 
+def content_lines(data: bytes) -> list[bytes]:
+    """Return the lines of a file without those about the recording itself."""
+    return [line for line in data.splitlines() if b'"author_id": "recorder"' not in line]
+
+
 def texts(folder: Path) -> list[str]:
     """Return the texts of the one session in a folder, in the order of their index."""
     (session,) = Reader(folder).sessions()

@@ -145,9 +145,9 @@ async def record(folder: Path) -> None:
         await recorder.record(replace(secret, channel_id=CHANNELS["secret"].id))
         world = manager.reader.running(CHANNELS["world"].id)
         assert world is not None
-        await manager.tag(world, "solution", message_index=1)
-        await manager.tag(world, "solution", message_index=3)
-        await manager.tag(world, "solutions", message_index=4)
+        await manager.tag(world, "solution", now=NOW, message_index=1)
+        await manager.tag(world, "solution", now=NOW, message_index=3)
+        await manager.tag(world, "solutions", now=NOW, message_index=4)
     connection = open_for_writing(folder)
     connection.execute("UPDATE messages SET pinned = 1 WHERE instr(text, 'foo_bar')")
     connection.execute("UPDATE messages SET edited_at = timestamp WHERE text LIKE '%disk%'")

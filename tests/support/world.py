@@ -11,6 +11,7 @@ import discord
 import pytest
 import simcord
 from discord.ext import commands
+from support.recordings import content_lines
 
 from recorder.bot import Recorder
 from recorder.care.verification import verify
@@ -73,9 +74,9 @@ class World:
         await self.settle()
 
     def lines(self, session: int = 0) -> list[dict[str, Any]]:
-        """Return the lines of a session's file; session 0 is the newest."""
+        """Return the lines about messages in a session's file; session 0 is the newest."""
         path = self.data / Reader(self.data).sessions()[session].file_path
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in content_lines(path.read_bytes())]
 
     def assert_sound(self) -> None:
         """Assert that files and database agree."""

@@ -48,7 +48,9 @@ class EditingCommands(RecorderCommands):
     async def tag_message(self, context: Context, tag: str, message_id: int | None) -> None:
         """Tag a message of the running session; ``None`` is the last one."""
         session = await self.running_session(context)
-        tag_added = await self.manager.tag(session, unquoted(tag), message_id=message_id)
+        tag_added = await self.manager.tag(
+            session, unquoted(tag), now=discord.utils.utcnow(), message_id=message_id
+        )
         await self.reply(context, results.tagged(tag_added))
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
@@ -57,7 +59,7 @@ class EditingCommands(RecorderCommands):
         """Remove a tag from a session."""
         self.require_control(context)
         session = await self.controlled_session(context, name)
-        await self.manager.untag(session, unquoted(tag))
+        await self.manager.untag(session, unquoted(tag), now=discord.utils.utcnow())
         await self.reply(context, results.untagged(session, unquoted(tag)))
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]

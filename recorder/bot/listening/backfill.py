@@ -156,7 +156,12 @@ class Backfill:
                     log.exception("%s: its history could not be compared", session.name)
                     attempt.problem = "an unexpected error, see the bot's log"
             await self._gap_log.close(
-                session, attempt.unexpected, attempt.problem, final=attempt.final, until=now
+                session,
+                attempt.unexpected,
+                attempt.problem,
+                now=discord.utils.utcnow(),
+                final=attempt.final,
+                until=now,
             )
         await self._report(session, attempt.gaps)
 
@@ -179,14 +184,17 @@ class Backfill:
         await self._read_channel(attempt, channel, whole)
         channel_id, began = str(channel.id), snowflake_at(discord.utils.utcnow())
         known = None if whole else attempt.threads_watermarks.get(channel_id)
-        for thread in await public_threads(channel, attempt.start(known)):
+        threads = await public_threads(channel, attempt.start(known))
+        for thread in threads:
             try:
                 await self._read_channel(attempt, thread, whole)
             except NETWORK_ERRORS as error:
                 problem, is_deleted = problem_of(error)
                 attempt.problem = attempt.problem if is_deleted else problem
-        if attempt.problem is None:
-            await self._gap_log.threads_compared(attempt.session, channel_id, began)
+        if threads and attempt.problem is None:
+            await self._gap_log.threads_compared(
+                attempt.session, channel_id, began, now=discord.utils.utcnow()
+            )
 
     async def _read_channel(
         self, attempt: _Attempt, channel: discord.abc.MessageableChannel, whole: bool
@@ -226,7 +234,9 @@ class Backfill:
             missed = [from_history(message) for message in relevant if message.id not in left_out]
             present = frozenset(message.id for message in page.messages)
             filled = await self._gap_log.fill(
-                session, HistoryPage(channel_id, missed, present, page.after, page.until)
+                session,
+                HistoryPage(channel_id, missed, present, page.after, page.until),
+                now=discord.utils.utcnow(),
             )
             attempt.unexpected += filled.unexpected
             await self._delete_absent(channel, page, filled.absent)

@@ -76,18 +76,21 @@ class DayRotation:
             draft = await self._manager.prepare_auto(channel_of(channel), user_id, now=begins)
             if draft is not None and draft.status != "stopped":
                 recorded = await self._manager.activate(draft, now=begins)
-                await self._gap_log.begin(reason or "not received", begins, [recorded])
+                reason_of_day = reason or "not received"
+                await self._gap_log.begin(reason_of_day, begins, [recorded], now=begins)
                 await self._manager.stop(channel_id, now=self.midnight(each + _DAY))
         return reason
 
     async def begin_gap(self, session: Session, reason: str, today: date) -> None:
         """Begin the gap of today's session, which ends when the bot is ready."""
-        await self._gap_log.begin(reason, self.midnight(today), [session])
+        midnight = self.midnight(today)
+        await self._gap_log.begin(reason, midnight, [session], now=midnight)
 
     async def _reason(self, session: Session) -> str | None:
         """Return the reason of the open gap; a connection that was lost is one."""
         if self._connection.lost_at is not None:
-            await self._gap_log.begin("connection lost", self._connection.lost_at, [session])
+            lost_at = self._connection.lost_at
+            await self._gap_log.begin("connection lost", lost_at, [session], now=lost_at)
         gaps = await asyncio.to_thread(self._manager.reader.gaps, session)
         return next((gap.reason for gap in gaps if gap.ended_at is None), None)
 

@@ -112,7 +112,7 @@ class Downloader:
             except _Expired:
                 await self._receive(web, await self._fresh_url(download), incoming)
             file_path = await asyncio.to_thread(incoming.complete, download.key)
-        await self._queue.keep(download, incoming, file_path)
+        await self._queue.keep(download, incoming, file_path, now=discord.utils.utcnow())
 
     async def _receive(self, web: aiohttp.ClientSession, url: str, incoming: IncomingFile) -> None:
         http = self._bot.http

@@ -72,7 +72,7 @@ class GapFiller:
 
     async def open(self) -> None:
         """Begin a gap after a crash, and fill gaps as soon as the bot is ready."""
-        await self._gap_log.begin("crash", None)
+        await self._gap_log.begin("crash", None, now=discord.utils.utcnow())
         self._hourly = tasks.run(self._each_hour(), "comparing the history every hour")
         if self._bot.is_ready():
             await self.on_ready()
@@ -85,7 +85,8 @@ class GapFiller:
         await asyncio.gather(*running, return_exceptions=True)
         try:
             await self._begin_lost(self._connection.lost_at)
-            await self._gap_log.begin("restart", discord.utils.utcnow())
+            now = discord.utils.utcnow()
+            await self._gap_log.begin("restart", now, now=now)
         except StorageError as error:
             tasks.log_failure("The beginning of a gap could not be recorded", error)
 
@@ -146,19 +147,20 @@ class GapFiller:
             running = await asyncio.to_thread(self._reader.running_sessions)
             absent = [session for session in running if self._is_unavailable(session)]
             self._unavailable |= {int(session.guild_id or 0) for session in absent}
-            await self._gap_log.begin(_SERVER_UNAVAILABLE, now, absent)
+            await self._gap_log.begin(_SERVER_UNAVAILABLE, now, absent, now=now)
             await self._gap_log.end(now, but=absent)
             await self._availability.check(guild)
             await self.sweep(whole=whole, guild=guild)
 
     async def _begin_lost(self, lost_at: datetime | None) -> None:
         if lost_at is not None:
-            await self._gap_log.begin("connection lost", lost_at)
+            now = discord.utils.utcnow()
+            await self._gap_log.begin("connection lost", lost_at, now=now)
 
     async def _begin_in(self, guild: discord.Guild, now: datetime) -> None:
         running = await asyncio.to_thread(self._reader.running_sessions)
         sessions = [session for session in running if session.guild_id == str(guild.id)]
-        await self._gap_log.begin(_SERVER_UNAVAILABLE, now, sessions)
+        await self._gap_log.begin(_SERVER_UNAVAILABLE, now, sessions, now=now)
 
     def _is_unavailable(self, session: Session) -> bool:
         guild = self._bot.get_guild(int(session.guild_id)) if session.guild_id else None

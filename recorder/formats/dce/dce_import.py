@@ -15,6 +15,7 @@ from recorder.errors import InvalidLine
 from recorder.formats.dce import dce_fields as fields
 from recorder.models import Change, Deletion, Json, Message
 from recorder.record import jsonl
+from recorder.record.json_values import parse_time
 
 MESSAGE_START = re.compile(r'\{\s*"id"\s*:\s*"?\d+"?\s*,\s*"type"\s*:\s*"[^"]*"\s*,\s*"timestamp"')
 """The start of a message in every version, and of nothing else in a file."""
@@ -163,7 +164,7 @@ def read_message(data: Mapping[str, Json], root: Root) -> tuple[Message, Change 
     if not isinstance(deleted_at, str) or message.message_id is None or message.channel_id is None:
         return message, None
     try:
-        time = jsonl.parse_time(deleted_at)
+        time = parse_time(deleted_at)
     except ValueError:
         raise InvalidLine(f'"deleted_at" is not an ISO 8601 time: {deleted_at[:40]!r}') from None
     return message, Deletion(time, message.channel_id, message.message_id)

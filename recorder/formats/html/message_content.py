@@ -18,7 +18,7 @@ from recorder.formats.html.kept_files import KeptFiles
 from recorder.formats.html.markdown_html import markdown, web_url
 from recorder.formatting import date_and_clock, size
 from recorder.models import Json, Message, further_text
-from recorder.record.jsonl import parse_time
+from recorder.record.json_values import parse_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,7 +279,7 @@ class World:
                 await manager.delete(session)
             elif not manager.reader.tags(session):
                 kind = session.name.removesuffix("-plans")
-                await manager.tag(session, f"{kind}-tag", message_index=1)
+                await manager.tag(session, f"{kind}-tag", now=now, message_index=1)
 
     async def complete(self, person: str, command: str, option: str, **filled: str) -> list[str]:
         actor = self.people[person]

@@ -46,7 +46,7 @@ async def test_a_session_from_start_to_export(world: World, how: str) -> None:
         "⏹️ **Recording Stopped**\n\nSession: oauth-implementation\n"
         "Duration: 1m\nMessages: 3\nSize: "
     )
-    assert f"Load: {prefix}record load oauth-implementation\nHead: 3:" in stopped
+    assert f"Load: {prefix}record load oauth-implementation\nHead: 5:" in stopped
     assert len(stopped.rpartition(":")[2]) == 64
 
     said = [(line["author"], line["content"], line["type"]) for line in world.lines()]

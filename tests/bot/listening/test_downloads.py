@@ -143,7 +143,9 @@ async def test_a_kill_after_the_commit_leaves_the_whole_file(folder: Path) -> No
         await record_one(recorder)
         path = complete(folder)
         key = attachments.key_of(URL)
-        await recorder.call(lambda journal: attachments.keep(journal.db, key, path, len(CONTENT)))
+        await recorder.call(
+            lambda journal: attachments.keep(journal.db, key, path, len(CONTENT), NOW)
+        )
     assert files(folder) != [PLACE]
     await reopen(folder)
     assert files(folder) == [PLACE]

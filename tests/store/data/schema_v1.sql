@@ -18,7 +18,7 @@ CREATE TABLE recording_sessions (
     is_draft INTEGER NOT NULL DEFAULT 0,      -- until its notice is sent or its merge is complete;
                                               -- a draft is hidden, and deleted after a crash
     in_order INTEGER NOT NULL DEFAULT 1,      -- 0 if a message came after a later one
-    line_count INTEGER NOT NULL DEFAULT 0,    -- lines in the file: messages and later changes
+    line_count INTEGER NOT NULL DEFAULT 0,    -- lines in the file: messages, changes, events
     byte_size INTEGER NOT NULL DEFAULT 0,     -- size of the complete file
     synced_bytes INTEGER NOT NULL DEFAULT 0,  -- the file is on disk up to here
     head BLOB NOT NULL          -- hash of the last line: the head of the chain
@@ -62,14 +62,15 @@ CREATE INDEX session_interval ON session_intervals (session_id, started_at);
 
 -- The times in which a recording session missed events, and the result of the backfill.
 CREATE TABLE session_gaps (
-    id INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES recording_sessions (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,        -- from 1 in its session
     started_at TIMESTAMP NOT NULL,  -- the last time without a loss
     ended_at TIMESTAMP,             -- NULL until the recorder is connected again
     reason TEXT NOT NULL,
     fetched INTEGER,                -- messages fetched from the history; NULL until it is read
     problem TEXT,                   -- why the history could not be read
-    complete INTEGER NOT NULL DEFAULT 0     -- 1 once no further attempt is made to fill it
+    complete INTEGER NOT NULL DEFAULT 0,    -- 1 once no further attempt is made to fill it
+    PRIMARY KEY (session_id, number)
 );
 -- The gaps of a session.
 CREATE INDEX session_gap ON session_gaps (session_id, started_at);
