@@ -37,7 +37,7 @@ def source_of(message: Message) -> int | None:
 def reason_of_source(connection: Connection, message: Message) -> dict[str, Json]:
     """Return why the source of a thread's first message has no content, if that is so."""
     source_id = source_of(message)
-    return {} if source_id is None else _reason(connection, source_id)
+    return {} if source_id is None else _source(connection, source_id)[1]
 
 
 def source_time(message: Message) -> datetime:
@@ -53,17 +53,25 @@ def without_forwarded(
     scope_id: str,
     time: datetime,
 ) -> Mapping[str, Json]:
-    """Return the extra of a message without a forwarded text that is not kept of its source."""
+    """Return the extra of a message without a forwarded text that is not kept of its source.
+
+    The author of the forwarded message is added, if its source is recorded.
+    """
     forwarded = extra.get("forwarded")
     if not isinstance(forwarded, dict):
         return extra
-    author_id, sent = str(forwarded.get("author_id")), forwarded.get("timestamp")
+    recorded_author, reason = _source(connection, discord_id(forwarded.get("message_id")))
+    author_id, sent = forwarded.get("author_id", recorded_author), forwarded.get("timestamp")
     times = [time, datetime.fromisoformat(sent)] if isinstance(sent, str) else [time]
-    reason = _reason(connection, discord_id(forwarded.get("message_id")))
-    if any(is_opted_out(scope_id, author_id, each) for each in times):
+    if any(is_opted_out(scope_id, str(author_id), each) for each in times):
         reason = {"opted_out": True}
     if not reason:
-        return extra
+        known: dict[str, Json] = {} if author_id is None else {"author_id": author_id}
+        return (
+            extra
+            if known.items() <= forwarded.items()
+            else {**extra, "forwarded": {**forwarded, **known}}
+        )
     kept = {key: value for key, value in extra.items() if key != "mentions"}
     return {**kept, "forwarded": {"content": FORWARDED[next(iter(reason))]}}
 
@@ -89,18 +97,18 @@ def copied(change: Edit | Deletion, copy_id: int) -> Edit | Deletion:
     return replace(change, extra=extra)
 
 
-def _reason(connection: Connection, message_id: int | None) -> dict[str, Json]:
-    """Return why a recorded message has no content: a key of its line, with its value."""
-    rows = connection.execute(
-        "SELECT json_extract(l.line, '$.opted_out'), json_extract(l.line, '$.erased_at') "
-        "FROM recording_sessions s CROSS JOIN messages m "
-        "ON m.session_id = s.id AND m.message_id = ? JOIN lines l ON l.id = m.id "
-        "WHERE m.content = '' AND m.author_id = '0'",
+def _source(connection: Connection, message_id: int | None) -> tuple[str | None, dict[str, Json]]:
+    """Return the author of a recorded message, or why it has none: a key of its line."""
+    author: str | None = None
+    for author_id, opted_out, erased_at in connection.execute(
+        "SELECT m.author_id, json_extract(l.line, '$.opted_out'), "
+        "json_extract(l.line, '$.erased_at') FROM recording_sessions s CROSS JOIN messages m "
+        "ON m.session_id = s.id AND m.message_id = ? JOIN lines l ON l.id = m.id",
         (message_id,),
-    )
-    for opted_out, erased_at in rows:
+    ):
         if opted_out:
-            return {"opted_out": True}
+            return None, {"opted_out": True}
         if erased_at:
-            return {"erased_at": erased_at}
-    return {}
+            return None, {"erased_at": erased_at}
+        author = author_id
+    return author, {}

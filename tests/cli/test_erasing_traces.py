@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.command_line import Run
+from support.killing import killed, needs_strace
 from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said
 
 from recorder import SessionManager, SessionRecorder
@@ -20,6 +22,7 @@ from recorder.models import AutoRecording, Edit, Json, Message, Reaction
 from recorder.recording.importing import import_file
 from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
+from scripts.torture_runs.integrity import recover
 
 ALICE = "666000000000000666"
 NAMES = ("alicia_w", "Alicia Wonder")
@@ -157,6 +160,21 @@ def test_no_byte_of_someone_who_is_only_named_is_left(traced: Path, run: Run) ->
         connection.execute("CREATE VIRTUAL TABLE temp.v USING fts5vocab (main, messages_fts, row)")
         words = {word for (word,) in connection.execute("SELECT term FROM temp.v")}
     assert "hello" in words and not words & {"alicia", "wonder", ALICE}
+
+
+@pytest.mark.slow
+@needs_strace
+def test_killed_at_any_step_it_is_finished_at_the_next_start(traced: Path, tmp_path: Path) -> None:
+    original = tmp_path / "original"
+    shutil.copytree(traced, original)
+    outcomes = set()
+    for number in killed(original, traced, "erase", "--user", ALICE, "--yes"):
+        recover(traced)
+        assert_sound(traced, recording=True)
+        erased = rows(traced, "SELECT finished FROM erasures")
+        assert (erased, bool(traces(traced))) in (([], True), ([(1,)], False)), number
+        outcomes.add(bool(erased))
+    assert outcomes == {False, True}
 
 
 def test_names_are_found_in_the_index(traced: Path, run: Run) -> None:
