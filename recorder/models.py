@@ -52,11 +52,12 @@ class Message:
         session, not stored.
     extra
         All other keys of the JSONL line, in the order of the file:
-        ``display_name``, ``webhook_id``, ``reply_to``, ``interaction`` (``id``, ``command``,
-        ``user``, ``user_id``, ``answered_at``), ``mentions`` (raw token to name),
-        ``files``, ``embeds``, ``components``, ``stickers``, ``poll``, ``forwarded``,
-        ``event``, ``raw_content``, ``edited_timestamp``, ``reactions`` (emoji to count,
-        before the recording), ``source``, ``opted_out``, ``erased_at``, and foreign keys.
+        ``display_name``, ``webhook_id``, ``reply_to``, ``starts_thread``,
+        ``interaction`` (``id``, ``command``, ``user``, ``user_id``, ``answered_at``),
+        ``mentions`` (raw token to name), ``files``, ``embeds``, ``components``, ``stickers``,
+        ``poll``, ``forwarded``, ``event``, ``raw_content``, ``edited_timestamp``,
+        ``reactions`` (emoji to count, before the recording), ``source``, ``opted_out``,
+        ``erased_at``, ``redacted_at``, and foreign keys.
     """
 
     timestamp: datetime

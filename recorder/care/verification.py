@@ -16,9 +16,10 @@ from typing import Any, BinaryIO
 
 from recorder.errors import DataFolderError, InvalidLine
 from recorder.formatting import plural
-from recorder.models import Change, Entry, Erased, KeptFile, Message, Session, SessionEvent
+from recorder.models import Change, Edit, Entry, Erased, KeptFile, Message, Session, SessionEvent
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
+from recorder.record.redaction import ANONYMOUS_ID, is_redacted
 from recorder.record.session_events import numbers_in, with_effect
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.store import attachment_checks, checks, derived_rows
@@ -307,13 +308,18 @@ class _Check:
         return "is erased but has a key" if line.key else None
 
     def _erasure_faults(self) -> Iterator[str]:
-        """Yield the faults of erased lines: each has to be covered by the line of an erasure."""
+        """Yield the faults of erased lines: each has to be covered by the line of an erasure.
+
+        A later erasure of one of its lines covers all lines of an earlier one.
+        """
         covered: set[int] = set()
-        for event in with_effect(self.events):
+        for event in reversed(list(with_effect(self.events))):
             if event.event != "erasure":
                 continue
             try:
                 numbers = numbers_in(str(event.details.get("lines")))
+                if covered.issuperset(numbers) and numbers:
+                    continue
                 remains = chain.commitment(self.erased[number] for number in numbers)
             except (KeyError, ValueError):
                 yield f"lines that are not erased are in an erasure: {event.content}"
@@ -351,8 +357,10 @@ class _Check:
 
 def _is_erased(entry: Entry) -> bool:
     """Return whether a line has only what an erasure leaves."""
+    if isinstance(entry, Message | Edit) and is_redacted(entry.extra):
+        return True
     if isinstance(entry, SessionEvent):
-        return "erased_at" in entry.details and entry.details.get("user_id") is None
+        return "erased_at" in entry.details and entry.details.get("user_id") == ANONYMOUS_ID
     if isinstance(entry, Message):
         erased_at = entry.extra.get("erased_at")
         return entry == withheld(entry, {"erased_at": erased_at}) and entry.withheld == "erased"

@@ -18,6 +18,7 @@ from recorder.cli.exit_codes import BAD_INPUT, EXIT_CODES, INTERRUPTED, UNUSABLE
 from recorder.cli.export import export
 from recorder.cli.import_files import import_
 from recorder.cli.output import printable
+from recorder.cli.people import people
 from recorder.cli.run import bot, demo
 from recorder.cli.search import search
 from recorder.cli.serve import serve
@@ -129,6 +130,7 @@ _COMMANDS = (
     merge,
     rename,
     delete,
+    people,
     erase,
     head,
     verify,

@@ -53,8 +53,9 @@ def serve(
     other machines can reach the address, visitors have to sign in with the link that is printed.
 
     A public copy contains only the given sessions in their current state: no deleted messages or
-    earlier versions, no messages of users who opted out, no attached files, and no Discord ids of
-    users, channels and servers.
+    earlier versions, no messages of users who opted out or mentions of their names, no attached
+    files, and no Discord ids of users, channels and servers, also not in links. The command says
+    how much it left out.
     """
     if (public_copy is None) != (not names):
         raise click.UsageError("--public-copy and --session go together.")
@@ -86,4 +87,6 @@ def _publish(settings: Settings, path: Path, names: tuple[str, ...]) -> None:
     reader = Reader(settings.data)
     published = publish(reader, [reader.find(name) for name in names], path)
     say(f"{path}: {plural(published.messages, 'message')}, {size(published.bytes)}")
+    if left_out := str(published.left_out):
+        say(f"Left out: {left_out}")
     say(f"Open it with: datasette {path} --metadata {published.metadata}")

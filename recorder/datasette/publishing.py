@@ -11,16 +11,17 @@ from pathlib import Path
 from recorder.datasette.configuration import metadata
 from recorder.errors import Conflict, StorageError
 from recorder.models import Session
-from recorder.store.public_copy import make_public_copy
+from recorder.store.public_copy import LeftOut, make_public_copy
 from recorder.store.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A public copy: its size in `bytes`, its number of messages, and its metadata file."""
+    """A public copy: its size in `bytes`, its messages, what it lacks, and its metadata file."""
 
     bytes: int
     messages: int
+    left_out: LeftOut
     metadata: Path
 
 
@@ -39,7 +40,7 @@ def publish(reader: Reader, sessions: Sequence[Session], path: Path) -> Publishe
     metadata_path = path.with_suffix(".metadata.json")
     if metadata_path.exists():
         raise Conflict(f"{metadata_path} already exists. Choose another file.")
-    messages = make_public_copy(reader, list(dict.fromkeys(s.id for s in sessions)), path)
+    copy = make_public_copy(reader, list(dict.fromkeys(s.id for s in sessions)), path)
     try:
         descriptor = os.open(metadata_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
@@ -47,4 +48,4 @@ def publish(reader: Reader, sessions: Sequence[Session], path: Path) -> Publishe
     except OSError as error:
         path.unlink()
         raise StorageError(f"{metadata_path} cannot be written ({error.strerror}).") from error
-    return Published(path.stat().st_size, messages, metadata_path)
+    return Published(path.stat().st_size, copy.messages, copy.left_out, metadata_path)

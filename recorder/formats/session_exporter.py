@@ -179,15 +179,14 @@ class SessionExporter:
             raise _exists(path)
         temporary: Path | None = None
         try:
-            descriptor, name = tempfile.mkstemp(prefix=".export-", dir=path.parent)
+            descriptor, name = tempfile.mkstemp(prefix=export_index.TEMPORARY, dir=path.parent)
             temporary = Path(name)
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 file.writelines(pieces)
                 file.flush()
                 os.fsync(descriptor)
                 written = os.fstat(descriptor).st_size
-            if path.parent == self._reader.folder / "exports":
-                export_index.note(path.parent, path.name, session.id)
+            export_index.note(self._reader.folder / "exports", path, session.id)
             _put_in_place(temporary, path, overwrite)
         except FileExistsError:
             raise _exists(path) from None

@@ -10,7 +10,9 @@ from recorder.models import Annotation, Change, Deletion, Edit, Message, Reactio
 from recorder.record.json_values import parse_time
 
 # Keys of `extra` that an edit does not carry and does not remove.
-_KEPT = tuple("display_name webhook_id reply_to interaction event source merged_from".split())
+_KEPT = tuple(
+    "display_name webhook_id reply_to starts_thread interaction event source merged_from".split()
+)
 _NOT_EDITED = ("interaction", "source", "reactions")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from recorder.models import Channel, Gap, Interval, Json, Session, SessionEvent
+from recorder.record.redaction import ANONYMOUS_ID
 
 IMPORTED = "imported"
 """The key of an event in an imported file that has no effect, since message indexes differ."""
@@ -244,14 +245,12 @@ def is_gap(event: SessionEvent) -> bool:
         return False
 
 
-def without_user(event: SessionEvent, erased_at: datetime) -> SessionEvent:
-    """Return what an erasure of a user leaves of an event that names them."""
-    details: Mapping[str, Json] = {
-        **event.details,
-        "user_id": None,
-        "erased_at": erased_at.isoformat(),
-    }
-    content = event.content.replace(f" by <@{event.details.get('user_id')}>", "")
+def without_user(event: SessionEvent, user_id: str, now: str) -> SessionEvent:
+    """Return what an erasure of a user leaves of an event, which is all of it if of others."""
+    if event.details.get("user_id") != user_id:
+        return event
+    details: Mapping[str, Json] = {**event.details, "user_id": ANONYMOUS_ID, "erased_at": now}
+    content = event.content.replace(f" by <@{user_id}>", "")
     return SessionEvent(event.timestamp, event.event, content, details)
 
 

@@ -6,12 +6,12 @@ have lost or torn lie past the last synced offset, and are written again from th
 
 from __future__ import annotations
 
-import glob
 import itertools
 import os
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from recorder.store.database import sync_folder
@@ -118,9 +118,17 @@ class Projection:
         return True
 
     def remove(self, file_path: str) -> None:
-        """Remove a file of a deleted or erased session."""
+        """Remove a file of a deleted or erased session, and the sub folders that get empty."""
         self._close(file_path)
-        self._path(file_path, *_FOLDERS).unlink(missing_ok=True)
+        path = self._path(file_path, *_FOLDERS)
+        path.unlink(missing_ok=True)
+        for folder in path.relative_to(self.folder).parents[:-2]:
+            with suppress(OSError):
+                (self.folder / folder).rmdir()
+
+    def remove_temporary(self) -> None:
+        """Remove the file that a killed :meth:`replace` left."""
+        self._path(f"sessions/{_TEMPORARY}").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close all files."""
@@ -153,13 +161,6 @@ class Projection:
                 os.fsync(old_file)
             os.close(old_file)
         return file
-
-
-def damaged_copies(folder: Path, file_path: str) -> list[str]:
-    """Return the kept copies of a session's damaged file, relative to the data folder."""
-    path = folder / file_path
-    copies = path.parent.glob(f"{glob.escape(path.name)}.damaged*")
-    return sorted(f"sessions/{copy.name}" for copy in copies)
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:

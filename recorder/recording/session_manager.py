@@ -355,7 +355,7 @@ class SessionManager:
             A session that is to be deleted as a whole is running.
         """
         return await self._recorder.call(
-            lambda journal: erasing.erase(journal, self.reader, selection, now)
+            lambda journal: erasing.erase(journal, self._recorder.folder, selection, now)
         )
 
     def erase_deleted(self, deletions: Sequence[Deletion], *, now: datetime) -> Awaitable[object]:
@@ -364,7 +364,7 @@ class SessionManager:
         Its order among the messages is fixed before it is awaited.
         """
         return self._recorder.submit(
-            lambda journal: erasing.erase_deleted(journal, self.reader, deletions, now)
+            lambda journal: erasing.erase_deleted(journal, self._recorder.folder, deletions, now)
         )
 
     def save(self, session: Session, filename: str, *, now: datetime) -> Path:

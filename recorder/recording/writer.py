@@ -29,7 +29,7 @@ from recorder.errors import (
 from recorder.models import Change, Message
 from recorder.recording.projection import Projection
 from recorder.recording.queue_items import Barrier, Call, Item, Rewrite, Stop, Update, Waiter
-from recorder.store import attachment_files, attachments, drafts, erasure
+from recorder.store import attachment_files, attachments, drafts, erasure, export_index
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
@@ -92,6 +92,7 @@ class Writer(threading.Thread):
         self._urgent = threading.Event()
         self._sync_seconds = sync_seconds
         self._sync_due: float | None = None
+        self._is_recovered = False
         self._on_failure = on_failure
         self._on_downloads_due = on_downloads_due
 
@@ -184,6 +185,7 @@ class Writer(threading.Thread):
                 self._recover()
                 self.channels = frozenset(self._journal.running)
                 self.recorded_channels = self._journal.channels
+                self._is_recovered = True
                 self._resolve([(self._opened, None)])
                 while self._take_and_write():
                     pass
@@ -304,22 +306,29 @@ class Writer(threading.Thread):
     def _finish_erasures(self) -> None:
         """Clear erased content from the files and the database.
 
-        Scrubbing a large database takes long: for a message that was deleted in Discord it is
-        left until `scrub_due` is set.
+        Scrubbing a large database takes long, and while a reader is active it is in vain: it
+        waits until `scrub_due` is set.
         """
         connection = self._journal.connection
         self._remove_files()
-        reasons = erasure.unfinished_reasons(self._journal.db)
-        if reasons:
+        if erasure.has_unfinished(self._journal.db):
             for state in file_states(connection):
                 if state.synced_bytes == 0:
                     self._projection.replace(state, lines_from(connection, state.session_id))
                     self._journal.set_synced({state.file_path: state.byte_size})
-            if self._journal.scrub_due or reasons != {"deletion"}:
-                for copy in self._folder.glob(f"{COPY_PREFIX}*"):  # of a killed verification
-                    shutil.rmtree(copy, ignore_errors=True)
+            export_index.forget_removed(self._folder / "exports")
+            if self._journal.scrub_due:
+                self._remove_temporary_files()
                 erasure.scrub(connection)
         self._journal.scrub_due = False
+
+    def _remove_temporary_files(self) -> None:
+        """Remove what a killed verification or rewrite left, and at the start a killed export."""
+        for copy in self._folder.glob(f"{COPY_PREFIX}*"):
+            shutil.rmtree(copy, ignore_errors=True)
+        self._projection.remove_temporary()
+        if not self._is_recovered:
+            export_index.remove_temporary(self._folder / "exports")
 
     def _remove_files(self) -> None:
         """Remove the files with a committed removal."""

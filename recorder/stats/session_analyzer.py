@@ -25,12 +25,14 @@ IN_SESSIONS = "session_id IN (SELECT value FROM json_each(:sessions))"
 """SQL for the condition on a row; ``:sessions`` is from :func:`session_parameters`."""
 _SECONDS = "(julianday({0}) - julianday({1})) * 86400.0"
 
+# Of a message that was deleted in Discord only the fact counts, and nothing that it said.
 _OVERVIEW = f"""
 SELECT count(*), coalesce(sum(type = 'user_message'), 0), coalesce(sum(type = 'bot_response'), 0),
     coalesce(sum(type = 'system_message'), 0),
     coalesce(sum(length(trim(content)) - length(replace(trim(content), ' ', ''))
-        + (trim(content) <> '')), 0),
-    coalesce(sum(json_array_length(attachments)), 0), min(timestamp), max(timestamp)
+        + (trim(content) <> '')) FILTER (WHERE deleted_at IS NULL), 0),
+    coalesce(sum(json_array_length(attachments)) FILTER (WHERE deleted_at IS NULL), 0),
+    min(timestamp), max(timestamp)
 FROM messages WHERE {IN_SESSIONS}
 """
 # A command is a sign, a letter, then letters, digits, - and _ up to the first space. A slash
@@ -39,12 +41,14 @@ _COMMANDS = f"""
 WITH words AS (
     SELECT substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS word
     FROM messages
-    WHERE {IN_SESSIONS} AND type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+    WHERE {IN_SESSIONS} AND type = 'user_message' AND deleted_at IS NULL
+        AND content GLOB '[!/?$.%&;~][A-Za-z]*'
 ), used AS (
     SELECT word FROM words WHERE substr(word, 2) NOT GLOB '*[^A-Za-z0-9_-]*'
     UNION ALL
     SELECT json_extract(interaction, '$.command') FROM messages
     WHERE {IN_SESSIONS} AND json_extract(interaction, '$.command') IS NOT NULL
+        AND deleted_at IS NULL
     GROUP BY session_id, coalesce(json_extract(interaction, '$.id'), id)
 )
 SELECT word, count(*) FROM used GROUP BY word ORDER BY count(*) DESC, word
@@ -72,7 +76,8 @@ GROUP BY author_id ORDER BY count(*) DESC, author LIMIT :limit
 """
 _NAMES = f"SELECT DISTINCT author FROM messages WHERE {IN_SESSIONS}"
 _MODELS = f"""
-SELECT model, count(*) FROM messages WHERE {IN_SESSIONS} AND model IS NOT NULL
+SELECT model, count(*) FROM messages
+WHERE {IN_SESSIONS} AND model IS NOT NULL AND deleted_at IS NULL
 GROUP BY model ORDER BY count(*) DESC, model LIMIT :limit
 """
 # A command is asked at the time in the id of its interaction; only its first answer counts.

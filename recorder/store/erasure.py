@@ -9,17 +9,20 @@ full-text index and write-ahead log.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from sqlite_utils import Database
 
-from recorder.models import Change, Deletion, Edit, Erased, Message, SessionEvent
+from recorder.models import Change, Deletion, Edit, Entry, Erased, Message, Reaction, SessionEvent
 from recorder.record import chain, jsonl, session_events
 from recorder.record.changes import current
-from recorder.store import attachments, sessions
+from recorder.record.redaction import ANONYMOUS_ID, without_user
+from recorder.record.snowflake import snowflake_at
+from recorder.store import attachments, copied_messages, recorded_people, sessions
 from recorder.store.database import Connection
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
@@ -33,25 +36,30 @@ from recorder.store.reading import Reader
 
 Reason = Literal["user", "message", "session", "retention", "deletion"]
 
-_NOT_ERASED = "NOT EXISTS (SELECT 1 FROM erased_lines e WHERE e.line_id = {0}.id)"
+# A line of others that a user was removed from still has content.
+_NOT_ERASED = (
+    "(NOT EXISTS (SELECT 1 FROM erased_lines e WHERE e.line_id = l.id) "
+    "OR json_extract(l.line, '$.redacted_at') IS NOT NULL)"
+)
 _MESSAGES = (
-    "SELECT m.id, m.session_id, m.message_id, (SELECT json_extract(line, '$.attachments') "
-    "FROM lines WHERE id = m.id) FROM recording_sessions s "
-    f"CROSS JOIN messages m ON m.session_id = s.id WHERE {_NOT_ERASED.format('m')} AND "
+    "SELECT m.id, m.session_id, m.message_id, json_extract(l.line, '$.attachments') "
+    "FROM recording_sessions s CROSS JOIN messages m ON m.session_id = s.id "
+    f"JOIN lines l ON l.id = m.id WHERE {_NOT_ERASED} AND "
 )
 # Their own messages, and answers to their commands, which name them.
 _BY_USER = "(m.author_id = :user OR json_extract(m.interaction, '$.user_id') = :user)"
-_REACTIONS = (
-    "SELECT l.id, l.session_id, l.about, NULL FROM lines l WHERE l.about IS NOT NULL "
-    f"AND {_NOT_ERASED.format('l')} AND json_extract(l.line, '$.type') = 'reaction' "
-    "AND json_extract(l.line, '$.user_id') = ?"
+# The first message of a thread shows the words of its source.
+_BEFORE = (
+    "(m.timestamp < ? OR (m.reply_to < ? AND json_extract(l.line, '$.starts_thread') IS NOT NULL))"
 )
-# Events of a recording that name the user who gave the command.
-_EVENTS = (
-    "SELECT l.id, l.session_id, NULL, NULL FROM lines l WHERE l.about IS NULL "
-    f"AND {_NOT_ERASED.format('l')} AND NOT EXISTS (SELECT 1 FROM messages WHERE id = l.id) "
-    "AND json_extract(l.line, '$.user_id') = ?"
+# Everything else that may name them.
+_NAMING = (
+    f"SELECT l.id, l.session_id, l.line FROM lines l WHERE instr(l.line, :user) AND {_NOT_ERASED}"
 )
+
+
+_STARTERS = ("recording_sessions", "auto_recording")
+_SCRUB_TIMEOUT = 1_000  # milliseconds to wait for readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +85,33 @@ class ErasureScope:
 
     Parameters
     ----------
+    line_ids
+        Lines that are erased.
+    redacted_ids
+        Lines of others that a user is removed from.
     session_ids
-        Sessions that lose some lines.
+        Sessions that lose some of their content.
     whole_session_ids
         Sessions that are deleted as a whole.
     urls
         Attachments.
+    started
+        The number of sessions that a user started, and of auto-recordings.
     """
 
     selection: Selection
     messages: int
     line_ids: tuple[int, ...]
+    redacted_ids: tuple[int, ...]
     session_ids: tuple[str, ...]
     whole_session_ids: tuple[str, ...]
     urls: tuple[str, ...]
+    started: int
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to erase."""
-        return not self.line_ids and not self.whole_session_ids
+        """Whether there is nothing to erase in the database."""
+        return not (self.line_ids or self.redacted_ids or self.whole_session_ids or self.started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,25 +129,31 @@ def find_scope(db: Database, selection: Selection) -> ErasureScope:
     messages = list(_messages(connection, selection, whole))
     lines = dict.fromkeys(line_id for line_id, *_ in messages)
     urls = [url for *_, attached in messages if attached for url in _urls(attached)]
+    session_ids = dict.fromkeys(session_id for _, session_id, *_ in messages)
     for _, session_id, message_id, _ in messages:
         for line_id, change in _lines_about(connection, session_id, message_id):
             lines[line_id] = None
             if isinstance(change, Edit):
                 urls += change.attachments
-    others = []
-    if selection.user_id is not None:
-        for sql in (_REACTIONS, _EVENTS):
-            others += connection.execute(sql, (selection.user_id,)).fetchall()
-    lines |= dict.fromkeys(line_id for line_id, *_ in others)
-    session_ids = dict.fromkeys(session_id for _, session_id, *_ in (*messages, *others))
+    redacted = []
+    for line_id, session_id, is_whole in _lines_naming(connection, selection):
+        if is_whole:
+            lines[line_id] = None
+        elif line_id not in lines:
+            redacted.append(line_id)
+        session_ids[session_id] = None
     deleted = sum(db.table("recording_sessions").get(id)["message_count"] for id in whole)
     return ErasureScope(
         selection=selection,
         messages=len(messages) + deleted,
         line_ids=tuple(lines),
+        redacted_ids=tuple(redacted),
         session_ids=tuple(session_ids),
         whole_session_ids=tuple(whole),
         urls=tuple(urls),
+        started=sum(
+            db.table(table).count_where("user_id = ?", (selection.user_id,)) for table in _STARTERS
+        ),
     )
 
 
@@ -150,10 +172,8 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     Conflict
         A session that is to be deleted as a whole is running.
     """
-    if scope.is_empty:
-        return
     db, selection = journal.db, scope.selection
-    lines = len(scope.line_ids)
+    lines = len(scope.line_ids) + len(scope.redacted_ids)
     for session_id in scope.whole_session_ids:
         lines += db.table("recording_sessions").get(session_id)["line_count"]
         sessions.delete(journal, session_id)
@@ -162,37 +182,43 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     )
     erasure_id = erasures.last_pk
     assert isinstance(erasure_id, int)
+    connection, erased_at = journal.connection, now.isoformat()
     messages = {
-        _erase_line(journal.connection, line_id, erasure_id, now) for line_id in scope.line_ids
+        _replace_line(connection, line_id, erasure_id, _remains(erased_at))
+        for line_id in scope.line_ids
     }
+    if selection.user_id is not None:
+        anonymous = _anonymous(connection, selection.user_id, erased_at)
+        messages |= {
+            _replace_line(connection, line_id, erasure_id, anonymous)
+            for line_id in scope.redacted_ids
+        }
     for row_id in messages:
         if row_id is not None:
             _rebuild_message(journal.connection, row_id)
     for session_id in scope.session_ids:
         _rebuild_offsets(journal.connection, session_id)
-    if selection.user_id is not None:
-        journal.connection.execute(
-            "UPDATE recording_sessions SET user_id = NULL WHERE user_id = ?", (selection.user_id,)
-        )
-        journal.connection.execute(
-            "UPDATE auto_recording SET user_id = '0' WHERE user_id = ?", (selection.user_id,)
+    for table in _STARTERS:  # not NULL: that is the starter of an imported session
+        connection.execute(
+            f"UPDATE {table} SET user_id = ? WHERE user_id = ?", (ANONYMOUS_ID, selection.user_id)
         )
     sessions.remove_files(journal, [*files, *attachments.forget(db, scope.urls)])
     journal.reload(scope.session_ids)
     for session_id in scope.session_ids:
         _record(journal, session_id, erasure_id, selection.reason, now)
+    if selection.reason != "deletion":
+        journal.scrub_due = True
 
 
-def unfinished_reasons(db: Database) -> set[Reason]:
-    """Return the reasons of the erasures with content that may still be in a file."""
-    rows = db.query("SELECT DISTINCT reason FROM erasures WHERE NOT finished")
-    return {row["reason"] for row in rows}
+def has_unfinished(db: Database) -> bool:
+    """Return whether erased content may still be in a file."""
+    return bool(db.table("erasures").count_where("NOT finished"))
 
 
 def is_unfinished(reader: Reader) -> bool:
     """Return whether erased content may still be in a file."""
     with reader.database() as db:
-        return bool(unfinished_reasons(db))
+        return has_unfinished(db)
 
 
 def count_erasures(reader: Reader) -> ErasureCounts:
@@ -206,11 +232,21 @@ def count_erasures(reader: Reader) -> ErasureCounts:
 def scrub(connection: Connection) -> None:
     """Clear erased content from the full-text index, the free space and the log.
 
-    While a reader is active, the log cannot be truncated: the erasure stays unfinished.
+    While a reader is active, the log cannot be truncated, and without room on the disk the free
+    space cannot be cleared: the erasure stays unfinished.
     """
-    connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
-    connection.execute("VACUUM")
-    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {_SCRUB_TIMEOUT}")
+    try:
+        connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
+        connection.execute("VACUUM")
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
+            raise
+        busy = True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {timeout}")
     if not busy:
         connection.execute("UPDATE erasures SET finished = 1")
 
@@ -242,8 +278,14 @@ def _messages(
         yield from connection.execute(_MESSAGES + _BY_USER, {"user": selection.user_id})
     for message_id in selection.message_ids:
         yield from connection.execute(_MESSAGES + "m.message_id = ?", (message_id,))
+        for session_id, copy_id in copied_messages.first_messages(connection, message_id):
+            yield from connection.execute(
+                _MESSAGES + "s.id = ? AND m.message_id = ?", (session_id, copy_id)
+            )
     if selection.before is not None:
-        rows = connection.execute(_MESSAGES + "m.timestamp < ?", (selection.before.isoformat(),))
+        rows = connection.execute(
+            _MESSAGES + _BEFORE, (selection.before.isoformat(), snowflake_at(selection.before))
+        )
         yield from (row for row in rows if row[1] not in whole)
 
 
@@ -254,8 +296,7 @@ def _lines_about(
     if message_id is None:
         return
     for line_id, line in connection.execute(
-        f"SELECT id, line FROM lines l WHERE session_id = ? AND about = ? "
-        f"AND {_NOT_ERASED.format('l')}",
+        f"SELECT id, line FROM lines l WHERE session_id = ? AND about = ? AND {_NOT_ERASED}",
         (session_id, message_id),
     ):
         change = jsonl.decode(line)
@@ -263,29 +304,81 @@ def _lines_about(
             yield line_id, change
 
 
-def _erase_line(connection: Connection, line_id: int, erasure_id: int, now: datetime) -> int | None:
-    """Replace a line with its remains; return the id of the row of its message, if it has one."""
+def _lines_naming(connection: Connection, selection: Selection) -> Iterator[tuple[int, str, bool]]:
+    """Yield lines of others that name a user: id, session, and whether nothing of it is left."""
+    if selection.user_id is None:
+        return
+    anonymous = _anonymous(connection, selection.user_id, "")
+    for line_id, session_id, line in connection.execute(_NAMING, {"user": selection.user_id}):
+        record = jsonl.decode(line)
+        if isinstance(record, Reaction):
+            if record.user_id == selection.user_id:
+                yield line_id, session_id, True
+        elif anonymous(record) != record:
+            yield line_id, session_id, False
+
+
+def _remains(erased_at: str) -> Callable[[Entry], Entry]:
+    """Return a function that returns what is left of an erased line."""
+
+    def remains(record: Entry) -> Entry:
+        if isinstance(record, Message):
+            return withheld(record, {"erased_at": erased_at})
+        if isinstance(record, SessionEvent):  # it has no content
+            return record
+        return Erased(record.timestamp, record.channel_id, record.message_id)
+
+    return remains
+
+
+def _anonymous(connection: Connection, user_id: str, now: str) -> Callable[[Entry], Entry]:
+    """Return a function that returns a line of others without a user."""
+    names = recorded_people.names_of(connection, user_id)
+
+    def anonymous(record: Entry) -> Entry:
+        if isinstance(record, Message):
+            return without_user(record, user_id, names, now)
+        if isinstance(record, Edit):
+            return without_user(record, user_id, names, now)
+        if isinstance(record, SessionEvent):
+            return session_events.without_user(record, user_id, now)
+        return record
+
+    return anonymous
+
+
+def _replace_line(
+    connection: Connection, line_id: int, erasure_id: int, replaced: Callable[[Entry], Entry]
+) -> int | None:
+    """Replace a line with what is left of it; return the id of the row of its message, if any."""
     session_id, line, key = connection.execute(
         "SELECT session_id, line, key FROM lines WHERE id = ?", (line_id,)
     ).fetchone()
-    record = jsonl.decode(line)
+    record = replaced(jsonl.decode(line))
     message: int | None = None
     if isinstance(record, SessionEvent):
-        remains = jsonl.encode_event(session_events.without_user(record, now))
+        remains = jsonl.encode_event(record)
     elif isinstance(record, Message):
-        remains = jsonl.encode(withheld(record, {"erased_at": now.isoformat()}))
+        remains = jsonl.encode(record)
         message = line_id
     else:
-        remains = jsonl.encode_change(
-            Erased(record.timestamp, record.channel_id, record.message_id)
-        )
+        remains = jsonl.encode_change(record)
         (message,) = connection.execute(
             "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
             (session_id, record.message_id),
         ).fetchone()
     connection.execute("UPDATE lines SET line = ?, key = x'' WHERE id = ?", (remains, line_id))
+    # The digest stays that of the original line. This erasure commits to what remains, also of the
+    # other lines of an earlier erasure of it.
     connection.execute(
-        "INSERT INTO erased_lines (line_id, erasure_id, digest) VALUES (?, ?, ?)",
+        "UPDATE erased_lines SET erasure_id = ? WHERE erasure_id IN "
+        "(SELECT erasure_id FROM erased_lines WHERE line_id = ?) "
+        "AND line_id IN (SELECT id FROM lines WHERE session_id = ?)",
+        (erasure_id, line_id, session_id),
+    )
+    connection.execute(
+        "INSERT INTO erased_lines (line_id, erasure_id, digest) VALUES (?, ?, ?) "
+        "ON CONFLICT (line_id) DO NOTHING",
         (line_id, erasure_id, chain.digest(key, line.encode())),
     )
     return message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from recorder.errors import InvalidInput
 from recorder.models import (
     Annotation,
     Change,
+    Deletion,
     Edit,
     Json,
     KeptFile,
@@ -26,7 +27,7 @@ from recorder.models import (
 from recorder.record import chain, jsonl
 from recorder.record.changes import apply, current
 from recorder.record.json_values import is_id
-from recorder.store import attachments
+from recorder.store import attachments, copied_messages
 from recorder.store.batch_insert import BatchInsert, Row
 from recorder.store.database import Connection, stored_time
 from recorder.store.event_rows import add_channel, apply_event
@@ -186,8 +187,13 @@ class Journal:
         A model that its bot has named goes into its line. Of users who opted out, neither name
         nor content is recorded, and not that they used a command.
         """
+        source_id = copied_messages.source_of(message)
+        if source_id is not None and self._is_own(source_id):
+            return None
         if self._opted_out:
             message = self._without_opted_out(session, message)
+        if not message.extra.keys().isdisjoint(copied_messages.KEYS):
+            message = self._without_copies(session, message)
         if self._models and message.message_id is not None and message.channel_id is not None:
             model = self._models.pop((message.channel_id, message.message_id), None)
             message = message if model is None else replace(message, model=model)
@@ -199,14 +205,30 @@ class Journal:
     def _without_opted_out(self, session: OpenSession, message: Message) -> Message:
         """Return a message without its author, or the user of its command, who opted out."""
         scope_id, time = session.scope_id, message.timestamp
+        times = [time, copied_messages.source_time(message)]
         edited = message.extra.get("edited_timestamp")  # of a message that was fetched later
-        times = [time, datetime.fromisoformat(edited)] if isinstance(edited, str) else [time]
+        times += [datetime.fromisoformat(edited)] if isinstance(edited, str) else []
         if any(self.is_opted_out(scope_id, message.author_id, each) for each in times):
             return withheld(message, {"opted_out": True})
         if not self.is_opted_out(scope_id, str(message.interaction.get("user_id")), time):
             return message
         unnamed: Json = {**message.interaction, "user": "opted out", "user_id": "0"}
         return replace(message, extra={**message.extra, "interaction": unnamed})
+
+    def _without_copies(self, session: OpenSession, message: Message) -> Message:
+        """Return a message without the text of others that is not kept of its source either."""
+        self.flush()
+        if reason := copied_messages.reason_of_source(self.connection, message):
+            return withheld(message, reason)
+        extra = self._without_forwarded(session, message.extra, message.timestamp)
+        return message if extra is message.extra else replace(message, extra=extra)
+
+    def _without_forwarded(
+        self, session: OpenSession, extra: Mapping[str, Json], time: datetime
+    ) -> Mapping[str, Json]:
+        return copied_messages.without_forwarded(
+            self.connection, extra, self.is_opted_out, session.scope_id, time
+        )
 
     def append(self, session: OpenSession, message: Message) -> Recorded | None:
         """Append a message to a session; return ``None`` when the session has it already.
@@ -262,18 +284,27 @@ class Journal:
             (change.message_id, change.channel_id),
         ).fetchall()
         for session_id, edited_at in holding:
-            session = self.session(session_id)
-            if isinstance(change, Edit) and not (
-                self._is_active(session) or self._was_missed(session, change.timestamp, edited_at)
+            self._change_in(session_id, change, edited_at)
+        if isinstance(change, Edit | Deletion) and str(change.message_id) in self.channels:
+            for session_id, copy_id, edited_at in copied_messages.first_messages(
+                self.connection, change.message_id
             ):
-                unrecorded = UnrecordedEdit(change.timestamp, change.channel_id, change.message_id)
-                self.append_change(session, unrecorded)
-            else:
-                self.change_live(session, change)
+                copied = copied_messages.copied(change, copy_id)
+                self._change_in(session_id, copied, edited_at)
         if not holding and isinstance(change, Annotation):
             self._models[change.channel_id, change.message_id] = change.model
             if len(self._models) > _REMEMBERED_MODELS:
                 self._models.popitem(last=False)
+
+    def _change_in(self, session_id: str, change: Change, edited_at: str | None) -> None:
+        session = self.session(session_id)
+        if isinstance(change, Edit) and not (
+            self._is_active(session) or self._was_missed(session, change.timestamp, edited_at)
+        ):
+            unrecorded = UnrecordedEdit(change.timestamp, change.channel_id, change.message_id)
+            self.append_change(session, unrecorded)
+        else:
+            self.change_live(session, change)
 
     def update(self, message: Message, edit: Edit) -> None:
         """Append an edit, or the edited message itself where a session missed the original.
@@ -349,6 +380,9 @@ class Journal:
 
     def change_live(self, session: OpenSession, change: Change) -> None:
         """Append a change that comes from Discord itself, as :meth:`append_change` does."""
+        if isinstance(change, Edit) and "forwarded" in change.extra:
+            extra = self._without_forwarded(session, change.extra, change.timestamp)
+            change = replace(change, extra=extra)
         message = self.append_change(session, change)
         if message is not None and isinstance(change, Edit):
             self._expect_attachments(session, message)

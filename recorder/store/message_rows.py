@@ -118,7 +118,7 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
         None if text == message.content else text,
         message.model,
         json.dumps(message.attachments, ensure_ascii=False) if message.attachments else None,
-        _id(reply_to),
+        discord_id(reply_to),
         now.edited_at.isoformat() if now.edited_at else None,
         now.deleted_at.isoformat() if now.deleted_at else None,
         1 if extra and extra.get("pinned") is True else 0,
@@ -128,6 +128,7 @@ def message_row(session_id: str, message_index: int, now: Current) -> Row:
     )
 
 
-def _id(value: Json) -> int | None:
+def discord_id(value: Json) -> int | None:
+    """Return the Discord id that a value of a line is, if it is one."""
     number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else -1
     return number if is_id(number) else None

@@ -12,6 +12,8 @@ import pytest
 from support.discord_server.model import Flag
 from support.live_scenes import Live, living
 
+SYSTEM = "system_message"
+
 
 @pytest.fixture
 async def live(tmp_path: Path) -> AsyncIterator[Live]:
@@ -168,6 +170,41 @@ async def test_a_deletion_follows_its_message_that_still_waits(erasing: Live) ->
     await erasing.rest()
     (entry,) = erasing.entries("s")
     assert entry.message.withheld == "erased"
+
+
+async def test_a_thread_shows_its_source_as_long_as_it_exists(erasing: Live) -> None:
+    """Bob starts a thread from a message of Alice: the words are hers in both channels."""
+    await erasing.order("start s")
+    said = erasing.say("my words")
+    erasing.world.start_thread(erasing.bob, erasing.channel, "aside", message=said)
+    await erasing.rest()
+    erasing.world.edit(said, "better words")
+    await erasing.rest()
+    entries = [e for e in erasing.entries("s") if e.message.content]
+    assert [(e.message.content, e.message.author) for e in entries] == [
+        ("better words", erasing.alice.name)
+    ] * 2
+    erasing.world.delete(said)
+    await erasing.rest()
+    assert all(e.message.withheld for e in erasing.entries("s") if e.message.type != SYSTEM)
+    data = erasing.cog.recorder.folder
+    assert not any(b"words" in path.read_bytes() for path in data.glob("sessions/*"))
+
+
+async def test_opting_out_holds_for_threads_and_forwards(live: Live) -> None:
+    await live.order("start s")
+    await live.order("optout", user=live.alice)
+    said = live.say("unspeakable", user=live.alice)
+    elsewhere = live.world.create_channel(live.guild, "elsewhere")
+    other = live.say("unspeakable too", elsewhere, user=live.alice)
+    await live.rest()
+    live.world.start_thread(live.bob, live.channel, "aside", message=said)
+    for source in (said, other):  # one is known by its line, the other by the cache
+        live.world.say(live.bob, live.channel, forward=source)
+    await live.rest()
+    await live.order("stop")
+    assert live.texts("s")
+    assert not any(b"unspeakable" in p.read_bytes() for p in live.reader.folder.rglob("*.*"))
 
 
 async def test_a_reaction_in_the_same_instant_counts_once(live: Live) -> None:

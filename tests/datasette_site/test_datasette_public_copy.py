@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,8 +24,10 @@ from recorder.datasette.configuration import metadata
 from recorder.datasette.publishing import publish
 from recorder.datasette.questions import QUESTIONS
 from recorder.errors import Conflict, NotFound, StorageError
-from recorder.models import Deletion, Edit
+from recorder.models import Deletion, Edit, Json
+from recorder.recording.importing import import_file
 from recorder.store.consent import opt_out
+from recorder.store.erasure import Selection
 from recorder.store.public_copy import make_public_copy
 from recorder.store.reading import Reader
 
@@ -96,6 +99,10 @@ def published(folder: Path, tmp_path: Path) -> Path:
     )
     assert result.returncode == 0, result.stderr
     assert "5 messages" in result.stdout
+    assert (
+        "Left out: 1 deleted message, 2 messages of users who opted out, 1 earlier version, "
+        "1 attached file\n"
+    ) in result.stdout
     return path
 
 
@@ -123,6 +130,83 @@ def test_no_byte_of_anything_else_is_in_it(published: Path, folder: Path) -> Non
     assert not tables & {"lines", "opted_out", "attachments", "erased_lines", "session_channels"}
     assert tags == [("greeting", "hello there")]
     assert links == (0, 0, 0)
+
+
+LINKS = {
+    f"see https://discord.com/channels/{GUILD}/{ROOM}/1003": "see https://discord.com/channels/0/0/0",
+    f"<https://ptb.discord.com/channels/{GUILD}>, no": "<https://ptb.discord.com/channels/0>, no",
+    f"https://cdn.discordapp.com/attachments/{ROOM}/12/a.png?ex=1": (
+        "https://cdn.discordapp.com/attachments/0/0/a.png?ex=0"
+    ),
+    f"discord://-/channels/{GUILD}/{ROOM}": "discord://-/channels/0/0",
+    f"https%3A%2F%2Fdiscord.com%2Fchannels%2F{GUILD}": "https%3A%2F%2Fdiscord.com%2Fchannels%2F0",
+    f"the id {ROOM} and <#{ROOM}>": "the id 0 and #unknown",
+    "the number 123456789012345678": "the number 123456789012345678",
+    "https://example.com/channels/12": "https://example.com/channels/12",
+}
+
+
+async def test_no_link_and_no_mention_names_what_is_not_public(
+    recorder: SessionRecorder, manager: SessionManager, tmp_path: Path
+) -> None:
+    session = await manager.start(f"of {ROOM}", Channel(ROOM, "r", GUILD), user_id=ANNE, now=NOW)
+    token = f"<@{QUITTER}>"
+    names: Json = {token: "@公開 Quentin", f"<@{BEN}>": "@Ben"}
+    embed: Json = {
+        "author": {"name": "Quentin", "icon_url": f"https://x/avatars/{QUITTER}/a.png"},
+        "description": f"for {token}",
+    }
+    forwarded: Json = {"content": "Quentin's own words", "author_id": QUITTER}
+    extras: list[dict[str, Json]] = [
+        {"mentions": names},
+        {"embeds": [embed], "mentions": names},
+        {"forwarded": forwarded},
+        {"event": "recipient_add", "mentions": {token: "@Quentin"}},
+    ]
+    for number, text in enumerate(LINKS, 10):
+        await recorder.record(message(number, text, ROOM))
+    texts = (f"{token} or <@{BEN}>?", "see", "", "Ben added Quentin to the thread.")
+    for number, (text, extra) in enumerate(zip(texts, extras, strict=True), 20):
+        kind: Any = "system_message" if "event" in extra else "user_message"
+        await recorder.record(replace(message(number, text, ROOM), extra=extra, type=kind))
+    recorder.change(Edit(NOW, ROOM, 1021, f"{token} again", extra=extras[0]))
+    await manager.opt_out(GUILD, QUITTER, now=NOW + timedelta(hours=1))
+    path = tmp_path / "copy.db"
+    published = publish(Reader(recorder.folder), [session], path)
+    assert str(published.left_out) == "4 mentions of users who opted out, 1 earlier version"
+    data = path.read_bytes()
+    for secret in ("Quentin", "公開", "公 開", GUILD, ROOM, QUITTER):
+        assert secret.encode() not in data, secret
+    with closing(sqlite3.connect(path)) as connection:
+        shown = [text for (text,) in connection.execute("SELECT text FROM conversation")]
+        assert connection.execute("SELECT name FROM sessions").fetchone() == ("of 0",)
+    assert shown == [
+        *LINKS.values(),
+        "@unknown or @Ben?",
+        "@unknown again",
+        "Forwarded: [unknown]",
+        "Ben added unknown to the thread.",
+    ]
+
+
+async def test_an_author_with_the_id_0_is_public(folder: Path, tmp_path: Path) -> None:
+    """It is no mark: an erased message is known by its line."""
+    file = tmp_path / "old.jsonl"
+    line = '{"timestamp": "2025-11-08T15:45:00+00:00", "author": "Zero", "author_id": "0", '
+    file.write_text(f'{line}"content": "of user 0", "type": "user_message"}}\n')
+    async with SessionRecorder(folder) as recorder:
+        manager = SessionManager(recorder, ZoneInfo("UTC"))
+        imported = (await import_file(recorder, file, ZoneInfo("UTC"), now=NOW)).session
+        session = await manager.start("s", Channel(ROOM, "r", GUILD), user_id=ANNE, now=NOW)
+        await recorder.record(message(1, "erased words", ROOM))
+        await manager.erase(Selection("message", message_ids=(1001,)), now=NOW)
+    reader, path = Reader(folder), tmp_path / "copy.db"
+    published = publish(reader, [imported, session], path)
+    assert (published.messages, str(published.left_out)) == (1, "1 erased message")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT author, text FROM conversation").fetchall() == [
+            ("Zero", "of user 0")
+        ]
 
 
 def test_it_answers_questions_and_searches(published: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from recorder import Channel, Message, SessionManager, SessionRecorder
 from recorder.bot.replies.stats_reply import stats
-from recorder.models import Edit, Json, MessageType
+from recorder.models import Deletion, Edit, Json, MessageType
 from recorder.record.snowflake import snowflake_at
 from recorder.stats.session_analyzer import Answers, Count, SessionAnalyzer, Span, Statistics
 from recorder.stats.topics import topics
@@ -74,6 +75,30 @@ async def test_every_figure(tmp_path: Path) -> None:
     assert len(result.activity) == 24 and result.activity[0] == "█"
     assert result.topics[0].phrase == "Token refresh"
     assert result.topics[0].messages == 3
+
+
+async def test_what_deleted_messages_said_is_not_counted(folder: Path) -> None:
+    """Neither in statistics nor in the view of commands; that there was a message is."""
+    used: Json = {"id": "9", "command": "/ask", "user": "a", "user_id": "a"}
+    texts = [("!secret word", {}), ("!known", {}), ("answer", {"interaction": used})]
+    async with SessionRecorder(folder) as recorder:
+        manager = SessionManager(recorder, ZoneInfo("UTC"))
+        await manager.start("s", CHANNEL, user_id="1", now=NOW)
+        for number, (text, extra) in enumerate(texts, 1):
+            kind: MessageType = "bot_response" if extra else "user_message"
+            message = Message(at(number), "a", "a", text, kind, message_id=number, extra=extra)
+            files = ("https://cdn.example/a.png",)
+            model = "claude" if extra else None
+            message = replace(message, channel_id=CHANNEL.id, attachments=files, model=model)
+            await recorder.record(message)
+        for deleted in (1, 3):
+            recorder.change(Deletion(at(9), CHANNEL.id, deleted))
+        session = await manager.stop(CHANNEL.id, now=at(10))
+    reader = Reader(folder)
+    result = SessionAnalyzer(reader).analyze([session], NOW)
+    assert (result.messages, result.words, result.attachments) == (3, 1, 1)
+    assert (result.commands, result.models) == ((Count("!known", 1),), ())
+    assert [row["command"] for row in reader.query("SELECT command FROM commands")] == ["!known"]
 
 
 def at(seconds: float) -> datetime:

@@ -23,7 +23,7 @@ from recorder.care.verification import verify
 from recorder.errors import Conflict, DataFolderError, InvalidName, StorageError
 from recorder.models import Session
 from recorder.store.database import DATABASE_NAME
-from recorder.store.export_index import files_of
+from recorder.store.export_index import files
 from recorder.store.folder import path_inside
 from recorder.store.lock import LOCK_NAME, is_locked
 from recorder.store.reading import Reader
@@ -206,4 +206,4 @@ async def test_all_is_its_owners_alone(
         modes = {path: path.stat().st_mode & 0o777 for path in (place, *place.rglob("*"))}
         wrong = {p: m for p, m in modes.items() if m != (0o700 if p.is_dir() else 0o600)}
         assert wrong == {}
-    assert "one.md" in files_of(folder / "exports", [session.id])
+    assert files(folder / "exports")["one.md"] == {session.id}

@@ -1,11 +1,8 @@
 """Erasing: no byte of the content is left, the chain verifies, and a crash leaves no mixture."""
 
 import asyncio
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.killing import killed, needs_strace
 from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, said, texts
 from support.secretive import SECRETS, found_in, record_secrets
 
@@ -66,7 +64,7 @@ def test_no_byte_of_a_person_is_left_and_the_rest_stays(secretive: Path) -> None
         assert (erased.message.content, erased.message.author_id) == ("", "0")
         assert erased.message.message_id is not None
         assert erased.deleted_at == NOW
-        assert session.user_id is None
+        assert session.user_id == "0"
         assert "] erased: " in "".join(exporter.render(session, "txt", NOW))
     assert rows(secretive, "SELECT reason, line_count, finished FROM erasures") == [("user", 8, 1)]
     assert [path.name for path in (secretive / "exports").iterdir()] == [".sessions.jsonl"]
@@ -164,29 +162,15 @@ def test_erasing_twice_changes_nothing(secretive: Path) -> None:
     assert len(rows(secretive, "SELECT * FROM erasures")) == 1
 
 
-SYSCALLS = "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat2,unlink,unlinkat"
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@needs_strace
 def test_killed_at_any_step_it_is_old_or_new_and_never_mixed(
     secretive: Path, tmp_path: Path
 ) -> None:
     original = tmp_path / "original"
     shutil.copytree(secretive, original)
-    command = [sys.executable, "-m", "recorder", "--data", str(secretive)]
-    command += ["erase", "--user", "666", "--yes"]
-    log = tmp_path / "calls"
-    counting = ["strace", "-f", "-o", str(log), "-e", f"trace={SYSCALLS}"]
-    subprocess.run([*counting, *command], check=True, capture_output=True)
-    calls = sum("(" in line for line in log.read_text(errors="replace").splitlines())
     outcomes = set()
-    for number in range(1, calls, max(calls // 16, 1)):
-        shutil.rmtree(secretive)
-        shutil.copytree(original, secretive)
-        killing = ["strace", "-f", "-o", os.devnull, "-e", f"trace={SYSCALLS}"]
-        killing += ["-e", f"inject={SYSCALLS}:signal=SIGKILL:when={number}"]
-        subprocess.run([*killing, *command], capture_output=True, check=False)
+    for number in killed(original, secretive, "erase", "--user", "666", "--yes"):
         recover(secretive)
         assert_sound(secretive)
         erased = bool(rows(secretive, "SELECT * FROM erasures"))

@@ -21,6 +21,7 @@ from recorder.record.names import export_name
 from recorder.search.searcher import Searcher, SearchResult
 from recorder.stats.pictures import activity_picture, are_available
 from recorder.stats.session_analyzer import SessionAnalyzer
+from recorder.store.export_index import TEMPORARY
 
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
@@ -191,7 +192,8 @@ class FindingCommands(RecorderCommands):
         await self.defer(context)
         limit = self._file_limit(context)
         now = context.message.created_at
-        with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
+        exports = self.manager.reader.folder / "exports"  # where an erasure reaches it
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=exports) as folder:
             path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
             size = await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
             attached = path if size <= limit else await asyncio.to_thread(zip_file, path)

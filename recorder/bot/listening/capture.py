@@ -49,35 +49,45 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
         The time at which a deferred answer ("thinking…") was given, if it is known.
     """
     parent_id = parent_id_of(message.channel)
-    author, content = message.author, message.content
+    shown, content = message, message.content
     attachments: tuple[str, ...] = ()
     extra: Mapping[str, Json] = _NOTHING_ELSE
     if not _is_text_alone(message):
-        shown = _readable("source", lambda: _shown(message), message)
-        is_ordinary = message.type in _ORDINARY
-        content = shown.content if is_ordinary else _system_text(message)
-        attachments = tuple(attachment.url for attachment in shown.attachments)
-        seen = _seen(shown)
-        if message.message_snapshots:
-            _add(seen, "forwarded", lambda: _forwarded(message.message_snapshots[0]))
-        extra = {
-            **_before(message, answered_at),
-            **_readable("mentions", lambda: _mentions(message, shown, content, seen), {}),
-            **seen,
-            **_after(message, content),
-        }
+        source = _readable("source", lambda: _source(message), None)
+        shown = source or message
+        if source is None and message.type is discord.MessageType.thread_starter_message:
+            content, extra = "", _before(message, message, answered_at)
+        else:
+            content, attachments, extra = _parts(message, shown, answered_at)
     return Message(
         timestamp=snowflake_time(message.id),  # discord.py needs twice the time for it
-        author=author.name,
-        author_id=str(author.id),
+        author=shown.author.name,
+        author_id=str(shown.author.id),
         content=content,
-        type=_type(message),
+        type=_type(message, shown),
         attachments=attachments,
         message_id=message.id,
         channel_id=str(message.channel.id),
         parent_id=None if parent_id is None else str(parent_id),
         extra=extra,
     )
+
+
+def _parts(
+    message: discord.Message, shown: discord.Message, answered_at: datetime | None
+) -> tuple[str, tuple[str, ...], dict[str, Json]]:
+    """Return the text of a message, the URLs of its files, and its other parts."""
+    content = shown.content if message.type in _ORDINARY else _system_text(message)
+    seen = _seen(shown)
+    if message.message_snapshots:
+        _add(seen, "forwarded", lambda: _forwarded(message))
+    extra = {
+        **_before(message, shown, answered_at),
+        **_readable("mentions", lambda: _mentions(message, shown, content, seen), {}),
+        **seen,
+        **_after(message, content),
+    }
+    return content, tuple(attachment.url for attachment in shown.attachments), extra
 
 
 def _is_text_alone(message: discord.Message) -> bool:
@@ -158,17 +168,21 @@ def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
     return Channel(str(channel.id), name or str(channel.id), str(guild.id) if guild else None)
 
 
-def _type(message: discord.Message) -> MessageType:
-    if message.type not in _ORDINARY or message.author.system:
+def _type(message: discord.Message, shown: discord.Message) -> MessageType:
+    if message.type not in _ORDINARY or shown.author.system:
         return "system_message"
-    return "bot_response" if message.author.bot or message.webhook_id else "user_message"
+    return "bot_response" if shown.author.bot or shown.webhook_id else "user_message"
 
 
-def _shown(message: discord.Message) -> discord.Message:
-    """Return the source of a thread starter message, any other message itself."""
+def _source(message: discord.Message) -> discord.Message | None:
+    """Return the message that a thread was started from, if this is the first of the thread.
+
+    Discord names the creator of the thread as its author, but shows the source.
+    """
+    if message.type is not discord.MessageType.thread_starter_message:
+        return None
     source = message.reference.resolved if message.reference else None
-    starts_thread = message.type is discord.MessageType.thread_starter_message
-    return source if starts_thread and isinstance(source, discord.Message) else message
+    return source if isinstance(source, discord.Message) else None
 
 
 def _system_text(message: discord.Message) -> str:
@@ -177,19 +191,23 @@ def _system_text(message: discord.Message) -> str:
     return text or message.content or message.type.name.replace("_", " ")
 
 
-def _before(message: discord.Message, answered_at: datetime | None) -> dict[str, Json]:
+def _before(
+    message: discord.Message, shown: discord.Message, answered_at: datetime | None
+) -> dict[str, Json]:
     """Return the keys before the mentions: the author's names, the reply, the command's user."""
     extra: dict[str, Json] = {}
-    if message.author.display_name != message.author.name:
-        extra["display_name"] = message.author.display_name
+    if shown.author.display_name != shown.author.name:
+        extra["display_name"] = shown.author.display_name
     # Answers to slash commands come through a webhook of the bot itself.
-    if message.webhook_id and message.webhook_id != message.application_id:
-        extra["webhook_id"] = str(message.webhook_id)
+    if shown.webhook_id and shown.webhook_id != shown.application_id:
+        extra["webhook_id"] = str(shown.webhook_id)
     reference = message.reference
     if reference and reference.message_id and not message.message_snapshots:
         extra["reply_to"] = str(reference.message_id)
-    if metadata := message.interaction_metadata:
-        _add(extra, "interaction", lambda: _interaction(message, metadata, answered_at))
+    if shown is not message:
+        extra["starts_thread"] = True
+    if metadata := shown.interaction_metadata:
+        _add(extra, "interaction", lambda: _interaction(shown, metadata, answered_at))
     return extra
 
 
@@ -283,21 +301,29 @@ def _answer(answer: discord.PollAnswer) -> Json:
     return f"{answer.emoji} {answer.text}" if answer.emoji else answer.text
 
 
-def _forwarded(snapshot: discord.MessageSnapshot) -> Json:
+def _forwarded(message: discord.Message) -> Json:
+    """Return the forwarded message, with its author where discord.py remembers it."""
+    snapshot, reference = message.message_snapshots[0], message.reference
     data: dict[str, Json] = {"content": snapshot.content}
     if snapshot.attachments:
         data["attachments"] = [attachment.url for attachment in snapshot.attachments]
     data.update(_seen(snapshot))
     data["timestamp"] = snapshot.created_at.isoformat()
+    if reference is not None and reference.message_id:
+        data["message_id"] = str(reference.message_id)
+        if (original := reference.cached_message) is not None:
+            data["author_id"] = str(original.author.id)
     return data
 
 
 def _mentions(
     message: discord.Message, shown: discord.Message, content: str, seen: dict[str, Json]
 ) -> dict[str, Json]:
-    """Return the visible names of the raw mentions in a message."""
+    """Return the visible names of the raw mentions in a message, or of users that Discord names."""
     text = "\n".join((content, *further_text(seen)))
     names: dict[str, Json] = {}
+    if message.type not in _ORDINARY:
+        names = {f"<@{user.id}>": f"@{user.name}" for user in message.mentions}
     if "<" in text:
         for token in MENTION.finditer(text):
             if token[0] not in names and (name := _name(message, shown, token[1], int(token[2]))):

@@ -50,6 +50,7 @@ def privacy(
     return (
         "🙈 **Your privacy here**\n\n"
         f"{plural(kept.messages, 'message')} of yours in {plural(kept.sessions, 'recording')}\n"
+        f"{_further(kept)}"
         "Stored for each: its text, attachments and edits, your name and id, its time and "
         "channel; a deleted message stays stored, shown only to those who manage messages\n"
         "Where: in a database and text files on the computer that this bot runs on\n\n"
@@ -57,3 +58,20 @@ def privacy(
         f"Erase it: ask {plain(contact or 'the operator of this bot')} to run "
         f"`recorder erase --user {user_id}`"
     )
+
+
+def _further(kept: RecordedOfUser) -> str:
+    """Return a line with everything that is stored besides the messages."""
+    parts = (
+        (kept.edits, "edit of them", "edits of them"),
+        (kept.files, "attached file", "attached files"),
+        (kept.tags, "tag on them", "tags on them"),
+        (kept.commands, "answer to your slash commands", "answers to your slash commands"),
+        (kept.reactions, "reaction of yours", "reactions of yours"),
+        (kept.mentions, "mention of you by others", "mentions of you by others"),
+        (kept.forwards, "forward of your words", "forwards of your words"),
+        (kept.started, "recording that you started", "recordings that you started"),
+        (kept.auto, "auto-recording that you switched on", "auto-recordings that you switched on"),
+    )
+    counts = ", ".join(plural(count, one, many) for count, one, many in parts if count)
+    return f"Also: {counts}\n" if counts else ""

@@ -1,8 +1,13 @@
 """Opting out and in, and what is kept of somebody."""
 
+from dataclasses import replace
+
+import discord
 import pytest
 from support.world import World, both
 
+from recorder import Channel, Message
+from recorder.models import AutoRecording, Json
 from recorder.store.reading import Reader
 
 pytestmark = pytest.mark.simcord(check_errors=False)
@@ -81,6 +86,38 @@ async def test_somebody_is_told_what_is_kept_of_them_and_nobody_else_is(
     assert f"ask ops@example.org to run `recorder erase --user {world.member.id}`" in told
     assert "2 messages" in await world.slash("privacy", actor=world.member)
     assert "0 messages of yours in 0 recordings" in await world.slash("privacy")
+
+
+async def test_privacy_counts_everything_that_is_kept_by_user(world: World) -> None:
+    me, mod = str(world.member.id), world.staff
+    await world.say("!record start all")
+    sent = await world.member.send(world.channel, "one", attachments=[("a.txt", b"1")])
+    await world.member.edit(sent, "two")
+    await world.say("!record tag moment")
+    other = await mod.send(world.channel, f"hello {world.member.mention}")
+    await world.member.react(other, "👍")
+    await world.member.react(sent, "👍")
+    recorder, channel = world.cog.recorder, str(world.channel.id)
+    used: Json = {"id": "7", "command": "/ask", "user": "alice", "user_id": me}
+    words: Json = {"content": "two", "author_id": me}
+    now = discord.utils.utcnow()
+    for number, extra in enumerate(({"interaction": used}, {"forwarded": words}), 1):
+        message = Message(now, "bot", "9", "", "bot_response", message_id=sent.id + number)
+        await recorder.record(replace(message, channel_id=channel, extra=extra))
+    manager, guild_id = world.cog.manager, str(world.guild.id)
+    elsewhere = Channel("78", "elsewhere", guild_id)
+    await manager.start("mine", elsewhere, user_id=me, now=now)
+    await manager.switch_auto(AutoRecording("79", guild_id, me), True, now=now)
+    await manager.start("foreign", Channel("80", "x", "another"), user_id=me, now=now)
+    shown = await world.slash("privacy", actor=world.member)
+    assert "1 message of yours in 1 recording\n" in shown
+    assert (
+        "Also: 1 edit of them, 1 attached file, 1 tag on them, 1 answer to your slash commands, "
+        "2 reactions of yours, 1 mention of you by others, 1 forward of your words, "
+        "1 recording that you started, 1 auto-recording that you switched on\n"
+    ) in shown
+    other_one = world.guild.add_member(world.env.create_user("carl"))
+    assert "Also" not in await world.slash("privacy", actor=other_one)
 
 
 async def test_the_notice_at_the_start_says_how_to_opt_out(world: World) -> None:

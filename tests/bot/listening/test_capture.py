@@ -298,7 +298,10 @@ async def test_forward(
     assert list(forwarded.extra) == ["mentions", "forwarded"]
     snapshot = forwarded.extra["forwarded"]
     assert isinstance(snapshot, dict)
-    assert list(snapshot) == ["content", "attachments", "files", "timestamp"]
+    assert list(snapshot) == [
+        *("content", "attachments", "files", "timestamp", "message_id", "author_id")
+    ]
+    assert (snapshot["message_id"], snapshot["author_id"]) == (str(source.id), str(bob.id))
     assert snapshot["attachments"] == [source.attachments[0].url]
     assert snapshot["timestamp"] == source.created_at.isoformat()
     assert forwarded.text == "Forwarded: look, @bob\n[file: plan.txt]"
@@ -400,9 +403,14 @@ async def test_threads(
 
 
 async def test_first_message_of_a_thread(
-    channel: ChannelHandle, bob: MemberActor, gateway: Gateway, received: list[Message]
+    channel: ChannelHandle,
+    alice: MemberActor,
+    bob: MemberActor,
+    gateway: Gateway,
+    received: list[Message],
 ) -> None:
-    source = await bob.send(channel, f"Hi {bob.mention}", attachments=[("plan.txt", b"1")])
+    """Alice wrote it, although Bob, who started the thread, is the author for Discord."""
+    source = await alice.send(channel, f"Hi {bob.mention}", attachments=[("plan.txt", b"1")])
     stored = gateway._env.backend.get_message(channel.id, source.id)
     await gateway.send(
         type=21,
@@ -412,13 +420,17 @@ async def test_first_message_of_a_thread(
     assert (received[1].type, received[1].content) == ("user_message", source.content)
     assert received[1].text == "Hi @bob\n[file: plan.txt]"
     assert received[1].attachments == received[0].attachments
+    assert (received[1].author_id, received[1].speaker) == (str(alice.id), "Alice Liddell")
+    assert received[1].extra["starts_thread"] is True
 
 
 async def test_first_message_of_a_thread_that_was_deleted(
     gateway: Gateway, received: list[Message]
 ) -> None:
     reference = {"channel_id": "1", "message_id": "2"}
-    await gateway.send(type=21, message_reference=reference, referenced_message=None)
+    await gateway.send(
+        type=21, message_reference=reference, referenced_message=None, content="words of whom?"
+    )
     assert (received[0].type, received[0].content, received[0].extra) == (
         "user_message",
         "",

@@ -5,7 +5,7 @@
 CREATE TABLE recording_sessions (
     id TEXT PRIMARY KEY,
     name TEXT,
-    user_id TEXT,               -- the user who started it
+    user_id TEXT,               -- the user who started it; 0 if erased, NULL if imported
     channel_id TEXT,            -- of the current or last recording; NULL if imported from a file
     started_at TIMESTAMP,
     stopped_at TIMESTAMP,
@@ -264,7 +264,8 @@ FROM (
 WHERE NOT s.is_draft;
 
 -- Uses of bots' commands: messages of a prefix sign, a letter, and the rest of the word; and slash
--- commands and context menus, each known from the first message of its answer.
+-- commands and context menus, each known from the first message of its answer. Without what was
+-- deleted in Discord.
 CREATE VIEW commands AS
 SELECT
     s.name AS session,
@@ -280,13 +281,14 @@ FROM (
     SELECT *, substr(content, 1, instr(replace(content, char(10), ' ') || ' ', ' ') - 1) AS command
     FROM (
         SELECT id, session_id, message_index, timestamp, author, author_id, content
-        FROM messages WHERE type = 'user_message' AND content GLOB '[!/?$.%&;~][A-Za-z]*'
+        FROM messages WHERE type = 'user_message' AND deleted_at IS NULL
+            AND content GLOB '[!/?$.%&;~][A-Za-z]*'
     ) WHERE substr(command, 2) NOT GLOB '*[^A-Za-z0-9_-]*'
     UNION ALL
     SELECT id, session_id, min(message_index), timestamp, json_extract(interaction, '$.user'),
         json_extract(interaction, '$.user_id'), json_extract(interaction, '$.command'),
         json_extract(interaction, '$.command')
-    FROM messages WHERE json_extract(interaction, '$.command') IS NOT NULL
+    FROM messages WHERE json_extract(interaction, '$.command') IS NOT NULL AND deleted_at IS NULL
     GROUP BY session_id, coalesce(json_extract(interaction, '$.id'), id)
 ) m JOIN recording_sessions s ON s.id = m.session_id
 WHERE NOT s.is_draft;
