@@ -20,7 +20,7 @@ from recorder.models import Change, Erased, Message, Session
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import checks
+from recorder.store import checks, ledger_checks
 from recorder.store.folder import open_to_read, path_inside
 from recorder.store.lines import Line, lines_from
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row, withheld
@@ -87,8 +87,10 @@ def verify(
 
 
 def verify_database(folder: Path) -> list[str]:
-    """Return the faults of the database and its full-text index as a whole."""
-    return checks.database_faults(folder)
+    """Return the faults of the database as a whole, of its full-text index and its ledger."""
+    with checks.snapshot(Reader(folder)) as connection:
+        faults = list(ledger_checks.faults(connection))
+    return [*checks.database_faults(folder), *faults]
 
 
 async def rebuild_index(recorder: SessionRecorder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from recorder.store import ledger
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
@@ -25,6 +26,7 @@ def opt_out(journal: Journal, scope_id: str, user_id: str, now: datetime) -> boo
         {"place_id": scope_id, "user_id": user_id, "since": now.isoformat(), "until": None},
         pk=("place_id", "user_id", "since"),
     )
+    ledger.append_opted_out(journal, scope_id, user_id, now.isoformat(), None)
     journal.load_opted_out()
     return True
 
@@ -36,10 +38,13 @@ def opt_in(journal: Journal, scope_id: str, user_id: str, now: datetime) -> bool
     """
     if not journal.is_opted_out(scope_id, user_id, now):
         return False
-    journal.connection.execute(
-        "UPDATE opted_out SET until = ? WHERE place_id = ? AND user_id = ? AND until IS NULL",
+    rows = journal.connection.execute(
+        "UPDATE opted_out SET until = ? WHERE place_id = ? AND user_id = ? AND until IS NULL "
+        "RETURNING since",
         (now.isoformat(), scope_id, user_id),
-    )
+    ).fetchall()
+    for (since,) in rows:
+        ledger.append_opted_out(journal, scope_id, user_id, since, now.isoformat())
     journal.load_opted_out()
     return True
 

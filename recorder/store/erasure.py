@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from recorder.models import Change, Deletion, Edit, Erased, Message
 from recorder.record import chain, jsonl
 from recorder.record.changes import current
-from recorder.store import attachments, sessions
+from recorder.store import attachments, ledger, sessions
 from recorder.store.database import Connection
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
@@ -155,6 +155,7 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     )
     erasure_id = erasures.last_pk
     assert isinstance(erasure_id, int)
+    ledger.append_erasure(journal, erasure_id, selection.reason, lines, now)
     messages = {
         _erase_line(journal.connection, line_id, erasure_id, now) for line_id in scope.line_ids
     }
