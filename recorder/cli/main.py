@@ -18,6 +18,7 @@ from recorder.cli.exit_codes import BAD_INPUT, EXIT_CODES, INTERRUPTED, UNUSABLE
 from recorder.cli.export import export
 from recorder.cli.import_files import import_
 from recorder.cli.output import printable
+from recorder.cli.proof import seal
 from recorder.cli.run import bot, demo
 from recorder.cli.search import search
 from recorder.cli.serve import serve
@@ -132,6 +133,7 @@ _COMMANDS = (
     erase,
     head,
     verify,
+    seal,
     repair,
     import_,
     init,
