@@ -18,7 +18,7 @@ from recorder.cli.exit_codes import BAD_INPUT, EXIT_CODES, INTERRUPTED, UNUSABLE
 from recorder.cli.export import export
 from recorder.cli.import_files import import_
 from recorder.cli.output import printable
-from recorder.cli.proof import seal
+from recorder.cli.proof import prove, seal
 from recorder.cli.run import bot, demo
 from recorder.cli.search import search
 from recorder.cli.serve import serve
@@ -134,6 +134,7 @@ _COMMANDS = (
     head,
     verify,
     seal,
+    prove,
     repair,
     import_,
     init,

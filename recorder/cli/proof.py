@@ -1,4 +1,4 @@
-"""The command ``seal``, and the seals that ``verify`` compares with."""
+"""The commands ``seal`` and ``prove``, and the seals that ``verify`` compares with."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pathlib import Path
 
 import click
 
-from recorder.care import sealing
+from recorder.care import proving, sealing
 from recorder.care.seal_checks import SealReport
 from recorder.cli.environment import now
 from recorder.cli.exit_codes import FAULTS_FOUND
 from recorder.cli.output import print_json, say
-from recorder.cli.parameters import json_option
+from recorder.cli.parameters import SessionName, json_option, pass_settings
 from recorder.cli.writing import open_recorder
 from recorder.errors import InvalidInput
 from recorder.formatting import plural
+from recorder.models import Json
 from recorder.record.chain import Head
 from recorder.record.seal import FORMAT, LedgerRoot, Seal, parse_seal
 from recorder.settings import Settings
+from recorder.store.reading import Reader
 
 key_option = click.option(
     "--key",
@@ -117,10 +119,7 @@ def seal(context: click.Context, authority: str | None, as_json: bool) -> None:
     authority = authority or settings.timestamp_authority
     if authority and not authority.startswith(("http://", "https://")):
         raise InvalidInput(f"{authority!r:.100} is not an http or https address.")
-    sealed = open_recorder(
-        settings,
-        lambda recorder: sealing.seal(recorder, settings.seal_key, now(), authority),
-    )
+    sealed = _seal(settings, authority)
     if as_json:
         print_json(
             {
@@ -136,3 +135,63 @@ def seal(context: click.Context, authority: str | None, as_json: bool) -> None:
     if sealed.problem is not None:
         click.echo(sealed.problem, err=True)
         context.exit(FAULTS_FOUND)
+
+
+@click.command()
+@click.argument("name", type=SessionName())
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The zip file to write.",
+)
+@click.option(
+    "--older",
+    metavar="SEAL|FILE",
+    help="An older seal; the proof then shows that the ledger continues it.",
+)
+@click.option("--seal", "seals", is_flag=True, help="Seal first; no recorder may be running.")
+@json_option
+@pass_settings
+def prove(
+    settings: Settings,
+    name: str,
+    output: Path,
+    older: str | None,
+    seals: bool,
+    as_json: bool,
+) -> None:
+    """Write a proof of a session, which can be checked without the recorder.
+
+    The zip file has the session as JSONL, the keys of its lines, its entry in the ledger, the seal,
+    and check.py, which needs only Python and the package cryptography. Whoever has it can read the
+    session. docs/proof.md says what it proves, and to whom.
+    """
+    reader = Reader(settings.data)
+    session = reader.find(name)
+    earlier = _older_seal(older) if older is not None else None
+    if seals:
+        _seal(settings, settings.timestamp_authority)
+    proof = proving.prove(reader, session, output, earlier)
+    if as_json:
+        sentences: list[Json] = list(proof.sentences)
+        print_json({"file": str(output), "seal": str(proof.seal), "proved": sentences})
+    else:
+        for sentence in proof.sentences:
+            say(sentence)
+        say(f"{output} was written.")
+
+
+def _older_seal(text: str) -> Seal:
+    for each in noted_in(text):
+        if isinstance(each, Seal):
+            return each
+    raise InvalidInput("--older needs a whole seal: a line of seals.jsonl, or a file with it.")
+
+
+def _seal(settings: Settings, authority: str | None) -> sealing.Sealed:
+    return open_recorder(
+        settings,
+        lambda recorder: sealing.seal(recorder, settings.seal_key, now(), authority),
+    )

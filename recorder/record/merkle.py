@@ -94,20 +94,8 @@ def verify_inclusion(
     leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected: bytes
 ) -> bool:
     """Return whether a proof shows a leaf hash at `index` in the tree with the root `expected`."""
-    if not 0 <= index < size:
-        return False
-    last, hash_ = size - 1, leaf
-    for step in proof:
-        if last == 0:
-            return False
-        if index % 2 or index == last:
-            hash_ = node_hash(step, hash_)
-            while index % 2 == 0 and index:
-                index, last = index >> 1, last >> 1
-        else:
-            hash_ = node_hash(hash_, step)
-        index, last = index >> 1, last >> 1
-    return last == 0 and hash_ == expected
+    roots = _climb(index, size - 1, proof, leaf) if 0 <= index < size else None
+    return roots is not None and roots[1] == expected
 
 
 def verify_consistency(
@@ -115,19 +103,25 @@ def verify_consistency(
 ) -> bool:
     """Return whether a proof shows that a tree continues a smaller or equal one."""
     if old_size in (0, size):
-        return not proof and old_root == (EMPTY_ROOT if old_size == 0 else new_root)
+        return not proof and old_root == (new_root if old_size else EMPTY_ROOT)
+    if old_size & (old_size - 1) == 0:
+        proof = [old_root, *proof]
     if not 0 < old_size < size or not proof:
         return False
-    steps = list(proof)
-    if old_size & (old_size - 1) == 0:
-        steps.insert(0, old_root)
     index, last = old_size - 1, size - 1
     while index % 2:
         index, last = index >> 1, last >> 1
-    old = new = steps[0]
-    for step in steps[1:]:
+    return _climb(index, last, proof[1:], proof[0]) == (old_root, new_root)
+
+
+def _climb(
+    index: int, last: int, proof: Sequence[bytes], hash_: bytes
+) -> tuple[bytes, bytes] | None:
+    """Follow a proof up from a node; return the roots up to it and of the whole tree."""
+    old = new = hash_
+    for step in proof:
         if last == 0:
-            return False
+            return None
         if index % 2 or index == last:
             old, new = node_hash(step, old), node_hash(step, new)
             while index % 2 == 0 and index:
@@ -135,4 +129,4 @@ def verify_consistency(
         else:
             new = node_hash(new, step)
         index, last = index >> 1, last >> 1
-    return last == 0 and old == old_root and new == new_root
+    return (old, new) if last == 0 else None
