@@ -9,6 +9,7 @@ import pytest
 from support.command_line import Run
 from support.timestamp_authority import Authority, served
 
+from recorder.care import proof_checker
 from recorder.record.seal import Seal, parse_seal
 from recorder.store.database import DATABASE_NAME
 
@@ -123,3 +124,22 @@ def test_what_is_no_seal_is_said_so(run: Run, session: str, text: str, tmp_path:
     assert result.returncode == 2 and "is not a seal" in result.stderr
     (tmp_path / "file").write_text(text)
     assert run("verify", "--against", "file").returncode == 2
+
+
+def test_a_proof_is_written(run: Run, data: Path, session: str, tmp_path: Path) -> None:
+    unsealed = run("prove", session, "-o", "proof.zip")
+    assert (
+        unsealed.returncode == 2 and "Run `recorder seal` first, or use --seal" in unsealed.stderr
+    )
+    assert not (tmp_path / "proof.zip").exists()
+    written = run("prove", session, "-o", "proof.zip", "--seal")
+    assert written.returncode == 0 and "Proved: session.jsonl is the session" in written.stdout
+    assert proof_checker.check(str(tmp_path / "proof.zip"))
+    older = data / "seals.jsonl"
+    run("seal")
+    again = run("prove", session, "-o", "again.zip", "--older", older, "--json")
+    assert "continues that of the older seal" in " ".join(json.loads(again.stdout)["proved"])
+    assert run("prove", session, "-o", "again.zip").returncode == 2
+    short = json.loads(run("seal", "--json").stdout)["short"]
+    refused = run("prove", session, "-o", "new.zip", "--older", short)
+    assert refused.returncode == 2 and "needs a whole seal" in refused.stderr
