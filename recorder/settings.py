@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -42,6 +43,13 @@ class Settings:
     attachment_limit
         ``RECORDER_ATTACHMENTS``: the largest size, in bytes, of attached files that are kept;
         ``None`` keeps no files.
+    seal_key
+        ``RECORDER_SEAL_KEY``: the file of the private key that signs seals; ``None`` when there
+        is no home folder for the default.
+    timestamp_authority
+        ``RECORDER_TIMESTAMP_AUTHORITY``: the URL of a time-stamp authority (RFC 3161) for seals.
+    seal_every
+        ``RECORDER_SEAL_EVERY``: how often the bot seals the ledger; ``None`` for never.
     """
 
     data: Path
@@ -52,6 +60,9 @@ class Settings:
     contact: str | None = None
     erase_deleted: bool = False
     attachment_limit: int | None = 25 * MEGABYTE
+    seal_key: Path | None = None
+    timestamp_authority: str | None = None
+    seal_every: timedelta | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -64,7 +75,7 @@ class Settings:
         """
         values = {name: value for name, value in environ.items() if value.strip()}
         return cls(
-            data=_folder(values.get("RECORDER_DATA", "data")),
+            data=_path("RECORDER_DATA", values.get("RECORDER_DATA", "data"), "data folder"),
             timezone=_timezone(values.get("RECORDER_TZ", "UTC").strip()),
             token=_token(values["DISCORD_TOKEN"].strip()) if "DISCORD_TOKEN" in values else None,
             prefix=_prefix(values.get("RECORDER_PREFIX", "!")),
@@ -72,17 +83,31 @@ class Settings:
             contact=_contact(values.get("RECORDER_CONTACT", "").strip()),
             attachment_limit=_attachments(values.get("RECORDER_ATTACHMENTS", "25MB").strip()),
             erase_deleted=_on_delete(values.get("RECORDER_ON_DELETE", "keep").strip()),
+            seal_key=_seal_key(values),
+            timestamp_authority=_authority(values.get("RECORDER_TIMESTAMP_AUTHORITY", "").strip()),
+            seal_every=_interval(values.get("RECORDER_SEAL_EVERY", "off").strip()),
         )
 
 
-def _folder(value: str) -> Path:
+def _path(variable: str, value: str, what: str) -> Path:
     try:
         return Path(value).expanduser()
     except RuntimeError:
         raise InvalidSetting(
-            f"RECORDER_DATA is {value!r}, but there is no such home folder. "
-            "Set it to the path of the data folder without ~."
+            f"{variable} is {value!r}, but there is no such home folder. "
+            f"Set it to the path of the {what} without ~."
         ) from None
+
+
+def _seal_key(values: Mapping[str, str]) -> Path | None:
+    """Return the path that is set, or a default in the user's configuration folder."""
+    if "RECORDER_SEAL_KEY" in values:
+        return _path("RECORDER_SEAL_KEY", values["RECORDER_SEAL_KEY"], "key")
+    try:
+        folder = Path(values.get("XDG_CONFIG_HOME", "~/.config")).expanduser()
+    except RuntimeError:
+        return None
+    return folder / "recorder" / "seal.key"
 
 
 def _timezone(value: str) -> ZoneInfo:
@@ -152,3 +177,25 @@ def _attachments(value: str) -> int | None:
             "attached files to keep, such as 25MB."
         )
     return int(size[1]) * {"kb": 1 << 10, "mb": MEGABYTE, "gb": 1 << 30}[size[2].lower()]
+
+
+def _authority(value: str) -> str | None:
+    if value and not re.fullmatch(r"https?://[!-~]{1,500}", value):
+        raise InvalidSetting(
+            f"RECORDER_TIMESTAMP_AUTHORITY is {value[:60]!r}. Set it to the http or https address "
+            "of a time-stamp authority."
+        )
+    return value or None
+
+
+def _interval(value: str) -> timedelta | None:
+    if value.lower() == "off":
+        return None
+    span = re.fullmatch(r"([1-9]\d{0,3})\s*([mhd])", value, re.IGNORECASE)
+    if span is None:
+        raise InvalidSetting(
+            f"RECORDER_SEAL_EVERY is {value[:60]!r}. Set it to off, or to how often the bot seals "
+            "the ledger, such as 30m, 12h or 1d."
+        )
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[span[2].lower()]
+    return timedelta(**{unit: int(span[1])})

@@ -28,6 +28,7 @@ from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.bot.recovery import Recovery
 from recorder.bot.replies import notices
 from recorder.bot.replies.opt_out_button import OptOutView
+from recorder.bot.sealer import Sealer
 from recorder.models import Annotation
 from recorder.recording.gap_log import GapLog
 from recorder.recording.session_manager import SessionManager
@@ -58,6 +59,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
+        self.sealer = Sealer(self.recorder, settings)
         self.event_order = EventOrder(self.recorder, self.holds)
         self.message_listener = Listener(
             bot, self, self.recorder, self.auto_recorder, self.own_messages, self.event_order
@@ -102,11 +104,13 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
 
     async def cog_load(self) -> None:
         """Open the data folder, and continue the running sessions."""
+        await self.sealer.check()
         await self.recorder.open()
         await self.auto_recorder.open()
         await self.gap_filler.open()
         self.downloader.open()
         self.deletion_eraser.open()
+        self.sealer.open()
         self._opt_out_view = OptOutView(self.opt_out_by_button)
         self.bot.add_view(self._opt_out_view)
         self.add_context_menus()
@@ -133,6 +137,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         await self.gap_filler.close()
         await self.downloader.close()
         self.deletion_eraser.close()
+        await self.sealer.close()
         self.searcher.close()
         await self.recorder.close()
 

@@ -13,6 +13,7 @@ from recorder.errors import Conflict, StorageError
 from recorder.store.checks import copy_faults
 from recorder.store.database import DATABASE_NAME, sync_folder
 from recorder.store.reading import Reader
+from recorder.store.seal_file import SEALS_NAME
 
 _PART = f"{DATABASE_NAME}.part"
 _FOLDERS = ("attachments", "exports")
@@ -73,8 +74,11 @@ def back_up(folder: Path, target: Path) -> Backup:
 
 def _copy(folder: Path, target: Path) -> Backup:
     part = target / _PART
+    # Before the database, which then has all entries that they seal.
+    sealed = _copy_file(folder / SEALS_NAME, target / SEALS_NAME)
     Reader(folder).copy_to(part)
     sizes = [size for name in _FOLDERS for size in _copy_folder(folder / name, target / name)]
+    sizes += [] if sealed is None else [sealed]
     faults = copy_faults(part)
     if faults:
         raise StorageError(f"No backup was made: the copy is damaged ({faults[0]}).")

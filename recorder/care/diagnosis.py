@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Literal
 
 from recorder import __version__
+from recorder.care.sealing import is_signed, require_libraries
 from recorder.care.verification import load_last_verification
-from recorder.errors import RecorderError
+from recorder.errors import InvalidInput, RecorderError
 from recorder.formatting import date_and_clock, plural, size
+from recorder.record.seal import Seal
 from recorder.settings import Settings
 from recorder.store import attachments, checks, erasure, gaps
 from recorder.store.database import DATABASE_NAME, SCHEMA_VERSION
 from recorder.store.lines import FileState
 from recorder.store.lock import is_locked
 from recorder.store.reading import Reader
+from recorder.store.seal_file import read_seal_lines
 
 _LOW_DISK_BYTES = 1 << 30
 _LARGE_WAL_BYTES = 64 << 20
@@ -95,7 +98,7 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
         ),
     ]
     try:
-        return [*findings, *_database(settings), _verified(settings, now)]
+        return [*findings, *_database(settings), _sealed(settings, now), _verified(settings, now)]
     except RecorderError as error:
         value, _, hint = str(error).partition(". ")
         return [*findings, Finding("database", "bad", value, hint)]
@@ -189,6 +192,28 @@ def _files(unsynced: Sequence[FileState], recording: bool) -> Finding:
         return Finding("files", "good", value)
     hint = "The next start of the recorder completes them from the database."
     return Finding("files", "note", value, hint)
+
+
+def _sealed(settings: Settings, now: datetime) -> Finding:
+    every, (lines, _) = settings.seal_every, read_seal_lines(settings.data)
+    if not lines:
+        if every is None:
+            return Finding("last seal", "good", "none")
+        return Finding("last seal", "note", "none yet", "Start the bot, or run `recorder seal`.")
+    try:
+        seal = Seal.parse(lines[-1])
+        require_libraries()
+    except InvalidInput as error:
+        return Finding("last seal", "bad", "cannot be checked", str(error))
+    at = datetime.fromisoformat(seal.time)
+    value = f"{date_and_clock(at, settings.timezone)}, {plural(seal.size, 'entry', 'entries')}"
+    if not is_signed(seal):
+        hint = "seals.jsonl was changed. Run `recorder verify`."
+        return Finding("last seal", "bad", f"{value}, signature does not fit", hint)
+    if every is not None and now - at > 2 * every:
+        hint = "Start the bot, which seals by RECORDER_SEAL_EVERY, or run `recorder seal`."
+        return Finding("last seal", "note", f"{value}, signature fits", hint)
+    return Finding("last seal", "good", f"{value}, signature fits")
 
 
 def _verified(settings: Settings, now: datetime) -> Finding:

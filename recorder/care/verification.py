@@ -22,7 +22,7 @@ from recorder.record.changes import current
 from recorder.record.redaction import ANONYMOUS_ID, is_redacted
 from recorder.record.session_events import numbers_in, with_effect
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import attachment_checks, checks, derived_rows
+from recorder.store import attachment_checks, checks, derived_rows, ledger_checks
 from recorder.store.folder import open_to_read, path_inside
 from recorder.store.lines import Line, lines_from
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row, withheld
@@ -106,8 +106,10 @@ def verify(
 
 
 def verify_database(folder: Path) -> list[str]:
-    """Return the faults of the database and its full-text index as a whole."""
-    return checks.database_faults(folder)
+    """Return the faults of the database as a whole, of its full-text index and its ledger."""
+    with checks.snapshot(Reader(folder)) as connection:
+        faults = list(ledger_checks.faults(connection))
+    return [*checks.database_faults(folder), *faults]
 
 
 def unknown_files(reader: Reader, reports: Iterable[Report]) -> list[str]:

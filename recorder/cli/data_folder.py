@@ -42,9 +42,9 @@ def init(settings: Settings) -> None:
 def backup(settings: Settings, folder: Path, as_json: bool) -> None:
     """Copy the data folder to a new FOLDER, even while recording.
 
-    Copies the database, attachments/ and exports/, and checks the copy, which is a data folder
-    itself: to restore it, move it where the old one was. The JSONL files in sessions/ are not
-    copied; `recorder init`, or the next start of the recorder, rebuilds them.
+    Copies the database, seals.jsonl, attachments/ and exports/, and checks the copy, which is a
+    data folder itself: to restore it, move it where the old one was. The JSONL files in sessions/
+    are not copied; `recorder init`, or the next start of the recorder, rebuilds them.
     """
     copy = back_up(settings.data, folder)
     if as_json:

@@ -19,6 +19,7 @@ from recorder.cli.export import export
 from recorder.cli.import_files import import_
 from recorder.cli.output import printable
 from recorder.cli.people import people
+from recorder.cli.proof import prove, seal
 from recorder.cli.run import bot, demo
 from recorder.cli.search import search
 from recorder.cli.serve import serve
@@ -134,6 +135,8 @@ _COMMANDS = (
     erase,
     head,
     verify,
+    seal,
+    prove,
     repair,
     import_,
     init,

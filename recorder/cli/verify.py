@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import click
 
 from recorder.care import verification
+from recorder.care.seal_checks import verify_seals
 from recorder.care.verification import LastVerification, save_last_verification
 from recorder.cli.environment import now
 from recorder.cli.exit_codes import FAULTS_FOUND
 from recorder.cli.output import print_json, progress, say, session_json
 from recorder.cli.parameters import SessionName, json_option, pass_settings
+from recorder.cli.proof import key_option, noted_in, public_keys, say_seals
 from recorder.formatting import plural
 from recorder.models import Session
 from recorder.record.chain import Head
@@ -43,14 +46,29 @@ def head(settings: Settings, name: str, as_json: bool) -> None:
 @click.option(
     "--against",
     "heads",
-    metavar="HEAD",
+    metavar="HEAD|SEAL|FILE",
     multiple=True,
-    help="A head of this session that was noted earlier; may be repeated.",
+    help="A head of this session, or a seal, that was noted earlier, or a file with such; may be "
+    "repeated.",
+)
+@key_option
+@click.option(
+    "--authority",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The root certificates of the time-stamp authority (PEM), to check time stamps of seals.",
 )
 @json_option
 @click.pass_context
-def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_json: bool) -> None:
-    """Verify that files, database, hash chain, counts and index agree.
+def verify(
+    context: click.Context,
+    name: str | None,
+    heads: tuple[str, ...],
+    keys: tuple[str, ...],
+    authority: Path | None,
+    as_json: bool,
+) -> None:
+    """Verify that files, database, hash chain, counts, index and ledger agree.
 
     Checks one session, or all. If something differs, the first line that does is reported and
     the exit code is 1.
@@ -58,11 +76,16 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
     Anyone who can write to the data folder can rewrite file and database consistently. To detect
     this, compare with a head that was noted elsewhere (from `recorder head`, or the bot's answer
     to stop): all lines up to it must be unchanged. Several heads narrow down the first change.
+    A seal (from `recorder seal`, or a line of seals.jsonl) does this for the whole data folder.
+    The seals in seals.jsonl are always checked.
     """
-    if heads and name is None:
-        raise click.UsageError("--against needs the NAME of a session.")
-    noted = [Head.parse(head) for head in heads]
+    kept = [each for text in heads for each in noted_in(text)]
+    noted = [each for each in kept if isinstance(each, Head)]
+    given = [each for each in kept if not isinstance(each, Head)]
+    if noted and name is None:
+        raise click.UsageError("--against a head needs the NAME of a session.")
     settings: Settings = context.obj
+    signers = public_keys(keys)
     reader, recording = Reader(settings.data), is_locked(settings.data)
     sessions = [reader.find(name)] if name else reader.sessions()
     with progress("Verifying", sum(session.message_count for session in sessions)) as advance:
@@ -70,7 +93,8 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
             verification.verify(reader, session, recording=recording, heads=noted, progress=advance)
             for session in sessions
         ]
-        database_faults = verification.verify_database(settings.data)
+        seals = verify_seals(reader, given, keys=signers, authority=authority)
+        database_faults = [*verification.verify_database(settings.data), *seals.faults]
         if name is None:
             database_faults += verification.unknown_files(reader, reports)
     faults = [fault for report in reports for fault in report.faults]
@@ -110,6 +134,7 @@ def verify(context: click.Context, name: str | None, heads: tuple[str, ...], as_
             if noted:
                 last_line = max(head.lines for head in noted)
                 say(f"Lines 1–{last_line:,} match the noted head.")
+            say_seals(seals, given, is_pinned=bool(signers), authority=authority)
     if faults:
         context.exit(FAULTS_FOUND)
 

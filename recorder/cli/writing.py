@@ -17,10 +17,17 @@ T = TypeVar("T")
 
 def change(settings: Settings, work: Callable[[SessionManager], Awaitable[T]]) -> T:
     """Run `work` with a recorder and return its result; no other recorder may be running."""
+    return open_recorder(
+        settings, lambda recorder: work(SessionManager(recorder, settings.timezone))
+    )
+
+
+def open_recorder(settings: Settings, work: Callable[[SessionRecorder], Awaitable[T]]) -> T:
+    """Run `work` as :func:`change` does, with the recorder itself."""
 
     async def run() -> T:
         async with SessionRecorder(settings.data) as recorder:
-            return await work(SessionManager(recorder, settings.timezone))
+            return await work(recorder)
 
     return asyncio.run(run())
 

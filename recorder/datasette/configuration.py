@@ -32,7 +32,7 @@ SETTINGS: Tree = {
 
 # Keys, hashes and tables that only the recorder uses.
 _INTERNAL = (
-    *("lines", "erased_lines", "file_removals", "opted_out", "sqlite_sequence"),
+    *("lines", "erased_lines", "file_removals", "ledger", "opted_out", "sqlite_sequence"),
     *(f"messages_fts_{part}" for part in ("config", "data", "docsize", "idx")),
 )
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 
-from recorder.models import AutoRecording, Channel, Session
+from recorder.models import AutoRecording, Channel, Json, Session
 from recorder.record.names import nearest_name
-from recorder.store import drafts, sessions
+from recorder.store import drafts, ledger, sessions
 from recorder.store.journal import Journal
 from recorder.store.reading import auto_recordings
 
@@ -17,16 +17,23 @@ from recorder.store.reading import auto_recordings
 def switch_on(journal: Journal, recording: AutoRecording) -> None:
     """Record a channel, or a guild, day by day from now on."""
     journal.db.table("auto_recording").upsert(asdict(recording), pk="place_id")
+    _note(journal, recording.place_id, recording.guild_id, on=True)
 
 
 def switch_off(journal: Journal, scope_id: str, now: datetime) -> None:
     """Stop recording a channel, or a guild, day by day, and stop its running sessions."""
     journal.db.table("auto_recording").delete_where("place_id = ?", (scope_id,))
+    _note(journal, scope_id, None, on=False)
     remaining = {recording.place_id for recording in auto_recordings(journal.db)}
     for channel_id in list(journal.running):
         session = sessions.running(journal, channel_id)
         if session.is_auto and not remaining & {channel_id, session.guild_id}:
             sessions.stop(journal, channel_id, now)
+
+
+def _note(journal: Journal, scope_id: str, guild_id: str | None, *, on: bool) -> None:
+    entry: dict[str, Json] = {"entry": "auto_recording", "place": scope_id, "on": on}
+    ledger.append(journal, {**entry, "guild": guild_id} if on else entry)
 
 
 def prepare(

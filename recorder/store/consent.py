@@ -7,6 +7,7 @@ from datetime import datetime
 
 from recorder.models import SessionEvent
 from recorder.record import session_events
+from recorder.store import ledger
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
 
@@ -88,6 +89,7 @@ def opt_out(journal: Journal, scope_id: str, user_id: str, now: datetime) -> boo
         {"place_id": scope_id, "user_id": user_id, "since": now.isoformat(), "until": None},
         pk=("place_id", "user_id", "since"),
     )
+    ledger.append_opted_out(journal, scope_id, user_id, now.isoformat(), None)
     journal.load_opted_out()
     _note(journal, scope_id, session_events.opt_out(now))
     return True
@@ -100,10 +102,13 @@ def opt_in(journal: Journal, scope_id: str, user_id: str, now: datetime) -> bool
     """
     if not journal.is_opted_out(scope_id, user_id, now):
         return False
-    journal.connection.execute(
-        "UPDATE opted_out SET until = ? WHERE place_id = ? AND user_id = ? AND until IS NULL",
+    rows = journal.connection.execute(
+        "UPDATE opted_out SET until = ? WHERE place_id = ? AND user_id = ? AND until IS NULL "
+        "RETURNING since",
         (now.isoformat(), scope_id, user_id),
-    )
+    ).fetchall()
+    for (since,) in rows:
+        ledger.append_opted_out(journal, scope_id, user_id, since, now.isoformat())
     journal.load_opted_out()
     _note(journal, scope_id, session_events.opt_in(now))
     return True

@@ -22,7 +22,7 @@ from recorder.record import chain, jsonl, session_events
 from recorder.record.changes import current
 from recorder.record.redaction import ANONYMOUS_ID, without_user
 from recorder.record.snowflake import snowflake_at
-from recorder.store import attachments, copied_messages, recorded_people, sessions
+from recorder.store import attachments, copied_messages, ledger, recorded_people, sessions
 from recorder.store.database import Connection
 from recorder.store.journal import Journal
 from recorder.store.message_rows import (
@@ -182,6 +182,7 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     )
     erasure_id = erasures.last_pk
     assert isinstance(erasure_id, int)
+    ledger.append_erasure(journal, erasure_id, selection.reason, lines, now)
     connection, erased_at = journal.connection, now.isoformat()
     messages = {
         _replace_line(connection, line_id, erasure_id, _remains(erased_at))
@@ -278,7 +279,7 @@ def _messages(
         yield from connection.execute(_MESSAGES + _BY_USER, {"user": selection.user_id})
     for message_id in selection.message_ids:
         yield from connection.execute(_MESSAGES + "m.message_id = ?", (message_id,))
-        for session_id, copy_id in copied_messages.first_messages(connection, message_id):
+        for session_id, copy_id, _ in copied_messages.first_messages(connection, message_id):
             yield from connection.execute(
                 _MESSAGES + "s.id = ? AND m.message_id = ?", (session_id, copy_id)
             )

@@ -11,7 +11,7 @@ from recorder.errors import DataFolderError
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 """A flag for :func:`os.open` that refuses a symbolic link."""
 
-_PARTS = ("recorder.db", "recorder.lock", "sessions", "exports", "attachments")
+_PARTS = ("recorder.db", "recorder.lock", "seals.jsonl", "sessions", "exports", "attachments")
 
 
 def refuse_links(folder: Path) -> None:

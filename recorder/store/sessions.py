@@ -15,7 +15,7 @@ from recorder.errors import Conflict, NotFound
 from recorder.models import Channel, Session, SessionEvent, Status
 from recorder.record import chain, session_events
 from recorder.record.names import name_key
-from recorder.store import attachments
+from recorder.store import attachments, ledger
 from recorder.store.gaps import end_of_session, end_suspension, open_gap
 from recorder.store.journal import Journal
 from recorder.store.open_session import load_open_session
@@ -225,6 +225,7 @@ def delete(journal: Journal, session_id: str) -> Session:
     current = session(journal, session_id)
     if current.status != "stopped":
         raise Conflict(f"{current.name} is still running. Stop it first with `record stop`.")
+    ledger.append_deletion(journal, session_id)
     files = attachments.forget(journal.db, attachments.urls_of(journal.db, session_id))
     journal.db.table("messages").delete_where("session_id = ?", (session_id,))
     journal.db.table("recording_sessions").delete(session_id)

@@ -81,12 +81,10 @@ def _parts(
     seen = _seen(shown)
     if message.message_snapshots:
         _add(seen, "forwarded", lambda: _forwarded(message))
-    extra = {
-        **_before(message, shown, answered_at),
-        **_readable("mentions", lambda: _mentions(message, shown, content, seen), {}),
-        **seen,
-        **_after(message, content),
-    }
+    mentions: dict[str, Json] = {}
+    mentions = _readable("mentions", lambda: _mentions(message, shown, content, seen), mentions)
+    before, after = _before(message, shown, answered_at), _after(message, content)
+    extra = {**before, **mentions, **seen, **after}
     return content, tuple(attachment.url for attachment in shown.attachments), extra
 
 

@@ -192,6 +192,14 @@ CREATE TABLE attachments (
 -- The next downloads.
 CREATE INDEX attachment_due ON attachments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
+-- What happened to the data folder as a whole, only ever appended to: the leaves of a Merkle tree, so
+-- that a deleted session, a removed row and an older database show in its root.
+CREATE TABLE ledger (
+    position INTEGER PRIMARY KEY,   -- from 0, contiguous
+    entry TEXT NOT NULL,            -- canonical JSON
+    leaf BLOB NOT NULL              -- hash of the entry as a leaf (RFC 6962)
+);
+
 -- Files of deleted and erased sessions that are still to be removed from the disk.
 CREATE TABLE file_removals (
     file_path TEXT PRIMARY KEY
