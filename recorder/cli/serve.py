@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from pathlib import Path
 
 import click
@@ -86,4 +87,5 @@ def _publish(settings: Settings, path: Path, names: tuple[str, ...]) -> None:
     reader = Reader(settings.data)
     published = publish(reader, [reader.find(name) for name in names], path)
     say(f"{path}: {plural(published.messages, 'message')}, {size(published.bytes)}")
-    say(f"Open it with: datasette {path} --metadata {published.metadata}")
+    command = ("datasette", str(path), "--metadata", str(published.metadata))
+    say(f"Open it with: {shlex.join(command)}")
