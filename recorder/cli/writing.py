@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from recorder.cli.output import printable
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.settings import Settings
@@ -28,7 +29,7 @@ def change(settings: Settings, work: Callable[[SessionManager], Awaitable[T]]) -
 def confirmed(question: str) -> bool:
     """Return whether the user confirms; without an answer they do not."""
     try:
-        return click.confirm(question, err=True)
+        return click.confirm(printable(question), err=True)
     except click.Abort:  # Ctrl+C, or standard input is closed
         click.echo(err=True)
         return False
