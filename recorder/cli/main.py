@@ -70,7 +70,7 @@ class _Commands(click.Group):
             _discard_output()
             raise SystemExit(0) from None
         except click.ClickException as error:
-            error.message = printable(error.message)
+            error.message = printable(error.message)  # type: ignore[misc]  # no new error fits all
             raise
         except (OSError, click.exceptions.Exit):
             raise
