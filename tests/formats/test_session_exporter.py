@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -440,6 +441,9 @@ def test_the_user_of_a_command_cannot_forge_a_line() -> None:
     assert "<i>" not in rendered("html", [answer("<i>")])
 
 
+QUOTINGS: tuple[Literal[0, 3], ...] = (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)
+
+
 def rows(*messages: Message) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(rendered("csv", messages), newline="")))
 
@@ -496,7 +500,7 @@ def test_csv_is_read_back_and_no_cell_is_a_formula(messages: list[Message]) -> N
         assert row["author"].replace("'", "") == each.author.replace("'", "")
         for cell in row.values():
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-    for delimiter, quoting in itertools.product(";\t", (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)):
+    for delimiter, quoting in itertools.product(";\t", QUOTINGS):
         file = io.StringIO(rendered("csv", messages), newline="")
         for cells in csv.reader(file, delimiter=delimiter, quoting=quoting):
             assert not any(cell.lstrip('"').startswith(tuple("=+-@＝")) for cell in cells)
