@@ -120,6 +120,31 @@ def test_keys_of_others_are_kept(folder: Path, file: Path) -> None:
     assert recorded.message.extra == {"mood": {"deep": [1, None, "x"]}, "": 2.5}
 
 
+@pytest.mark.parametrize("channel", [None, ""])
+async def test_lines_without_a_channel_are_of_unknown_origin(
+    folder: Path, tmp_path: Path, channel: str | None
+) -> None:
+    """Also in a merge: the channel "" is for those who manage the guild."""
+    unknown = {**json.loads(GOOD.splitlines()[0]), "channel_id": channel}
+    known = {**unknown, "content": "known", "channel_id": "70"}
+    contents = {"known": [known], "unknown": [unknown], "both": [known, unknown]}
+    reader = Reader(folder)
+    async with SessionRecorder(folder) as recorder:
+        sessions = {}
+        for name, lines in contents.items():
+            path = tmp_path / f"{name}.jsonl"
+            path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+            imported = await import_file(recorder, path, UTC_ZONE, guild_id="1")
+            sessions[name] = imported.session
+        sources = [sessions["known"], sessions["unknown"]]
+        manager = SessionManager(recorder, UTC_ZONE)
+        merged = await manager.merge(sources, "merged", CHANNEL, user_id="5", now=NOW)
+    channels = reader.channels([*sessions.values(), merged])
+    assert channels[sessions["known"].id] == ("70",)
+    assert channels[sessions["unknown"].id] == ("",)
+    assert channels[sessions["both"].id] == channels[merged.id] == ("", "70")
+
+
 @pytest.mark.parametrize(
     ("extra", "fault"),
     [
