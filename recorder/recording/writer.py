@@ -35,6 +35,7 @@ from recorder.store.damage import damage_in
 from recorder.store.database import (
     DATABASE_NAME,
     checkpoint,
+    fold_log,
     open_for_writing,
     prepare_folder,
     sqlite_errors,
@@ -187,6 +188,7 @@ class Writer(threading.Thread):
                 self._resolve([(self._opened, None)])
                 while self._take_and_write():
                     pass
+                fold_log(connection)
             finally:
                 self._projection.close()
 

@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +37,7 @@ SCHEMA_VERSION = 1 + len(UPGRADES)
 
 _BUSY_SECONDS = 5.0
 _WRITER_BUSY_SECONDS = 60.0  # another program may lock the database for a while
+_FOLD_MILLISECONDS = 2_000
 _BLOCK_BYTES = 1 << 20
 # A folder that cannot be read, or a file system (or Windows) that syncs no folders.
 _FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
@@ -142,6 +143,17 @@ def checkpoint(connection: sqlite3.Connection) -> None:
         The database cannot be written.
     """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def fold_log(connection: Connection) -> None:
+    """Copy the whole write-ahead log into the database and empty it, unless a reader holds it up.
+
+    SQLite does so when the last connection is closed, but an idle reader may remain open. Where it
+    fails, everything stays in the log.
+    """
+    with suppress(sqlite3.OperationalError):
+        connection.execute(f"PRAGMA busy_timeout = {_FOLD_MILLISECONDS}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
