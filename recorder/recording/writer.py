@@ -34,6 +34,7 @@ from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
     DATABASE_NAME,
+    advice,
     checkpoint,
     fold_log,
     open_for_writing,
@@ -414,5 +415,5 @@ def storage_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RecordingFailed(
             f"Writing to {error.filename or folder} failed ({error.strerror}). Nothing more is "
-            "recorded. Free space or mend the disk, then start the recorder again."
+            f"recorded. {advice(error)}, then start the recorder again."
         ) from error

@@ -68,6 +68,13 @@ def prepare_folder(folder: Path) -> None:
         ) from error
 
 
+def advice(error: OSError) -> str:
+    """Return what to do about a failed write."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "Raise the limit of open files (ulimit -n)"
+    return "Free space or mend the disk"
+
+
 def sync_folder(folder: Path) -> None:
     """Sync the names in a folder to the disk, where the system can do that.
 
@@ -124,7 +131,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
             connection.close()
             raise RecordingFailed(
                 f"Writing to {path} failed ({error.strerror}). Nothing is recorded. "
-                "Free space or mend the disk, then start the recorder again."
+                f"{advice(error)}, then start the recorder again."
             ) from error
         except BaseException:
             connection.close()

@@ -16,7 +16,8 @@ from support.recordings import CHANNEL, NOW, UTC_ZONE, assert_sound, dump, messa
 from support.strategies import TEXT, messages
 
 from recorder import Message, SessionManager, SessionRecorder
-from recorder.errors import Conflict, InvalidInput, InvalidName, NotFound
+from recorder.errors import Conflict, InvalidInput, InvalidLine, InvalidName, NotFound
+from recorder.formats.key_types import check_types
 from recorder.models import Annotation, Change, Deletion, Edit
 from recorder.record import jsonl
 from recorder.recording.importing import import_file
@@ -42,10 +43,19 @@ def file(tmp_path: Path) -> Path:
 # Ours: the same bytes.
 
 
+def has_right_types(message: Message) -> bool:
+    try:
+        check_types(message.extra)
+    except InvalidLine:
+        return False
+    return True
+
+
 @st.composite
 def said(draw: st.DrawFn) -> list[Message | Change]:
     """Some messages, and then what happened to some of them."""
-    given_messages = draw(st.lists(messages(TEXT), min_size=1, max_size=5))
+    recorded = messages(TEXT).filter(has_right_types)
+    given_messages = draw(st.lists(recorded, min_size=1, max_size=5))
     ids = [m.message_id for m in given_messages if m.message_id is not None]
     about = st.sampled_from(ids or [1])
     change = st.one_of(
