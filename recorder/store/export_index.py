@@ -32,12 +32,7 @@ def note(exports: Path, file_name: str, session_id: str) -> None:
 
 def files_of(exports: Path, session_ids: Collection[str]) -> list[str]:
     """Return the names of the files of these sessions, and of files of unknown origin."""
-    known: dict[str, set[str]] = {}
-    with suppress(FileNotFoundError), open_to_read(exports / _NAME) as file:
-        for line in file.read().decode().splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # torn by a crash
-                entry = json.loads(line)
-                known.setdefault(entry["file"], set()).add(entry["session"])
+    known = _index(exports)
     return sorted(
         path.name
         for path in exports.iterdir()
@@ -45,3 +40,18 @@ def files_of(exports: Path, session_ids: Collection[str]) -> list[str]:
         and not path.is_dir()
         and (path.name not in known or known[path.name] & set(session_ids))
     )
+
+
+def sessions_of(exports: Path, file_name: str) -> set[str]:
+    """Return the ids of the sessions whose export a file is, or was."""
+    return _index(exports).get(file_name, set())
+
+
+def _index(exports: Path) -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {}
+    with suppress(FileNotFoundError), open_to_read(exports / _NAME) as file:
+        for line in file.read().decode().splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # torn by a crash
+                entry = json.loads(line)
+                known.setdefault(entry["file"], set()).add(entry["session"])
+    return known

@@ -199,8 +199,9 @@ class FindingCommands(RecorderCommands):
                 text = results.exported(FORMATS[format].title)
                 await self.reply(context, text, file=discord.File(attached))
                 return
-            kept = await asyncio.to_thread(self.manager.keep_export, session, format, path)
-        text = results.export_too_large(self.display_path(kept), size, limit)
+            await asyncio.to_thread(self.manager.keep_export, session, format, path)
+        # Without the number of the real file, which would tell of files of other guilds.
+        text = results.export_too_large(f"exports/{path.name}", size, limit)
         await self.reply(context, text)
 
     async def _search_deleted(
