@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from recorder.bot.commands.context_menus import ContextMenuCommands
 from recorder.bot.commands.finding import FindingCommands
+from recorder.bot.commands.heavy import HeavyWork
 from recorder.bot.commands.privacy import ConsentCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.availability import Availability
@@ -47,6 +48,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.settings = settings
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
         self.manager = SessionManager(self.recorder, settings.timezone)
+        self.heavy = HeavyWork()
         self.searcher = Searcher(self.manager.reader, settings.timezone)
         self.own_messages = OwnMessages(self.manager)
         self.holds = Holds()
@@ -132,6 +134,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         await self.gap_filler.close()
         await self.downloader.close()
         self.deletion_eraser.close()
+        self.heavy.close()
         self.searcher.close()
         await self.recorder.close()
 

@@ -24,6 +24,7 @@ from recorder.errors import (
 )
 from recorder.store.folder import NO_LINK, refuse_links
 from recorder.store.schema import schema, statements
+from recorder.store.time_limit import apply_limit
 from recorder.store.upgrades import UPGRADES
 
 APPLICATION_ID = 0x44524543  # "DREC"
@@ -212,6 +213,7 @@ def _connect_for_reading(path: Path, how: str) -> sqlite3.Connection:
     )
     try:
         connection.execute("PRAGMA query_only = ON")
+        apply_limit(connection)
         _identify(connection, path, fresh_allowed=False)
     except BaseException:
         connection.close()

@@ -12,6 +12,7 @@ from discord import app_commands
 
 from recorder.bot.commands.base import RecorderCommands
 from recorder.bot.commands.context import Context, prefix_of, unquoted
+from recorder.bot.commands.heavy import HeavyWork
 from recorder.bot.replies import listings, refusals, results, search_reply, stats_reply
 from recorder.bot.replies.listings import MESSAGES_PER_PAGE, page_count
 from recorder.errors import InvalidInput
@@ -28,6 +29,7 @@ class FindingCommands(RecorderCommands):
     """The commands that read recordings."""
 
     searcher: Searcher
+    heavy: HeavyWork
 
     @RecorderCommands.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
@@ -86,7 +88,6 @@ class FindingCommands(RecorderCommands):
         now = context.message.created_at
         title = "all sessions" if all_sessions else sessions[0].name
         may_read = self.page_check(context, sessions)
-        await self.defer(context)
 
         def search(index: int) -> SearchResult:
             return self.searcher.search(
@@ -101,7 +102,7 @@ class FindingCommands(RecorderCommands):
             )
 
         async def fetch_page(index: int) -> str:
-            result = await asyncio.to_thread(search, index)
+            result = await self.heavy.run(search, index)
             return search_reply.hits(title, result, index, all_sessions)
 
         async def may_turn(interaction: discord.Interaction) -> bool:
@@ -110,7 +111,9 @@ class FindingCommands(RecorderCommands):
                 or await self.may_control_sessions(context, sessions, interaction.user)
             )
 
-        result = await asyncio.to_thread(search, 0)
+        with self.heavy.question(context.author.id):
+            await self.defer(context)
+            result = await self.heavy.run(search, 0)
         text = search_reply.hits(title, result, 0, all_sessions)
         count = page_count(result.total, search_reply.HITS_PER_PAGE)
         await self.reply_in_pages(context, text, count, fetch_page, may_turn)
@@ -124,14 +127,15 @@ class FindingCommands(RecorderCommands):
         else:
             session = await self.session(context, unquoted(name))
             sessions, title = [session], session.name
-        await self.defer(context)
-        now, reader = context.message.created_at, self.manager.reader
-        statistics = await asyncio.to_thread(SessionAnalyzer(reader).analyze, sessions, now)
-        picture = None
-        if statistics.messages and are_available() and context.bot_permissions.attach_files:
-            picture = await asyncio.to_thread(
-                activity_picture, reader, sessions, title, now, self.settings.timezone
-            )
+        with self.heavy.question(context.author.id):
+            await self.defer(context)
+            now, reader = context.message.created_at, self.manager.reader
+            statistics = await self.heavy.run(SessionAnalyzer(reader).analyze, sessions, now)
+            picture = None
+            if statistics.messages and are_available() and context.bot_permissions.attach_files:
+                picture = await self.heavy.run(
+                    activity_picture, reader, sessions, title, now, self.settings.timezone
+                )
         text = stats_reply.stats(title, statistics)
         await self.reply(context, text, file=stats_reply.file(picture))
 
@@ -188,18 +192,21 @@ class FindingCommands(RecorderCommands):
                 )
             if not await self.only_managers_see(context, [session]):
                 await self.make_private(context, refusals.DELETED_BY_DIRECT_MESSAGE)
-        await self.defer(context)
-        limit = self._file_limit(context)
-        now = context.message.created_at
-        with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
-            path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
-            size = await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
-            attached = path if size <= limit else await asyncio.to_thread(zip_file, path)
-            if attached.stat().st_size <= limit:
-                text = results.exported(FORMATS[format].title)
-                await self.reply(context, text, file=discord.File(attached))
-                return
-            await asyncio.to_thread(self.manager.keep_export, session, format, path)
+        with self.heavy.question(context.author.id):
+            await self.defer(context)
+            limit = self._file_limit(context)
+            now = context.message.created_at
+            with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
+                path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
+                size = await self.heavy.run(
+                    self.manager.exporter.export, session, format, path, now
+                )
+                attached = path if size <= limit else await self.heavy.run(zip_file, path)
+                if attached.stat().st_size <= limit:
+                    text = results.exported(FORMATS[format].title)
+                    await self.reply(context, text, file=discord.File(attached))
+                    return
+                await self.heavy.run(self.manager.keep_export, session, format, path)
         # Without the number of the real file, which would tell of files of other guilds.
         text = results.export_too_large(f"exports/{path.name}", size, limit)
         await self.reply(context, text)

@@ -1,6 +1,7 @@
 """No file name that members see tells of a session or file of another guild."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from recorder.errors import Conflict
 from recorder.models import Session
 from recorder.store.auto_recording import prepare
 
+DAY = date(2025, 11, 8)
 GUILDS = ("1", "2", "3")
 
 
@@ -26,11 +28,8 @@ async def test_of_sessions(folder: Path) -> None:
                 for name, channel in zip(("notes", "a-2"), channels, strict=False)
             ]
             for channel in channels[2:]:
-                day = date(2025, 11, 8)
                 session = await recorder.call(
-                    lambda journal, channel=channel, day=day: prepare(
-                        journal, channel, "5", day, NOW
-                    )
+                    partial(prepare, channel=channel, user_id="5", day=DAY, now=NOW)
                 )
                 assert isinstance(session, Session)
                 sessions.append(session)
