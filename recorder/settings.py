@@ -42,6 +42,9 @@ class Settings:
     attachment_limit
         ``RECORDER_ATTACHMENTS``: the largest size, in bytes, of attached files that are kept;
         ``None`` keeps no files.
+    export_days
+        ``RECORDER_EXPORT_DAYS``: after how many days exports that were too large for Discord are
+        removed from ``exports/``.
     """
 
     data: Path
@@ -52,6 +55,7 @@ class Settings:
     contact: str | None = None
     erase_deleted: bool = False
     attachment_limit: int | None = 25 * MEGABYTE
+    export_days: int = 7
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -71,6 +75,7 @@ class Settings:
             role=_role(values["RECORDER_ROLE"].strip()) if "RECORDER_ROLE" in values else None,
             contact=_contact(values.get("RECORDER_CONTACT", "").strip()),
             attachment_limit=_attachments(values.get("RECORDER_ATTACHMENTS", "25MB").strip()),
+            export_days=_export_days(values.get("RECORDER_EXPORT_DAYS", "7").strip()),
             erase_deleted=_on_delete(values.get("RECORDER_ON_DELETE", "keep").strip()),
         )
 
@@ -152,3 +157,12 @@ def _attachments(value: str) -> int | None:
             "attached files to keep, such as 25MB."
         )
     return int(size[1]) * {"kb": 1 << 10, "mb": MEGABYTE, "gb": 1 << 30}[size[2].lower()]
+
+
+def _export_days(value: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,3}", value):
+        raise InvalidSetting(
+            f"RECORDER_EXPORT_DAYS is {value[:60]!r}. Set it to the number of days after which "
+            "exports that are too large for Discord are removed, such as 7."
+        )
+    return int(value)

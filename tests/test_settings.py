@@ -14,6 +14,7 @@ def test_missing_and_blank_variables_have_defaults(blank: str) -> None:
     names = ("RECORDER_DATA", "RECORDER_TZ", "DISCORD_TOKEN", "RECORDER_PREFIX", "RECORDER_ROLE")
     defaults = Settings(Path("data"), ZoneInfo("UTC"), token=None, prefix="!", role=None)
     assert Settings.from_environment({}) == defaults
+    assert Settings.from_environment({"RECORDER_EXPORT_DAYS": "30"}).export_days == 30
     assert Settings.from_environment(dict.fromkeys(names, blank)) == defaults
 
 
@@ -50,6 +51,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RECORDER_TZ", "UTC\0", "Europe/Berlin"),
         ("RECORDER_TZ", "\udcff", "Europe/Berlin"),
         ("RECORDER_TZ", "x" * 5000, "Europe/Berlin"),
+        *(("RECORDER_EXPORT_DAYS", days, "such as 7") for days in ("0", "-1", "x", "1.5", "10000")),
         ("RECORDER_PREFIX", " !", "such as !"),
         ("RECORDER_PREFIX", "a\nb", "such as !"),
         ("RECORDER_PREFIX", "!" * 21, "20 characters"),

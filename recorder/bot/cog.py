@@ -49,6 +49,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
         self.manager = SessionManager(self.recorder, settings.timezone)
         self.heavy = HeavyWork()
+        self.kept_exports = {}
         self.searcher = Searcher(self.manager.reader, settings.timezone)
         self.own_messages = OwnMessages(self.manager)
         self.holds = Holds()

@@ -398,7 +398,8 @@ class SessionManager:
             return path
         scope = session.guild_id or session.channel_id
         taken = Conflict(f"{path.name} exists already. Choose another name, or remove it first.")
-        if scope in self.reader.scopes(export_index.sessions_of(self._exports, path.name)):
+        exported = export_index.sessions_of(self._exports, path.name)
+        if not exported or scope in self.reader.scopes(exported):
             raise taken
         # Nobody learns that another guild has a file of this name.
         path = self._exports / export_name(f"{stem}_{scope}", suffix)
@@ -413,6 +414,11 @@ class SessionManager:
         """Return the name of the file that :meth:`save` writes, as members see it."""
         stem, format = _stem_and_format(filename)
         return f"{stem}.{FORMATS[format].suffix}"
+
+    def expire_exports(self, before: float) -> None:
+        """Remove the kept exports of before this POSIX time."""
+        for path in export_index.expired(self._exports, before):
+            path.unlink(missing_ok=True)
 
     def keep_export(self, session: Session, format: str, exported: Path) -> Path:
         """Copy an export of a session to the folder ``exports``, under the first free name.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 import zipfile
 from pathlib import Path
+from typing import TypeAlias
 
 import discord
 from discord import app_commands
@@ -17,11 +19,14 @@ from recorder.bot.replies import listings, refusals, results, search_reply, stat
 from recorder.bot.replies.listings import MESSAGES_PER_PAGE, page_count
 from recorder.errors import InvalidInput
 from recorder.formats.session_exporter import FORMATS
-from recorder.models import Session
+from recorder.models import Gap, Session, Tag
 from recorder.record.names import export_name
 from recorder.search.searcher import Searcher, SearchResult
 from recorder.stats.pictures import activity_picture, are_available
 from recorder.stats.session_analyzer import SessionAnalyzer
+
+ExportState: TypeAlias = tuple[Session, str, int, tuple[tuple[Tag, ...], tuple[Gap, ...]]]
+"""An export: the session, the format, the upload limit, and what it shows besides the lines."""
 
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
@@ -30,6 +35,7 @@ class FindingCommands(RecorderCommands):
 
     searcher: Searcher
     heavy: HeavyWork
+    kept_exports: dict[ExportState, tuple[Path, int]]
 
     @RecorderCommands.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
@@ -196,6 +202,13 @@ class FindingCommands(RecorderCommands):
             await self.defer(context)
             limit = self._file_limit(context)
             now = context.message.created_at
+            oldest = time.time() - self.settings.export_days * 86_400  # as the files have it
+            await asyncio.to_thread(self.manager.expire_exports, oldest)
+            state = (session, format, limit, await asyncio.to_thread(self._shown_with, session))
+            kept, size = self.kept_exports.get(state, (None, 0))
+            if kept is not None and kept.exists():
+                await self.reply(context, self._too_large(session, format, size, limit))
+                return
             with tempfile.TemporaryDirectory(prefix="recorder-") as folder:
                 path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
                 size = await self.heavy.run(
@@ -206,10 +219,21 @@ class FindingCommands(RecorderCommands):
                     text = results.exported(FORMATS[format].title)
                     await self.reply(context, text, file=discord.File(attached))
                     return
-                await self.heavy.run(self.manager.keep_export, session, format, path)
+                kept = await self.heavy.run(self.manager.keep_export, session, format, path)
+        if session.status == "stopped":  # the duration of others changes
+            self.kept_exports[state] = kept, size
+        await self.reply(context, self._too_large(session, format, size, limit))
+
+    def _shown_with(self, session: Session) -> tuple[tuple[Tag, ...], tuple[Gap, ...]]:
+        """Return what an export shows besides the lines."""
+        reader = self.manager.reader
+        return tuple(reader.tags(session)), tuple(reader.gaps(session))
+
+    @staticmethod
+    def _too_large(session: Session, format: str, size: int, limit: int) -> str:
         # Without the number of the real file, which would tell of files of other guilds.
-        text = results.export_too_large(f"exports/{path.name}", size, limit)
-        await self.reply(context, text)
+        name = export_name(session.name, FORMATS[format].suffix)
+        return results.export_too_large(f"exports/{name}", size, limit)
 
     async def _search_deleted(
         self, context: Context, sessions: list[Session], asks_for_deleted: bool
