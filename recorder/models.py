@@ -17,6 +17,7 @@ MESSAGE_TYPES: tuple[MessageType, ...] = ("user_message", "bot_response", "syste
 MENTION = re.compile(r"<(@[!&]?|#)(\d{1,20})>")
 """The raw token of a mentioned user, role or channel."""
 
+_FILE_NUMBER = re.compile(r"(?<=_\d{4}-\d{2}-\d{2})-\d+\.jsonl$")
 _EMOJI_OR_COMMAND = re.compile(r"<(?:a?(:\w+:)|(/[^<>:\n]+):)\d+>")
 
 
@@ -323,6 +324,16 @@ class Session:
     running_since: datetime | None
     head: str
     is_auto: bool = False
+
+    @property
+    def shown_path(self) -> str:
+        """The path of the file as members see it.
+
+        Without a number, which would tell of a session of that name in another guild.
+        """
+        if self.is_auto and self.file_path.startswith(f"sessions/{self.name}"):
+            return f"sessions/{self.name}.jsonl"
+        return _FILE_NUMBER.sub(".jsonl", self.file_path)
 
     def duration(self, now: datetime) -> float:
         """Return the recorded seconds up to `now`."""

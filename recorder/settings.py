@@ -50,6 +50,9 @@ class Settings:
         ``RECORDER_TIMESTAMP_AUTHORITY``: the URL of a time-stamp authority (RFC 3161) for seals.
     seal_every
         ``RECORDER_SEAL_EVERY``: how often the bot seals the ledger; ``None`` for never.
+    export_days
+        ``RECORDER_EXPORT_DAYS``: after how many days exports that were too large for Discord are
+        removed from ``exports/``.
     """
 
     data: Path
@@ -63,6 +66,7 @@ class Settings:
     seal_key: Path | None = None
     timestamp_authority: str | None = None
     seal_every: timedelta | None = None
+    export_days: int = 7
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -82,6 +86,7 @@ class Settings:
             role=_role(values["RECORDER_ROLE"].strip()) if "RECORDER_ROLE" in values else None,
             contact=_contact(values.get("RECORDER_CONTACT", "").strip()),
             attachment_limit=_attachments(values.get("RECORDER_ATTACHMENTS", "25MB").strip()),
+            export_days=_export_days(values.get("RECORDER_EXPORT_DAYS", "7").strip()),
             erase_deleted=_on_delete(values.get("RECORDER_ON_DELETE", "keep").strip()),
             seal_key=_seal_key(values),
             timestamp_authority=_authority(values.get("RECORDER_TIMESTAMP_AUTHORITY", "").strip()),
@@ -199,3 +204,12 @@ def _interval(value: str) -> timedelta | None:
         )
     unit = {"m": "minutes", "h": "hours", "d": "days"}[span[2].lower()]
     return timedelta(**{unit: int(span[1])})
+
+
+def _export_days(value: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,3}", value):
+        raise InvalidSetting(
+            f"RECORDER_EXPORT_DAYS is {value[:60]!r}. Set it to the number of days after which "
+            "exports that are too large for Discord are removed, such as 7."
+        )
+    return int(value)

@@ -18,6 +18,7 @@ def test_missing_and_blank_variables_have_defaults(blank: str) -> None:
         Path("data"), ZoneInfo("UTC"), token=None, prefix="!", role=None, seal_key=key
     )
     assert Settings.from_environment({}) == defaults
+    assert Settings.from_environment({"RECORDER_EXPORT_DAYS": "30"}).export_days == 30
     assert Settings.from_environment(dict.fromkeys(names, blank)) == defaults
 
 
@@ -83,6 +84,7 @@ def test_without_a_home_folder_there_is_no_default_key(monkeypatch: pytest.Monke
         ("RECORDER_TZ", "UTC\0", "Europe/Berlin"),
         ("RECORDER_TZ", "\udcff", "Europe/Berlin"),
         ("RECORDER_TZ", "x" * 5000, "Europe/Berlin"),
+        *(("RECORDER_EXPORT_DAYS", days, "such as 7") for days in ("0", "-1", "x", "1.5", "10000")),
         ("RECORDER_PREFIX", " !", "such as !"),
         ("RECORDER_PREFIX", "a\nb", "such as !"),
         ("RECORDER_PREFIX", "!" * 21, "20 characters"),

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from recorder.bot.commands.context_menus import ContextMenuCommands
 from recorder.bot.commands.finding import FindingCommands
+from recorder.bot.commands.heavy import HeavyWork
 from recorder.bot.commands.privacy import ConsentCommands
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.availability import Availability
@@ -48,6 +49,8 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.settings = settings
         self.recorder = SessionRecorder(settings.data, attachment_limit=settings.attachment_limit)
         self.manager = SessionManager(self.recorder, settings.timezone)
+        self.heavy = HeavyWork()
+        self.kept_exports = {}
         self.searcher = Searcher(self.manager.reader, settings.timezone)
         self.own_messages = OwnMessages(self.manager)
         self.holds = Holds()
@@ -138,6 +141,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         await self.downloader.close()
         self.deletion_eraser.close()
         await self.sealer.close()
+        self.heavy.close()
         self.searcher.close()
         await self.recorder.close()
 

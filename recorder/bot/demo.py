@@ -141,29 +141,33 @@ class _Demo:
             await bot.tree.sync()
 
         async with simcord.run(bot, check_errors=False) as env:
-            guild = env.create_guild(name="Workshop")
-            staff = guild.create_role(
-                "Staff", permissions=discord.Permissions(manage_messages=True)
-            )
-            channel = guild.create_text_channel("development")
-            members = {
-                "STRYK": guild.add_member(env.create_user("STRYK"), roles=[staff]),
-                "mira": guild.add_member(env.create_user("mira")),
-                "jonas": guild.add_member(env.create_user("jonas")),
-            }
-            for minutes, name, text in _SCRIPT:
-                await env.advance_time(timedelta(minutes=minutes).total_seconds())
-                if name is None:
-                    self._print(f"\n— {text}")
-                    continue
-                printed = len(channel.history())
-                await members[name].send(channel, text)
-                for message in channel.history()[printed:]:
-                    self._print_message(message)
-            self._print_summary()
-            if web:
-                await self._serve_page(env, channel, list(members.values()), port)
+            try:
+                await self._play_in(env, web=web, port=port)
+            finally:
+                await bot.remove_cog("Recorder")  # it closes the data folder
         self._print("")
+
+    async def _play_in(self, env: simcord.Env, *, web: bool, port: int) -> None:
+        guild = env.create_guild(name="Workshop")
+        staff = guild.create_role("Staff", permissions=discord.Permissions(manage_messages=True))
+        channel = guild.create_text_channel("development")
+        members = {
+            "STRYK": guild.add_member(env.create_user("STRYK"), roles=[staff]),
+            "mira": guild.add_member(env.create_user("mira")),
+            "jonas": guild.add_member(env.create_user("jonas")),
+        }
+        for minutes, name, text in _SCRIPT:
+            await env.advance_time(timedelta(minutes=minutes).total_seconds())
+            if name is None:
+                self._print(f"\n— {text}")
+                continue
+            printed = len(channel.history())
+            await members[name].send(channel, text)
+            for message in channel.history()[printed:]:
+                self._print_message(message)
+        self._print_summary()
+        if web:
+            await self._serve_page(env, channel, list(members.values()), port)
 
     def _print_message(self, message: discord.Message) -> None:
         text = _TIME.sub(lambda t: _time_in_utc(int(t[1]), t[2]), message.content)

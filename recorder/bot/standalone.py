@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from typing import Any
 
 import discord
@@ -76,6 +77,8 @@ def run(settings: Settings) -> None:
         )
     try:
         bot = RecorderBot(settings)
+        # As at Ctrl+C, so that the recorder is closed.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         bot.run(settings.token)
     except discord.LoginFailure as error:
         raise InvalidSetting(

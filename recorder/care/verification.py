@@ -271,8 +271,7 @@ class _Check:
         except InvalidLine as error:
             return str(error)
         self.messages += 1
-        if entry.channel_id is not None:
-            self.channels.add(entry.channel_id)
+        self.channels.add(entry.channel_id or "")
         if self._newest_time is not None and entry.timestamp < self._newest_time:
             self._in_order = False
         else:

@@ -71,7 +71,10 @@ class _Commands(click.Group):
             # The reader closed the pipe, as in `recorder show x | head`.
             _discard_output()
             raise SystemExit(0) from None
-        except (OSError, click.ClickException, click.exceptions.Exit):
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc]  # no new error fits all
+            raise
+        except (OSError, click.exceptions.Exit):
             raise
         except Exception as error:
             # A bug, unless another program has damaged the database.

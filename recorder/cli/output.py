@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +27,8 @@ _WIDEST = 10_000
 
 # Characters that move the cursor, change the writing direction, or cannot be encoded.
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDIRECTIONAL = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_CONTROLS = re.compile(f"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDIRECTIONAL}]|\r(?!\n)")
 
 
 class _Console(Console):
@@ -44,10 +47,15 @@ def printable(text: str) -> str:
         return text
     return "".join(
         "\ufffd"
-        if c in _BIDIRECTIONAL or (unicodedata.category(c) in _CONTROL and c not in "\n\t")
+        if _CONTROLS.match(c) or (unicodedata.category(c) in _CONTROL and c not in "\n\t")
         else c
         for c in text
     )
+
+
+def escaped(text: str) -> str:
+    r"""Return `text` with ``\u001b`` for a character that controls the terminal, as in JSON."""
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def say(*pieces: str | tuple[str, str]) -> None:
@@ -77,13 +85,14 @@ def print_side_by_side(tables: Sequence[Table]) -> None:
 
 
 def write(text: str) -> None:
-    """Write text for other programs: UTF-8 whatever the encoding of the terminal."""
-    click.echo(text.encode(), nl=False)
+    """Write text for other programs: UTF-8 whatever the encoding; a terminal obeys none of it."""
+    click.echo((escaped(text) if sys.stdout.isatty() else text).encode(), nl=False)
 
 
 def print_json(value: Json | list[Any] | dict[str, Any]) -> None:
     """Write a value as indented JSON."""
-    write(json.dumps(value, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=datetime.isoformat)
+    write(f"{escaped(text)}\n")
 
 
 def session_json(session: Session, at: datetime) -> dict[str, Json]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict
 
 import click
@@ -11,7 +9,7 @@ from rich.table import Table
 
 from recorder.cli.output import print_json, print_table, say, write
 from recorder.cli.parameters import json_option, pass_settings
-from recorder.formats.csv import escape_formula
+from recorder.formats.csv import csv_row
 from recorder.formatting import plural
 from recorder.settings import Settings
 from recorder.store import recorded_people
@@ -38,9 +36,7 @@ def people(settings: Settings, as_json: bool, as_csv: bool) -> None:
         return
     rows = [[_cell(person[column]) for column in _COLUMNS] for person in everyone]
     if as_csv:
-        text = io.StringIO()
-        csv.writer(text).writerows([_COLUMNS, *(map(escape_formula, row) for row in rows)])
-        write(text.getvalue())
+        write("".join(map(csv_row, (_COLUMNS, *rows))))
         return
     if not rows:
         say("Nothing has been recorded yet.")

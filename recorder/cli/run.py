@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from recorder.cli.output import say
 from recorder.cli.parameters import pass_settings
 from recorder.errors import InvalidInput
 from recorder.settings import Settings
@@ -40,4 +41,4 @@ def demo(context: click.Context, web: bool, port: int, folder: Path) -> None:
         )
     from recorder.bot.demo import run
 
-    run(folder, web=web, port=port, output=click.echo)
+    run(folder, web=web, port=port, output=say)

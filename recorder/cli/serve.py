@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from pathlib import Path
 
 import click
@@ -89,4 +90,5 @@ def _publish(settings: Settings, path: Path, names: tuple[str, ...]) -> None:
     say(f"{path}: {plural(published.messages, 'message')}, {size(published.bytes)}")
     if left_out := str(published.left_out):
         say(f"Left out: {left_out}")
-    say(f"Open it with: datasette {path} --metadata {published.metadata}")
+    command = ("datasette", str(path), "--metadata", str(published.metadata))
+    say(f"Open it with: {shlex.join(command)}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import sys
@@ -14,7 +12,7 @@ from rich.table import Table
 from recorder.cli.output import print_json, print_table, printable, say, write
 from recorder.cli.parameters import POSITIVE, Finite, json_option, pass_settings
 from recorder.errors import InvalidInput
-from recorder.formats.csv import escape_formula
+from recorder.formats.csv import csv_row
 from recorder.formatting import plural
 from recorder.settings import Settings
 from recorder.store.read_only_sql import QueryResult, Value, query
@@ -79,7 +77,7 @@ def sql(
     if as_json:
         _print_json(result, nl=nl, arrays=arrays)
     elif as_csv or as_tsv:
-        _print_csv(result, "excel-tab" if as_tsv else "excel", headers=not no_headers)
+        _print_csv(result, "\t" if as_tsv else ",", headers=not no_headers)
     else:
         _print_table(result, headers=not no_headers)
     if result.is_truncated:
@@ -98,13 +96,9 @@ def _print_json(result: QueryResult, *, nl: bool, arrays: bool) -> None:
         print_json(items)
 
 
-def _print_csv(result: QueryResult, dialect: str, *, headers: bool) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, dialect)
-    if headers:
-        writer.writerow(result.columns)
-    writer.writerows(map(_cell, row) for row in result.rows)
-    write(text.getvalue())
+def _print_csv(result: QueryResult, delimiter: str, *, headers: bool) -> None:
+    rows = [csv_row(list(map(_plain, row)), delimiter) for row in result.rows]
+    write("".join([csv_row(result.columns, delimiter), *rows] if headers else rows))
 
 
 def _print_table(result: QueryResult, *, headers: bool) -> None:
@@ -127,10 +121,6 @@ def _plain(value: Value) -> str | int | float | None:
     if isinstance(value, bytes):
         return value.hex()
     return str(value) if isinstance(value, float) and math.isinf(value) else value
-
-
-def _cell(value: Value) -> str | int | float | None:
-    return escape_formula(value) if isinstance(value, str) else _plain(value)
 
 
 def _unique(columns: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -67,6 +68,8 @@ def stats(
     if png == _STDOUT:
         if as_json:
             raise click.UsageError("--png - writes only the chart; leave out --json.")
+        if sys.stdout.isatty():
+            raise click.UsageError("A terminal shows no picture. Choose a file for --png.")
         click.echo(picture, nl=False)
         return
     if png:

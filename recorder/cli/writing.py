@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from recorder.cli.output import printable
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
 from recorder.settings import Settings
@@ -35,7 +36,7 @@ def open_recorder(settings: Settings, work: Callable[[SessionRecorder], Awaitabl
 def confirmed(question: str) -> bool:
     """Return whether the user confirms; without an answer they do not."""
     try:
-        return click.confirm(question, err=True)
+        return click.confirm(printable(question), err=True)
     except click.Abort:  # Ctrl+C, or standard input is closed
         click.echo(err=True)
         return False

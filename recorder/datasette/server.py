@@ -17,13 +17,15 @@ from datasette.app import Datasette
 from datasette.plugins import pm
 
 from recorder.datasette.configuration import SETTINGS, metadata
-from recorder.datasette.plugin import NAME
+from recorder.datasette.limited_database import LimitedDatabase
+from recorder.datasette.plugin import NAME, refuse
 from recorder.errors import InvalidInput
-from recorder.store.database import DATABASE_NAME
 from recorder.store.reading import Reader
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _App: TypeAlias = Callable[[_Scope, Any, Any], Awaitable[None]]
+
+_GRACE_SECONDS = 2  # for requests that run when the server is stopped
 
 
 def serve(
@@ -71,7 +73,9 @@ def serve(
         site_metadata = metadata() | {"plugins": {NAME: {"timezone": timezone.key}}}
         if not local:
             site_metadata["allow"] = {"id": "root"}
-        site = Datasette([str(folder / DATABASE_NAME)], metadata=site_metadata, settings=SETTINGS)
+        site = Datasette([], metadata=site_metadata, settings=SETTINGS)
+        site.remove_database("_memory")
+        site.add_database(LimitedDatabase(site, folder))
         address = f"[{host}]" if ":" in host else host
         url = f"http://{address}:{listening.getsockname()[1]}/"
         if not local:
@@ -79,7 +83,10 @@ def serve(
         app = _guarded(site.app(), host if local else None)
         # Otherwise each invalid URL would print all local variables to the terminal.
         pm.get_plugin("datasette.handle_exception").rich = None
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        config = uvicorn.Config(
+            app, log_level="warning", lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS
+        )
+        server = uvicorn.Server(config)
         announce(url)
         if open_browser:
             webbrowser.open(url)
@@ -111,9 +118,7 @@ def _guarded(app: _App, host: str | None) -> _App:
         if refusal is None:
             await app(scope, receive, send)
             return
-        status, body = refusal
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": body})
+        await refuse(send, *refusal)
 
     return guarded
 

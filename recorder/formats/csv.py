@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from recorder.formats.exported_session import ExportedSession
 from recorder.models import RecordedMessage
@@ -26,27 +26,30 @@ _COLUMNS = (
     "command",
     "command_user",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-class _Line:
-    """A file for :func:`csv.writer` whose :meth:`write` returns the row."""
-
-    def write(self, text: str) -> str:
-        return text
+# A cell begins at its own beginning, and to a spreadsheet that separates by ";" or tabs, and then
+# ignores quotes within a cell, also behind those and behind line breaks.
+_FORMULA = re.compile(r'^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?="*[=+\-@＝＋－＠])')
+_QUOTED = re.compile(r'[",;\t\r\n]|^\s|\s$')
 
 
 def render(exported: ExportedSession) -> Iterator[str]:
     """Yield the session as CSV with a header, row by row."""
-    row = csv.writer(_Line()).writerow
-    yield str(row(_COLUMNS))
+    yield csv_row(_COLUMNS)
     for recorded in exported.messages():
-        yield str(row([escape_formula(cell) for cell in _cells(recorded, exported)]))
+        yield csv_row(_cells(recorded, exported))
 
 
-def escape_formula(cell: str) -> str:
-    """Return `cell` with an apostrophe before it if a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+def csv_row(cells: Sequence[str | int | float | None], delimiter: str = ",") -> str:
+    """Return a row of CSV; an apostrophe precedes what a spreadsheet would run as a formula."""
+    row = delimiter.join(map(_cell, cells))
+    return f"{row}\r\n" if row else '""\r\n'
+
+
+def _cell(value: str | int | float | None) -> str:
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
+    text = _FORMULA.sub("'", value)
+    return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text
 
 
 def _cells(recorded: RecordedMessage, exported: ExportedSession) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from typing import BinaryIO, TypeAlias
 from recorder.errors import InvalidInput, InvalidLine, NotFound
 from recorder.formats.dce import dce_import
 from recorder.formats.json_document import Damage, Item, JsonDocument
-from recorder.models import Change, Entry, Json, Message
+from recorder.formats.key_types import check_types
+from recorder.models import Change, Edit, Entry, Json, Message
 from recorder.record import jsonl
 
 _LONGEST_LINE = 64 << 20
@@ -111,7 +112,10 @@ def _line(path: Path, number: int, data: bytes) -> Record:
     try:
         # Some editors put a byte order mark before the first line.
         text = data.decode("utf-8-sig" if number == 1 else "utf-8")
-        return jsonl.decode(text.rstrip("\r\n"))
+        record = jsonl.decode(text.rstrip("\r\n"))
+        if isinstance(record, Message | Edit):
+            check_types(record.extra)
+        return record
     except UnicodeDecodeError as error:
         return Unreadable(path, location, f"is not UTF-8 (byte {error.start + 1} of the line)")
     except InvalidLine as error:

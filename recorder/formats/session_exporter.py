@@ -151,7 +151,7 @@ class SessionExporter:
         return self._write(session, self.render(session, format, now, as_of), path, overwrite)
 
     def copy(self, session: Session, exported: Path, path: Path) -> int:
-        """Write a copy of an export to `path`, as :meth:`export` writes it.
+        """Write a copy of an export to `path`, as :meth:`export` writes it; it expires.
 
         Parameters
         ----------
@@ -171,9 +171,17 @@ class SessionExporter:
             The file cannot be written.
         """
         with exported.open(encoding="utf-8", newline="") as file:
-            return self._write(session, iter(lambda: file.read(_COPIED), ""), path, False)
+            pieces = iter(lambda: file.read(_COPIED), "")
+            return self._write(session, pieces, path, overwrite=False, expires=True)
 
-    def _write(self, session: Session, pieces: Iterable[str], path: Path, overwrite: bool) -> int:
+    def _write(
+        self,
+        session: Session,
+        pieces: Iterable[str],
+        path: Path,
+        overwrite: bool,
+        expires: bool = False,
+    ) -> int:
         refuse_links(self._reader.folder)
         if not overwrite and os.path.lexists(path):
             raise _exists(path)
@@ -186,7 +194,8 @@ class SessionExporter:
                 file.flush()
                 os.fsync(descriptor)
                 written = os.fstat(descriptor).st_size
-            export_index.note(self._reader.folder / "exports", path, session.id)
+            exports = self._reader.folder / "exports"
+            export_index.note(exports, path, session.id, expires=expires)
             _put_in_place(temporary, path, overwrite)
         except FileExistsError:
             raise _exists(path) from None

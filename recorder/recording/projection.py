@@ -6,6 +6,7 @@ have lost or torn lie past the last synced offset, and are written again from th
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -13,11 +14,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from recorder.store.database import sync_folder
 from recorder.store.folder import NO_LINK, path_inside
 from recorder.store.journal import WrittenLines
 from recorder.store.lines import FileState, Line
+
+T = TypeVar("T")
 
 _OPEN_FILES = 64
 _FOLDERS = ("sessions", "exports", "attachments")
@@ -90,7 +94,7 @@ class Projection:
         self._close(state.file_path)
         path = self._path(state.file_path)
         temporary = path.with_name(_TEMPORARY)
-        file = os.open(temporary, _FLAGS | os.O_TRUNC, 0o600)
+        file = self._with_descriptors(lambda: os.open(temporary, _FLAGS | os.O_TRUNC, 0o600))
         try:
             offset = 0
             for data in _blocks(lines):
@@ -100,7 +104,7 @@ class Projection:
         finally:
             os.close(file)
         temporary.replace(path)
-        sync_folder(path.parent)
+        self._with_descriptors(lambda: sync_folder(path.parent))
 
     def size(self, file_path: str) -> int:
         """Return the size of a file in bytes; -1 when it is missing."""
@@ -111,8 +115,9 @@ class Projection:
 
     def reserve(self, file_path: str) -> bool:
         """Create an empty file; return ``False`` when the path is taken."""
+        path = self._path(file_path)
         try:
-            os.close(os.open(self._path(file_path), _FLAGS | os.O_EXCL, 0o600))
+            os.close(self._with_descriptors(lambda: os.open(path, _FLAGS | os.O_EXCL, 0o600)))
         except FileExistsError:
             return False
         return True
@@ -151,16 +156,30 @@ class Projection:
             return file
         path = self._path(file_path)
         new = not path.exists()
-        file = os.open(path, _FLAGS, 0o600)
+        file = self._with_descriptors(lambda: os.open(path, _FLAGS, 0o600))
         if new:
-            sync_folder(path.parent)
+            self._with_descriptors(lambda: sync_folder(path.parent))
         self._files[file_path] = file
         if len(self._files) > _OPEN_FILES:
-            oldest, old_file = self._files.popitem(last=False)
-            if oldest in self._unsynced:
-                os.fsync(old_file)
-            os.close(old_file)
+            self._close_oldest()
         return file
+
+    def _with_descriptors(self, work: Callable[[], T]) -> T:
+        """Run `work`; where the process may open no more files, close those of others first."""
+        try:
+            return work()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._files:
+                raise
+        while self._files:
+            self._close_oldest()
+        return work()
+
+    def _close_oldest(self) -> None:
+        oldest, file = self._files.popitem(last=False)
+        if oldest in self._unsynced:
+            os.fsync(file)
+        os.close(file)
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:

@@ -17,7 +17,16 @@ from recorder.record.names import check_file_name, check_name, export_name, file
 from recorder.recording import erasing
 from recorder.recording.erasing import ErasurePlan
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store import auto_recording, consent, drafts, merging, own_messages, sessions, tags
+from recorder.store import (
+    auto_recording,
+    consent,
+    drafts,
+    export_index,
+    merging,
+    own_messages,
+    sessions,
+    tags,
+)
 from recorder.store.erasure import Selection
 from recorder.store.journal import Journal
 from recorder.store.reading import Reader
@@ -380,16 +389,39 @@ class SessionManager:
         InvalidName
             The file name cannot be used, or leads to another folder.
         Conflict
-            The file exists already.
+            The guild, or DM channel, of the session has this file already.
         StorageError
             It cannot be written.
         """
-        stem, format = check_file_name(
-            filename, {format.suffix: name for name, format in FORMATS.items()}
-        )
-        path = self._exports / f"{stem}.{FORMATS[format].suffix}"
-        self.exporter.export(session, format, path, now)
+        stem, format = _stem_and_format(filename)
+        suffix = FORMATS[format].suffix
+        path = self._exports / f"{stem}.{suffix}"
+        with suppress(Conflict):
+            self.exporter.export(session, format, path, now)
+            return path
+        scope = session.guild_id or session.channel_id
+        taken = Conflict(f"{path.name} exists already. Choose another name, or remove it first.")
+        exported = export_index.sessions_of(self._exports, path.name)
+        if not exported or scope in self.reader.scopes(exported):
+            raise taken
+        # Nobody learns that another guild has a file of this name.
+        path = self._exports / export_name(f"{stem}_{scope}", suffix)
+        try:
+            self.exporter.export(session, format, path, now)
+        except Conflict:
+            raise taken from None
         return path
+
+    @staticmethod
+    def export_file_name(filename: str) -> str:
+        """Return the name of the file that :meth:`save` writes, as members see it."""
+        stem, format = _stem_and_format(filename)
+        return f"{stem}.{FORMATS[format].suffix}"
+
+    def expire_exports(self, before: float) -> None:
+        """Remove the kept exports of before this POSIX time."""
+        for path in export_index.expired(self._exports, before):
+            path.unlink(missing_ok=True)
 
     def keep_export(self, session: Session, format: str, exported: Path) -> Path:
         """Copy an export of a session to the folder ``exports``, under the first free name.
@@ -422,3 +454,7 @@ class SessionManager:
     ) -> Iterator[RecordedMessage]:
         """Yield `count` messages of a session, or all, from index `first` on."""
         return self.reader.messages(session.id, first, None if count is None else first + count - 1)
+
+
+def _stem_and_format(filename: str) -> tuple[str, str]:
+    return check_file_name(filename, {format.suffix: name for name, format in FORMATS.items()})

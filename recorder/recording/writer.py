@@ -34,7 +34,9 @@ from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
     DATABASE_NAME,
+    advice,
     checkpoint,
+    fold_log,
     open_for_writing,
     prepare_folder,
     sqlite_errors,
@@ -189,6 +191,7 @@ class Writer(threading.Thread):
                 self._resolve([(self._opened, None)])
                 while self._take_and_write():
                     pass
+                fold_log(connection)
             finally:
                 self._projection.close()
 
@@ -421,5 +424,5 @@ def storage_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RecordingFailed(
             f"Writing to {error.filename or folder} failed ({error.strerror}). Nothing more is "
-            "recorded. Free space or mend the disk, then start the recorder again."
+            f"recorded. {advice(error)}, then start the recorder again."
         ) from error

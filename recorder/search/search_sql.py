@@ -187,7 +187,7 @@ def messages(connection: Connection, ids: Sequence[int]) -> list[MatchingMessage
         )
         for row in connection.execute(
             "SELECT m.id, m.session_id, m.message_index, m.message_id, m.channel_id, m.timestamp, "
-            "m.author, m.author_id, coalesce(json_extract(l.line, '$.display_name'), m.author), "
+            f"m.author, m.author_id, coalesce({_display_name('l.line')}, m.author), "
             "m.type, m.text, m.edited_at, m.deleted_at "
             "FROM messages m JOIN lines l ON l.id = m.id "
             f"WHERE m.id IN ({', '.join('?' * len(ids))})",
@@ -342,12 +342,17 @@ def _time(part: Filter) -> Condition:
     return "(m.timestamp >= ? AND m.timestamp < ?)", [start, end]
 
 
+def _display_name(line: str) -> str:
+    """Return the SQL of the display name in a line; a value of another type is none."""
+    return f"iif(json_type({line}, '$.display_name') = 'text', {line} ->> '$.display_name', NULL)"
+
+
 def _author(id: str | None, name: str, *, at_once: bool = False) -> Condition:
     """Return the condition for an author; display names are looked up by row or `at_once`."""
     if id is not None:
         return "m.author_id = ?", [id]
     author = _like("m.author", _escaped(name))
-    line = _like("json_extract(line, '$.display_name')", _escaped(name))
+    line = _like(_display_name("line"), _escaped(name))
     sql = (
         f"m.id IN (SELECT id FROM lines WHERE {line[0]})"
         if at_once

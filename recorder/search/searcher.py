@@ -23,6 +23,7 @@ from recorder.search.query import Filter, Part, Query, Term, parse
 from recorder.search.search_sql import MatchingMessage, SearchSql, Sort
 from recorder.store.database import DATABASE_NAME, Connection, open_for_reading, sqlite_errors
 from recorder.store.reading import Reader, sessions_with
+from recorder.store.time_limit import apply_limit
 
 COUNTED = 100
 """The number up to which hits are counted across sessions; within one, all are counted."""
@@ -105,6 +106,7 @@ class Searcher:
         Idle connections have no transaction and so do not block the writer.
         """
         connection = self._idle.pop() if self._idle else open_for_reading(self.reader.folder)
+        apply_limit(connection)
         try:
             with sqlite_errors(self.reader.folder / DATABASE_NAME):
                 yield connection

@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from recorder.errors import (
 )
 from recorder.store.folder import NO_LINK, refuse_links
 from recorder.store.schema import schema, statements
+from recorder.store.time_limit import apply_limit
 from recorder.store.upgrades import UPGRADES
 
 APPLICATION_ID = 0x44524543  # "DREC"
@@ -37,6 +38,7 @@ SCHEMA_VERSION = 1 + len(UPGRADES)
 
 _BUSY_SECONDS = 5.0
 _WRITER_BUSY_SECONDS = 60.0  # another program may lock the database for a while
+_FOLD_MILLISECONDS = 2_000
 _BLOCK_BYTES = 1 << 20
 # A folder that cannot be read, or a file system (or Windows) that syncs no folders.
 _FOLDER_CANNOT_BE_SYNCED = (errno.EACCES, errno.EBADF, errno.EINVAL)
@@ -65,6 +67,13 @@ def prepare_folder(folder: Path) -> None:
             f"The data folder {folder} cannot be made ({error.strerror}). "
             "Make it by hand, or set RECORDER_DATA to a folder that this user may write to."
         ) from error
+
+
+def advice(error: OSError) -> str:
+    """Return what to do about a failed write."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "Raise the limit of open files (ulimit -n)"
+    return "Free space or mend the disk"
 
 
 def sync_folder(folder: Path) -> None:
@@ -123,7 +132,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
             connection.close()
             raise RecordingFailed(
                 f"Writing to {path} failed ({error.strerror}). Nothing is recorded. "
-                "Free space or mend the disk, then start the recorder again."
+                f"{advice(error)}, then start the recorder again."
             ) from error
         except BaseException:
             connection.close()
@@ -142,6 +151,17 @@ def checkpoint(connection: sqlite3.Connection) -> None:
         The database cannot be written.
     """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def fold_log(connection: Connection) -> None:
+    """Copy the whole write-ahead log into the database and empty it, unless a reader holds it up.
+
+    SQLite does so when the last connection is closed, but an idle reader may remain open. Where it
+    fails, everything stays in the log.
+    """
+    with suppress(sqlite3.OperationalError):
+        connection.execute(f"PRAGMA busy_timeout = {_FOLD_MILLISECONDS}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
@@ -193,6 +213,7 @@ def _connect_for_reading(path: Path, how: str) -> sqlite3.Connection:
     )
     try:
         connection.execute("PRAGMA query_only = ON")
+        apply_limit(connection)
         _identify(connection, path, fresh_allowed=False)
     except BaseException:
         connection.close()

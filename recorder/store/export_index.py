@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.store.database import sync_folder
@@ -16,8 +18,26 @@ TEMPORARY = ".export-"
 _NAME = ".sessions.jsonl"
 
 
-def note(exports: Path, path: Path, session_id: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """A file of a session; `file` is relative to the folder of exports."""
+
+    file: str
+    session: str
+    expires: bool
+
+    def __str__(self) -> str:
+        entry = {"file": self.file, "session": self.session}
+        return json.dumps(entry | ({"expires": True} if self.expires else {})) + "\n"
+
+
+def note(exports: Path, path: Path, session_id: str, *, expires: bool = False) -> None:
     """Store the session of a file before it is created, if it will be in `exports` to stay.
+
+    Parameters
+    ----------
+    expires
+        Whether it is removed after some days.
 
     Raises
     ------
@@ -33,17 +53,30 @@ def note(exports: Path, path: Path, session_id: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK
     descriptor = os.open(exports / _NAME, flags, 0o600)
     try:
-        os.write(descriptor, _line(name, session_id).encode())
+        os.write(descriptor, str(_Export(name, session_id, expires)).encode())
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 def files(exports: Path) -> dict[str, set[str]]:
     """Return the sessions of each file, also in sub folders; none if its origin is unknown."""
-    known = _entries(exports)
+    known = _sessions(exports)
     paths = (Path(folder, name) for folder, _, names in os.walk(exports) for name in names)
     names = sorted(path.relative_to(exports).as_posix() for path in paths)
     return {name: known.get(name, set()) for name in names if name != _NAME}
+
+
+def sessions_of(exports: Path, file_name: str) -> set[str]:
+    """Return the ids of the sessions whose export a file is, or was."""
+    return _sessions(exports).get(file_name, set())
+
+
+def expired(exports: Path, before: float) -> list[Path]:
+    """Return the files that expire and were last modified before a time."""
+    expires = {export.file: export.expires for export in _noted(exports)}
+    paths = [exports / name for name, does in expires.items() if does and name == Path(name).name]
+    return [path for path in paths if path.is_file() and path.lstat().st_mtime < before]
 
 
 def is_temporary(name: str) -> bool:
@@ -62,28 +95,30 @@ def remove_temporary(exports: Path) -> None:
 
 def forget_removed(exports: Path) -> None:
     """Remove the names of files that do not exist any more."""
-    entries = _entries(exports)
-    kept = {name: sessions for name, sessions in entries.items() if (exports / name).exists()}
-    if len(kept) == len(entries):
+    noted = list(_noted(exports))
+    kept = [export for export in noted if (exports / export.file).exists()]
+    if len(kept) == len(noted):
         return
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=exports)
     with open(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(_line(name, id) for name, ids in kept.items() for id in sorted(ids))
+        file.writelines(map(str, dict.fromkeys(kept)))
         file.flush()
         os.fsync(descriptor)
     Path(temporary).replace(exports / _NAME)
     sync_folder(exports)
 
 
-def _line(name: str, session_id: str) -> str:
-    return json.dumps({"file": name, "session": session_id}) + "\n"
-
-
-def _entries(exports: Path) -> dict[str, set[str]]:
+def _sessions(exports: Path) -> dict[str, set[str]]:
     known: dict[str, set[str]] = {}
+    for export in _noted(exports):
+        known.setdefault(export.file, set()).add(export.session)
+    return known
+
+
+def _noted(exports: Path) -> Iterator[_Export]:
     with suppress(FileNotFoundError), open_to_read(exports / _NAME) as file:
         for line in file.read().decode(errors="replace").splitlines():
             with suppress(ValueError, KeyError, TypeError):  # torn by a crash
                 entry = json.loads(line)
-                known.setdefault(str(entry["file"]), set()).add(str(entry["session"]))
-    return known
+                expires = entry.get("expires") is True
+                yield _Export(str(entry["file"]), str(entry["session"]), expires)

@@ -251,8 +251,8 @@ class Journal:
             data = line.encode()
         row = message_row(session.id, session.message_count + 1, current(message))
         # Up to here an invalid message changes nothing; from here on nothing is invalid.
-        channel_id = message.channel_id
-        if channel_id is not None and channel_id not in session.channels:
+        channel_id = message.channel_id or ""  # of unknown origin: for those who manage the guild
+        if channel_id not in session.channels:
             session.channels.add(channel_id)
             self.add_channel(session.id, channel_id)
         if is_newest and message_id is not None:

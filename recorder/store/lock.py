@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from recorder.errors import AlreadyRunning, DataFolderError
@@ -13,6 +15,7 @@ from recorder.store.folder import NO_LINK
 LOCK_NAME = "recorder.lock"
 _TRIES = 4
 _SECONDS_BETWEEN = 0.05
+_FOLDER_CANNOT_BE_LOCKED = (errno.EBADF, errno.EINVAL, errno.EISDIR)
 
 if sys.platform == "win32":
     import msvcrt
@@ -22,15 +25,23 @@ if sys.platform == "win32":
         os.lseek(file, 1 << 30, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         os.lseek(file, 0, os.SEEK_SET)
+
+    def _open_folder(folder: Path) -> int | None:
+        return None  # an open lock file cannot be removed
 else:
     import fcntl
 
     def _lock(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def _open_folder(folder: Path) -> int | None:
+        return os.open(folder, os.O_RDONLY)
+
 
 class WriterLock:
     """The lock of the writing process, from construction to :meth:`release` or its end.
+
+    The folder itself is locked too: the lock file may be removed while the process runs.
 
     Raises
     ------
@@ -42,23 +53,29 @@ class WriterLock:
 
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK_NAME
+        self._files: list[int] = []
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
+            self._files.append(os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600))
+            folder_file = _open_folder(folder)
         except OSError as error:
+            self.release()
             raise DataFolderError(
                 f"The data folder {folder} cannot be written to ({error.strerror}). "
                 "Give this user write access to it, or set RECORDER_DATA to another folder."
             ) from error
-        if not _lock_soon(self._file):
-            holder = os.read(self._file, 200).decode(errors="replace").strip()
-            os.close(self._file)
+        if folder_file is not None:
+            self._files.append(folder_file)
+        file = self._files[0]
+        if not (_lock_soon(file) and (folder_file is None or _lock_soon(folder_file))):
+            holder = os.read(file, 200).decode(errors="replace").strip()
+            self.release()
             raise AlreadyRunning(
                 f"Another recorder ({holder or 'unknown process'}) is already writing to "
                 f"{folder}. Stop it first, or use another data folder."
             )
         try:
-            os.ftruncate(self._file, 0)
-            os.write(self._file, f"process {os.getpid()}\n".encode())
+            os.ftruncate(file, 0)
+            os.write(file, f"process {os.getpid()}\n".encode())
         except OSError as error:
             self.release()
             raise DataFolderError(
@@ -68,29 +85,36 @@ class WriterLock:
 
     def release(self) -> None:
         """Release the lock."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        while self._files:
+            os.close(self._files.pop())
 
 
 def is_locked(folder: Path) -> bool:
     """Return whether a recorder is writing to a data folder now."""
-    try:
-        file = os.open(folder / LOCK_NAME, os.O_RDWR | NO_LINK)
-    except OSError:
-        return False
-    try:
-        return not _lock_soon(file)
-    finally:
-        os.close(file)
+    for path in (folder / LOCK_NAME, folder):
+        with suppress(OSError):
+            file = _open_folder(path) if path == folder else os.open(path, os.O_RDWR | NO_LINK)
+            if file is None:
+                continue
+            try:
+                if not _lock_soon(file):
+                    return True
+            finally:
+                os.close(file)
+    return False
 
 
 def _lock_soon(file: int) -> bool:
-    """Try to lock a file, for a moment: :func:`is_locked` holds the lock for an instant."""
+    """Try to lock a file, for a moment: :func:`is_locked` holds the lock for an instant.
+
+    Return ``True`` also for a folder on a file system that locks none.
+    """
     for _ in range(_TRIES):
         try:
             _lock(file)
-        except OSError:
+        except OSError as error:
+            if error.errno in _FOLDER_CANNOT_BE_LOCKED:
+                return True
             time.sleep(_SECONDS_BETWEEN)
         else:
             return True

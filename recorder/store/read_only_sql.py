@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -22,7 +22,7 @@ _MAX_VALUE = 16 << 20  # bytes of one text or blob
 _MAX_BYTES = 64 << 20  # of all rows together
 _MAX_MEMORY = 512 << 20  # bytes that SQLite may allocate
 _STEPS_BETWEEN_CHECKS = 10_000
-_GRACE_SECONDS = 1.0
+GRACE_SECONDS = 1.0
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: _MAX_VALUE,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1 << 20,
@@ -84,7 +84,7 @@ def query(folder: Path, sql: str, *, seconds: float, limit: int) -> QueryResult:
 
     threading.Thread(target=run, name="recorder-sql", daemon=True).start()
     try:
-        return result.result(min(seconds + _GRACE_SECONDS, threading.TIMEOUT_MAX))
+        return result.result(min(seconds + GRACE_SECONDS, threading.TIMEOUT_MAX))
     except TimeoutError:
         raise _too_long(seconds) from None
 
@@ -96,10 +96,7 @@ def _query(folder: Path, sql: str, seconds: float, limit: int) -> QueryResult:
         functions = _FTS5_FUNCTIONS | _names(
             connection, f"pragma_function_list WHERE builtin AND NOT flags & {_DIRECT_ONLY}"
         )
-        for category, value in _LIMITS.items():
-            connection.setlimit(category, value)
-        connection.execute(f"PRAGMA hard_heap_limit = {_MAX_MEMORY}")
-        connection.execute("PRAGMA temp_store = MEMORY")  # no temporary files
+        limit_statements(connection)
         connection.text_factory = lambda text: text.decode(errors="replace")
         # A first use declares a virtual table, which the authorizer would refuse.
         for table in _TABLE_FUNCTIONS | {"messages_fts"}:
@@ -116,6 +113,43 @@ def _query(folder: Path, sql: str, seconds: float, limit: int) -> QueryResult:
             raise _explained(error, refused, seconds) from error
 
 
+def limit_statements(connection: Connection) -> None:
+    """Limit the length of values and statements, and the memory of SQLite in this process."""
+    for category, value in _LIMITS.items():
+        connection.setlimit(category, value)
+    connection.execute(f"PRAGMA hard_heap_limit = {_MAX_MEMORY}")
+    connection.execute("PRAGMA temp_store = MEMORY")  # no temporary files
+
+
+@contextmanager
+def limit_rows(connection: Connection) -> Iterator[None]:
+    """Return rows as :class:`sqlite3.Row`, up to the limit on the bytes of all rows together.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        The rows are larger, or SQLite needs too much memory.
+    """
+    size = 0
+
+    def row(cursor: sqlite3.Cursor, values: tuple[Value, ...]) -> sqlite3.Row:
+        nonlocal size
+        size += _size(values)
+        if size > _MAX_BYTES:
+            raise sqlite3.OperationalError("the result is too large: query less at once")
+        return sqlite3.Row(cursor, values)
+
+    connection.row_factory = row
+    try:
+        yield
+    except MemoryError:
+        raise sqlite3.OperationalError("the query needs too much memory") from None
+
+
+def _size(row: Sequence[Value]) -> int:
+    return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+
+
 def _names(connection: Connection, source: str) -> frozenset[str]:
     return frozenset(name for (name,) in connection.execute(f"SELECT name FROM {source}"))
 
@@ -128,7 +162,7 @@ def _read(connection: Connection, sql: str, limit: int) -> QueryResult:
     rows: list[tuple[Value, ...]] = []
     size = 0
     for row in cursor:
-        size += sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+        size += _size(row)
         if len(rows) == limit or size > _MAX_BYTES:
             return QueryResult(columns, rows, is_truncated=True)
         rows.append(row)

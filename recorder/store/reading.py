@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -331,6 +331,12 @@ class Reader:
                 if session_id in held:
                     held[session_id].append(channel_id)
         return {session_id: tuple(sorted(channels)) for session_id, channels in held.items()}
+
+    def scopes(self, session_ids: Collection[str]) -> set[str | None]:
+        """Return the guilds and DM channels of these sessions."""
+        with self.connect() as connection:
+            sessions = sessions_with(connection, list(session_ids))
+        return {session.guild_id or session.channel_id for session in sessions}
 
     def tags(self, session: Session) -> list[Tag]:
         """Return the tags of a session, in the order of their messages."""

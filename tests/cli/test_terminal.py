@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import pytest
 from support.command_line import Run
 from support.recordings import NOW, record
 
+from recorder.formats.session_exporter import FORMATS
+
 Terminal = Callable[..., tuple[int, str]]
 
 SAID = [
@@ -20,6 +23,7 @@ SAID = [
     "\x1b]0;owned\x07 \x9b2J \u202egnp.exe",
     "全角\u3000と\u00a0👨\u200d👩\u200d👧",
 ]
+COMMANDING = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 SHOWN = [
     "[bold]not bold[/bold] [/] [link=x]",
     ":smile: 12:bug:30 C:\\",
@@ -67,6 +71,34 @@ def test_names_from_files_command_no_terminal(on_terminal: Terminal, tmp_path: P
         assert "\n[3:45 PM] You" not in shown
     code, shown = on_terminal("show", "\x1b[31mme")
     assert code == 2 and "\x1b[31m" not in shown
+
+
+@pytest.mark.slow
+def test_output_for_programs_commands_no_terminal(
+    run: Run, on_terminal: Terminal, said: str
+) -> None:
+    select = "SELECT author, content FROM messages"
+    for arguments in (
+        *((command, said, "--json") for command in ("show", "stats")),
+        ("replay", said, "--json", "--longest-wait", "0"),
+        ("search", "owned", "--json"),
+        *(("sql", select, option) for option in ("--csv", "--tsv", "--json", "--nl", "--table")),
+        *(("export", said, format, "-o", "-") for format in FORMATS),
+        ("export", "no\x1b[2J\u202e", "md"),
+        ("export", said, "no\x1b[2J\u202e"),
+        ("stats", "--png", "-"),
+    ):
+        _, shown = on_terminal(*arguments)
+        styled = re.sub(r"\x1b\[[\d;]*m", "", shown)
+        assert not re.search(COMMANDING, styled), (arguments, styled)
+    lines = json.loads(on_terminal("show", said, "--json")[1])["messages"]
+    assert [line["content"] for line in lines] == SAID
+    code, shown = on_terminal("sql", f"{select} ORDER BY id LIMIT 1 OFFSET 2", "--csv")
+    assert code == 0 and "\\u001b]0;owned\\u0007 \\u009b2J \\u202egnp.exe" in shown
+    # A pipe gets every character, and JSON none that a terminal would obey later.
+    assert SAID[2] in run("sql", select, "--csv").stdout
+    assert SAID[2][-12:] in run("export", said, "jsonl", "-o", "-").stdout
+    assert not re.search(COMMANDING, run("show", said, "--json").stdout)
 
 
 @pytest.mark.parametrize("columns", [10, 60, 200])

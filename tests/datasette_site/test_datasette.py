@@ -3,8 +3,11 @@
 import asyncio
 import html
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -167,6 +170,59 @@ def test_a_query_that_takes_too_long_is_ended(site: Site) -> None:
 def test_a_page_of_somebody_else_cannot_ask_under_its_own_name(site: Site) -> None:
     assert site.ask("/", host="evil.example")[0] == 403
     assert site.ask("/", host="localhost:1")[0] == 200
+
+
+@pytest.mark.parametrize("origin", ["cross-site", "same-site", "CROSS-SITE", ""])
+def test_a_page_of_another_origin_cannot_measure_answers(site: Site, origin: str) -> None:
+    for path in ("/", "/recorder/messages.json", "/-/static/app.css", "/-/recorder/transcript/x"):
+        status, text = site.ask(path, Sec_Fetch_Site=origin)
+        assert (status, text) == (403, "Another site may not read this one. Type its address.")
+    for allowed in ("none", "same-origin"):
+        assert site.ask("/", Sec_Fetch_Site=allowed)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(zeroblob(100000000))",
+        f"SELECT 'x' LIKE '{'%a' * 600}'",
+        "SELECT zeroblob(16000000) FROM messages LIMIT 10",
+        f"SELECT {'-' * 300}1",
+        "WITH RECURSIVE n(i) AS (SELECT zeroblob(1000000) UNION ALL SELECT zeroblob(1000000) "
+        "FROM n) SELECT length(group_concat(i)) FROM n",
+    ],
+)
+def test_values_rows_and_memory_of_a_query_are_limited(site: Site, sql: str) -> None:
+    assert site.ask_sql(sql)[0] == 400
+    assert site.ask_sql("SELECT 1")[0] == 200
+
+
+@pytest.mark.slow
+def test_a_call_that_cannot_be_interrupted_holds_up_nothing(world: Path) -> None:
+    """A single call of trim() compares every character with every other."""
+    endless = (
+        "SELECT length(trim(printf('%.*c', 15000000, 'x'), "
+        "replace(hex(zeroblob(600000)), '0', 'y') || 'x'))"
+    )
+    with serving(world, end=signal.SIGTERM, end_code=-signal.SIGTERM) as site:
+        begin = time.monotonic()
+        status, text = site.ask_sql(endless)
+        assert status == 400 and "interrupted" in text.lower()
+        assert time.monotonic() - begin < 8
+        assert site.ask_sql("SELECT 1")[0] == 200
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.slow
+def test_a_path_with_signs_of_urls_is_served(world: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "100%41 of? #1 & more"
+    shutil.copytree(world, folder)
+    with serving(folder) as site:
+        assert site.rows("/recorder/messages")
+        session = Reader(folder).find("world")
+        assert "Alice" in site.get(f"/-/recorder/transcript/{session.id}")
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)

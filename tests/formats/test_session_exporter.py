@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 import resource
@@ -15,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -439,6 +441,9 @@ def test_the_user_of_a_command_cannot_forge_a_line() -> None:
     assert "<i>" not in rendered("html", [answer("<i>")])
 
 
+QUOTINGS: tuple[Literal[0, 3], ...] = (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)
+
+
 def rows(*messages: Message) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(rendered("csv", messages), newline="")))
 
@@ -479,15 +484,32 @@ def test_csv_has_a_row_a_message() -> None:
     ]
 
 
-@given(conversations(texts | st.sampled_from("=+-@\t\r").flatmap(lambda c: texts.map(c.__add__))))
+@given(
+    conversations(
+        texts
+        | st.sampled_from(
+            [f"{a}{b}" for a in ("", "x;", 'x;"', "x\t", "x\n") for b in "=+-@＝\t\r"]
+        ).flatmap(lambda start: texts.map(start.__add__))
+    )
+)
 def test_csv_is_read_back_and_no_cell_is_a_formula(messages: list[Message]) -> None:
     found = rows(*messages)
     assert [row["message_index"] for row in found] == [str(i + 1) for i in range(len(messages))]
     for row, each in zip(found, messages, strict=True):
-        assert row["content"].removeprefix("'") == each.text.removeprefix("'")
-        assert row["author"] in (each.author, f"'{each.author}")
+        assert row["content"].replace("'", "") == each.text.replace("'", "")
+        assert row["author"].replace("'", "") == each.author.replace("'", "")
         for cell in row.values():
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    for delimiter, quoting in itertools.product(";\t", QUOTINGS):
+        file = io.StringIO(rendered("csv", messages), newline="")
+        for cells in csv.reader(file, delimiter=delimiter, quoting=quoting):
+            assert not any(cell.lstrip('"').startswith(tuple("=+-@＝")) for cell in cells)
+
+
+@pytest.mark.parametrize("text", ["a;b", "a,b", 'a"b', "a\nb", "a\tb", " a", "a\r"])
+def test_csv_quotes_what_any_spreadsheet_separates(text: str) -> None:
+    quoted = text.replace('"', '""')
+    assert f',user_message,"{quoted}",' in rendered("csv", [message(text)])
 
 
 @given(conversations(texts), texts)

@@ -26,10 +26,12 @@ from support.recordings import (
 from support.strategies import TEXT, messages
 
 from recorder import Message, SessionManager, SessionRecorder
-from recorder.errors import Conflict, InvalidInput, InvalidName, NotFound
+from recorder.errors import Conflict, InvalidInput, InvalidLine, InvalidName, NotFound
+from recorder.formats.key_types import check_types
 from recorder.models import Annotation, Change, Deletion, Edit
 from recorder.record import jsonl
 from recorder.recording.importing import import_file
+from recorder.search.searcher import Searcher
 from recorder.store.reading import Reader
 
 QUESTION = message(0, "How do I implement OAuth2?", CHANNEL.id)
@@ -51,10 +53,19 @@ def file(tmp_path: Path) -> Path:
 # Ours: the same bytes.
 
 
+def has_right_types(message: Message) -> bool:
+    try:
+        check_types(message.extra)
+    except InvalidLine:
+        return False
+    return True
+
+
 @st.composite
 def said(draw: st.DrawFn) -> list[Message | Change]:
     """Some messages, and then what happened to some of them."""
-    given_messages = draw(st.lists(messages(TEXT), min_size=1, max_size=5))
+    recorded = messages(TEXT).filter(has_right_types)
+    given_messages = draw(st.lists(recorded, min_size=1, max_size=5))
     ids = [m.message_id for m in given_messages if m.message_id is not None]
     about = st.sampled_from(ids or [1])
     change = st.one_of(
@@ -129,6 +140,74 @@ def test_keys_of_others_are_kept(folder: Path, file: Path) -> None:
     session = take_in(folder, file).session
     (recorded,) = Reader(folder).messages(session.id)
     assert recorded.message.extra == {"mood": {"deep": [1, None, "x"]}, "": 2.5}
+
+
+@pytest.mark.parametrize("channel", [None, ""])
+async def test_lines_without_a_channel_are_of_unknown_origin(
+    folder: Path, tmp_path: Path, channel: str | None
+) -> None:
+    """Also in a merge: the channel "" is for those who manage the guild."""
+    unknown = {**json.loads(GOOD.splitlines()[0]), "channel_id": channel}
+    known = {**unknown, "content": "known", "channel_id": "70"}
+    contents = {"known": [known], "unknown": [unknown], "both": [known, unknown]}
+    reader = Reader(folder)
+    async with SessionRecorder(folder) as recorder:
+        sessions = {}
+        for name, lines in contents.items():
+            path = tmp_path / f"{name}.jsonl"
+            path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+            imported = await import_file(recorder, path, UTC_ZONE, guild_id="1", now=NOW)
+            sessions[name] = imported.session
+        sources = [sessions["known"], sessions["unknown"]]
+        manager = SessionManager(recorder, UTC_ZONE)
+        merged = await manager.merge(sources, "merged", CHANNEL, user_id="5", now=NOW)
+    channels = reader.channels([*sessions.values(), merged])
+    assert channels[sessions["known"].id] == ("70",)
+    assert channels[sessions["unknown"].id] == ("",)
+    assert channels[sessions["both"].id] == channels[merged.id] == ("", "70")
+
+
+@pytest.mark.parametrize(
+    ("extra", "fault"),
+    [
+        ({"display_name": 5}, '"display_name" is not a text'),
+        ({"reply_to": 12}, '"reply_to" is not a text'),
+        ({"interaction": []}, '"interaction" is not an object'),
+        ({"mentions": {"<@1>": 5}}, '"mentions" is not an object of texts'),
+        ({"reactions": {"x": "1"}}, '"reactions" is not an object of numbers'),
+        ({"files": {}}, '"files" is not a list'),
+        ({"embeds": ["x"]}, '"embeds" is not a list of objects'),
+        ({"pinned": "yes"}, '"pinned" is not true or false'),
+        ({"author": 5}, 'has no text under "author"'),
+        ({"model": []}, 'has no text under "model"'),
+        ({"attachments": [5]}, '"attachments" is not a list of URLs'),
+    ],
+)
+def test_a_key_of_the_wrong_type_is_named(
+    folder: Path, file: Path, extra: dict[str, object], fault: str
+) -> None:
+    bad = json.dumps({**json.loads(GOOD.splitlines()[0]), **extra})
+    file.write_bytes(GOOD + f"{bad}\n".encode())
+    imported = take_in(folder, file)
+    assert [str(entry) for entry in imported.left_out] == [f"{file}, line 3: {fault}"]
+    assert imported.session.message_count == 2
+
+
+def test_no_row_of_an_earlier_import_breaks_a_search(
+    folder: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorder.formats.import_sources.check_types", lambda extra: None)
+    first = json.loads(GOOD.splitlines()[0])
+    values: list[object] = [5, 1.5, True, [], [5], {}, {"a": 5}, "x", None]
+    lines = [json.dumps({**first, "content": "words", "display_name": value}) for value in values]
+    file.write_text("\n".join(lines) + "\n")
+    take_in(folder, file)
+    searcher = Searcher(Reader(folder), UTC_ZONE)
+    for query in ("words", "from:5", "from:stryk", "words from:x"):
+        hits = searcher.search(query, None, now=NOW, limit=20).hits
+        assert all(isinstance(hit.message.speaker, str) for hit in hits)
+    assert len(searcher.search("words", None, now=NOW, limit=20).hits) == len(values)
+    searcher.close()
 
 
 @pytest.mark.parametrize(

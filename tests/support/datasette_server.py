@@ -36,9 +36,14 @@ class Site:
         assert isinstance(rows, list)
         return rows
 
-    def ask(self, path: str, body: bytes | None = None, host: str | None = None) -> tuple[int, str]:
+    def ask(
+        self, path: str, body: bytes | None = None, host: str | None = None, **headers: str
+    ) -> tuple[int, str]:
         """Return the status and the text of a response."""
-        request = Request(f"{self.url}{path}", body, {"Host": host} if host else {})
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if host:
+            named["Host"] = host
+        request = Request(f"{self.url}{path}", body, named)
         try:
             with urlopen(request, timeout=20) as answer:
                 return answer.status, answer.read().decode()
@@ -52,7 +57,9 @@ class Site:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Site]:
+def serving(
+    folder: Path, *options: str, end: signal.Signals = signal.SIGINT, end_code: int = 0
+) -> Iterator[Site]:
     """Run `recorder serve` in a new process, and assert that Ctrl+C ends it without a message."""
     command = (sys.executable, "-m", "recorder", "--data", str(folder), "serve", "--port", "0")
     with tempfile.TemporaryFile("w+") as errors:
@@ -66,9 +73,9 @@ def serving(folder: Path, *options: str) -> Iterator[Site]:
             assert url, line
             yield Site(url[1].rstrip("/"))
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(end)
             process.communicate(timeout=20)
         errors.seek(0)
         # Datasette logs failing statements, which some tests send.
         said = [line for line in errors if not line.startswith("ERROR: conn=") or "locked" in line]
-    assert (process.returncode, said) == (0, [])
+    assert (process.returncode, said) == (end_code, [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from pathlib import Path
 
 import discord
 from discord import app_commands
@@ -80,7 +79,3 @@ class RecorderCommands(SessionAccess):
             log.error("%s", error)
             return notices.RECORDING_FAILED
         return refusals.refusal(str(error), prefix)
-
-    def display_path(self, path: Path) -> str:
-        """Return a path relative to the data folder, as users see it."""
-        return path.relative_to(self.settings.data).as_posix()

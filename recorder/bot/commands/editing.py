@@ -34,9 +34,8 @@ class EditingCommands(RecorderCommands):
         path = await asyncio.to_thread(
             self.manager.save, session, unquoted(filename), now=context.message.created_at
         )
-        await self.reply(
-            context, results.saved(session, self.display_path(path), path.stat().st_size)
-        )
+        shown = f"exports/{self.manager.export_file_name(unquoted(filename))}"
+        await self.reply(context, results.saved(session, shown, path.stat().st_size))
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(tag="The name of the tag")

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 import zipfile
 from pathlib import Path
+from typing import TypeAlias
 
 import discord
 from discord import app_commands
 
 from recorder.bot.commands.base import RecorderCommands
 from recorder.bot.commands.context import Context, prefix_of, unquoted
+from recorder.bot.commands.heavy import HeavyWork
 from recorder.bot.replies import listings, refusals, results, search_reply, stats_reply
 from recorder.bot.replies.listings import MESSAGES_PER_PAGE, page_count
 from recorder.errors import InvalidInput
 from recorder.formats.session_exporter import FORMATS
-from recorder.models import Session
+from recorder.models import Gap, Session, Tag
 from recorder.record.names import export_name
 from recorder.search.searcher import Searcher, SearchResult
 from recorder.stats.pictures import activity_picture, are_available
 from recorder.stats.session_analyzer import SessionAnalyzer
 from recorder.store.export_index import TEMPORARY
+
+ExportState: TypeAlias = tuple[Session, str, int, tuple[tuple[Tag, ...], tuple[Gap, ...]]]
+"""An export: the session, the format, the upload limit, and what it shows besides the lines."""
 
 
 # mypy cannot infer what discord.py's decorators of hybrid commands take: hence the ignores.
@@ -29,6 +35,8 @@ class FindingCommands(RecorderCommands):
     """The commands that read recordings."""
 
     searcher: Searcher
+    heavy: HeavyWork
+    kept_exports: dict[ExportState, tuple[Path, int]]
 
     @RecorderCommands.record.command(name="list")  # type: ignore[arg-type]
     async def list_(self, context: Context) -> None:
@@ -87,7 +95,6 @@ class FindingCommands(RecorderCommands):
         now = context.message.created_at
         title = "all sessions" if all_sessions else sessions[0].name
         may_read = self.page_check(context, sessions)
-        await self.defer(context)
 
         def search(index: int) -> SearchResult:
             return self.searcher.search(
@@ -102,7 +109,7 @@ class FindingCommands(RecorderCommands):
             )
 
         async def fetch_page(index: int) -> str:
-            result = await asyncio.to_thread(search, index)
+            result = await self.heavy.run(search, index)
             return search_reply.hits(title, result, index, all_sessions)
 
         async def may_turn(interaction: discord.Interaction) -> bool:
@@ -111,7 +118,9 @@ class FindingCommands(RecorderCommands):
                 or await self.may_control_sessions(context, sessions, interaction.user)
             )
 
-        result = await asyncio.to_thread(search, 0)
+        with self.heavy.question(context.author.id):
+            await self.defer(context)
+            result = await self.heavy.run(search, 0)
         text = search_reply.hits(title, result, 0, all_sessions)
         count = page_count(result.total, search_reply.HITS_PER_PAGE)
         await self.reply_in_pages(context, text, count, fetch_page, may_turn)
@@ -125,14 +134,15 @@ class FindingCommands(RecorderCommands):
         else:
             session = await self.session(context, unquoted(name))
             sessions, title = [session], session.name
-        await self.defer(context)
-        now, reader = context.message.created_at, self.manager.reader
-        statistics = await asyncio.to_thread(SessionAnalyzer(reader).analyze, sessions, now)
-        picture = None
-        if statistics.messages and are_available() and context.bot_permissions.attach_files:
-            picture = await asyncio.to_thread(
-                activity_picture, reader, sessions, title, now, self.settings.timezone
-            )
+        with self.heavy.question(context.author.id):
+            await self.defer(context)
+            now, reader = context.message.created_at, self.manager.reader
+            statistics = await self.heavy.run(SessionAnalyzer(reader).analyze, sessions, now)
+            picture = None
+            if statistics.messages and are_available() and context.bot_permissions.attach_files:
+                picture = await self.heavy.run(
+                    activity_picture, reader, sessions, title, now, self.settings.timezone
+                )
         text = stats_reply.stats(title, statistics)
         await self.reply(context, text, file=stats_reply.file(picture))
 
@@ -189,21 +199,43 @@ class FindingCommands(RecorderCommands):
                 )
             if not await self.only_managers_see(context, [session]):
                 await self.make_private(context, refusals.DELETED_BY_DIRECT_MESSAGE)
-        await self.defer(context)
-        limit = self._file_limit(context)
-        now = context.message.created_at
-        exports = self.manager.reader.folder / "exports"  # where an erasure reaches it
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=exports) as folder:
-            path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
-            size = await asyncio.to_thread(self.manager.exporter.export, session, format, path, now)
-            attached = path if size <= limit else await asyncio.to_thread(zip_file, path)
-            if attached.stat().st_size <= limit:
-                text = results.exported(FORMATS[format].title)
-                await self.reply(context, text, file=discord.File(attached))
+        with self.heavy.question(context.author.id):
+            await self.defer(context)
+            limit = self._file_limit(context)
+            now = context.message.created_at
+            oldest = time.time() - self.settings.export_days * 86_400  # as the files have it
+            await asyncio.to_thread(self.manager.expire_exports, oldest)
+            state = (session, format, limit, await asyncio.to_thread(self._shown_with, session))
+            kept, size = self.kept_exports.get(state, (None, 0))
+            if kept is not None and kept.exists():
+                await self.reply(context, self._too_large(session, format, size, limit))
                 return
-            kept = await asyncio.to_thread(self.manager.keep_export, session, format, path)
-        text = results.export_too_large(self.display_path(kept), size, limit)
-        await self.reply(context, text)
+            exports = self.manager.reader.folder / "exports"  # where an erasure reaches it
+            with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=exports) as folder:
+                path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
+                size = await self.heavy.run(
+                    self.manager.exporter.export, session, format, path, now
+                )
+                attached = path if size <= limit else await self.heavy.run(zip_file, path)
+                if attached.stat().st_size <= limit:
+                    text = results.exported(FORMATS[format].title)
+                    await self.reply(context, text, file=discord.File(attached))
+                    return
+                kept = await self.heavy.run(self.manager.keep_export, session, format, path)
+        if session.status == "stopped":  # the duration of others changes
+            self.kept_exports[state] = kept, size
+        await self.reply(context, self._too_large(session, format, size, limit))
+
+    def _shown_with(self, session: Session) -> tuple[tuple[Tag, ...], tuple[Gap, ...]]:
+        """Return what an export shows besides the lines."""
+        reader = self.manager.reader
+        return tuple(reader.tags(session)), tuple(reader.gaps(session))
+
+    @staticmethod
+    def _too_large(session: Session, format: str, size: int, limit: int) -> str:
+        # Without the number of the real file, which would tell of files of other guilds.
+        name = export_name(session.name, FORMATS[format].suffix)
+        return results.export_too_large(f"exports/{name}", size, limit)
 
     async def _search_deleted(
         self, context: Context, sessions: list[Session], asks_for_deleted: bool

@@ -50,7 +50,7 @@ def started(session: Session, prefix: str, earlier: int = 0) -> str:
     return (
         "🔴 **Recording Started**\n\n"
         f"Session: {plain(session.name)}\n"
-        f"File: {plain(session.file_path)}\n"
+        f"File: {plain(session.shown_path)}\n"
         f"Time: {clock(session.started_at)}\n\n"
         f"{before}All messages will be recorded\n"
         f"Stop: {prefix}record stop\n"
@@ -66,7 +66,7 @@ def stopped(session: Session, now: datetime, prefix: str) -> str:
         f"Duration: {duration(session.duration(now))}\n"
         f"Messages: {session.message_count}\n"
         f"Size: {size(session.byte_size)}\n\n"
-        f"Saved: {plain(session.file_path)}\n"
+        f"Saved: {plain(session.shown_path)}\n"
         f"Load: {prefix}record load {argument(session.name)}\n"
         f"Head: {session.head}"
     )
@@ -110,7 +110,7 @@ def auto_started(session: Session) -> str:
         title = f"Auto-recording continues: {plain(session.name)}"
     else:
         title = f"New session started: {plain(session.name.removeprefix('auto_'))}"
-    return f"🔴 {title}\nFile: {plain(session.file_path)}\nDo not record me: /record optout"
+    return f"🔴 {title}\nFile: {plain(session.shown_path)}\nDo not record me: /record optout"
 
 
 def auto_status(auto_recording: AutoRecording | None, in_guild: bool) -> str:

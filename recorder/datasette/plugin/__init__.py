@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,10 @@ from recorder.errors import RecorderError
 from recorder.search import search_sql
 from recorder.search.query import parse
 from recorder.store.database import DATABASE_NAME, Connection
+from recorder.store.read_only_sql import limit_statements
 from recorder.store.reading import Reader
+
+_App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 hookimpl = HookimplMarker("datasette")
 
@@ -39,8 +42,10 @@ _DISCORD = "https://discord.com/channels/"
 
 
 @hookimpl
-def prepare_connection(conn: Connection, datasette: Any) -> None:
-    """Add the function ``recorder_search``."""
+def prepare_connection(conn: Connection, database: str, datasette: Any) -> None:
+    """Add the function ``recorder_search``; limit statements on a database of the recorder."""
+    if _folder(datasette, database):
+        limit_statements(conn)
     settings = datasette.plugin_config(NAME) or {}
     timezone = ZoneInfo(settings.get("timezone", "UTC"))
 
@@ -51,6 +56,39 @@ def prepare_connection(conn: Connection, datasette: Any) -> None:
         return json.dumps(search_sql.find(conn, sql, "newest", MOST_HITS) if sql else [])
 
     conn.create_function("recorder_search", 1, search)
+
+
+@hookimpl
+def asgi_wrapper(datasette: Any) -> Callable[[_App], _App]:
+    """Refuse requests that a page of another origin causes.
+
+    It could not read the answers, but it could measure how long they take. Another port of this
+    machine is another origin of the same site.
+    """
+
+    def wrap(app: _App) -> _App:
+        async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and any(
+                _folder(datasette, db) for db in datasette.databases
+            ):
+                headers = [value for name, value in scope["headers"] if name == b"sec-fetch-site"]
+                if any(value not in (b"none", b"same-origin") for value in headers):
+                    await refuse(
+                        send, 403, b"Another site may not read this one. Type its address."
+                    )
+                    return
+            await app(scope, receive, send)
+
+        return wrapped
+
+    return wrap
+
+
+async def refuse(send: Any, status: int, text: bytes) -> None:
+    """Send a response of one sentence."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
 
 
 @hookimpl
@@ -119,7 +157,8 @@ async def _may_view(datasette: Any, actor: object, database: str | None) -> bool
 
 def _folder(datasette: Any, database: str) -> Path | None:
     """Return the data folder of a recorder database, or ``None`` for any other database."""
-    path = datasette.databases[database].path
+    known = datasette.databases.get(database)
+    path = known and known.path
     return Path(path).parent if path and Path(path).name == DATABASE_NAME else None
 
 

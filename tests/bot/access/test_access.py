@@ -179,6 +179,14 @@ async def test_no_channel_at_all(alice: MemberActor, manager: MemberActor) -> No
     assert await reads(manager)
 
 
+async def test_text_of_unknown_origin_restricts_the_whole(
+    alice: MemberActor, manager: MemberActor, channel: ChannelHandle
+) -> None:
+    assert await reads(alice, channel.id)
+    assert not await reads(alice, channel.id, "")
+    assert await reads(manager, channel.id, "")
+
+
 async def test_channels_of_other_guilds(env: Env, manager: MemberActor) -> None:
     elsewhere = env.create_guild("Elsewhere").create_text_channel("secret")
     await env.settle(idle=0.001)

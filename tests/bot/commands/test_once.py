@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -87,22 +89,33 @@ async def test_an_export_too_large_is_rendered_once(
     exists: list[bool] = []
     note = export_index.note
 
-    def observed_note(folder: Path, path: Path, session_id: str) -> None:
+    def observed_note(folder: Path, path: Path, session_id: str, *, expires: bool) -> None:
         if path.parent == folder:
             exists.append(path.exists())
-        note(folder, path, session_id)
+        note(folder, path, session_id, expires=expires)
 
     monkeypatch.setattr(export_index, "note", observed_note)
     render = count_calls(monkeypatch, manager.exporter, "render")
     for number, name in enumerate(("large.csv", "large-2.csv"), 1):
-        assert f"exports/{name}" in await world.say("!record export large csv")
-        assert render.call_count == number
+        # The number would tell of files of other servers.
+        assert "exports/large.csv" in await world.say("!record export large csv")
+        assert "exports/large.csv" in await world.say("!record export large csv")
+        assert render.call_count == 1, "the same state is rendered once"
         assert (exports / name).read_bytes() == expected.read_bytes()
         assert (exports / name).stat().st_mode & 0o777 == 0o600
-    assert exists == [False, False], "the note is there before the file"
-    assert export_index.files(exports) == {
-        name: {session.id} for name in ("expected.csv", "large-2.csv", "large.csv")
-    }
+        await world.cog.manager.tag(session, f"tag {number}", now=discord.utils.utcnow())
+        expected = manager.save(session, f"expected-{number}.csv", now=discord.utils.utcnow())
+        render.reset_mock()
+    assert exists == [False] * 4, "the note is there before the file"
+    noted = export_index.files(exports)
+    assert noted["large.csv"] == noted["large-2.csv"] == {session.id}
+    for days, name in ((8, "large.csv"), (6, "large-2.csv"), (9, "expected.csv")):
+        then = time.time() - days * 86_400
+        os.utime(exports / name, (then, then))
+    monkeypatch.setattr(type(guild), "filesize_limit", 10_000)
+    assert "Exporting to" in await world.say("!record export large txt")
+    kept = {path.name for path in exports.glob("[!.]*")}
+    assert kept == {"large-2.csv", "expected.csv", "expected-1.csv", "expected-2.csv"}
 
 
 async def test_a_copy_of_an_export_overwrites_nothing(world: World, tmp_path: Path) -> None:
