@@ -10,7 +10,7 @@ from . import payloads
 from .model import Channel, Flag, Json, Kind, Message, Thread, User
 from .threads import Threads
 
-_JOIN, _PINNED, _THREAD_CREATED, _REPLY, _THREAD_STARTER = 7, 6, 18, 19, 21
+_JOIN, _PINNED, _THREAD_CREATED, _REPLY, THREAD_STARTER = 7, 6, 18, 19, 21
 
 
 class Conversation(Threads):
@@ -170,7 +170,7 @@ class Conversation(Threads):
         if message is not None:
             self.change(message, thread=thread, flags=message.flags | Flag.HAS_THREAD)
             reference = {"type": 0, **payloads.message_keys(message)}
-            self.say(owner, thread, type=_THREAD_STARTER, reference=reference, replied_to=message)
+            self.say(owner, thread, type=THREAD_STARTER, reference=reference, replied_to=message)
         elif not private:
             reference = {"type": 0, "channel_id": str(thread.id), **keys}
             self.say(owner, channel, name, type=_THREAD_CREATED, reference=reference)

@@ -81,8 +81,8 @@ class Judge:
         was_reached = self._acting.coverage.was_reached(sent.message.channel, sent.id)
         if len(entries) > 1 and not was_reached:
             yield f"twice: recorded {len(entries)} times"
-        if self._world.is_own(sent):
-            if entries and sent.text:
+        if self._world.is_own(sent) or self._world.shows_own(sent):
+            if entries and (sent.text or self._world.shows_own(sent)):
                 yield "own: a message of the recorder is recorded"
             return
         if state.is_off:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from support.discord_server import Channel, Message, User, World
+from support.discord_server.conversation import THREAD_STARTER
 from support.discord_server.gateway import Gateway
 from support.discord_server.model import Flag, Json
 
@@ -114,6 +115,12 @@ class ObservedWorld(World):
     def is_own(self, sent: Sent) -> bool:
         """Return whether a message is a notice or an answer of the recorder."""
         return sent.is_by(self.bot) and not any(MARK in v.text for v in sent.versions)
+
+    def shows_own(self, sent: Sent) -> bool:
+        """Return whether a message begins a thread, and shows an own one as its first message."""
+        message = sent.message
+        shown = self.sent.get(int((message.reference or {}).get("message_id", 0)))
+        return message.type == THREAD_STARTER and shown is not None and self.is_own(shown)
 
     def settled(self) -> None:
         """Mark what was queued for the bot's present gateway session as received."""
