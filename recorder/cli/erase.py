@@ -162,7 +162,7 @@ def _print(plan: ErasurePlan, person: Person | None, reader: Reader) -> None:
         lines = plural(len(scope.redacted_ids), "line")
         say(f"  {lines} of others, without the name and id in a mention or the like")
     if scope.started:
-        say(f"  {plural(scope.started, 'session')} or auto-recordings started, without the id")
+        say(f"  {plural(scope.started, 'recording')} started, without the id")
     if files := {key_of(url) for url in scope.urls}:
         say(f"  with {plural(len(files), 'attached file')}, where kept")
     for session_id in scope.session_ids:
