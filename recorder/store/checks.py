@@ -156,7 +156,8 @@ def _faults(connection: sqlite3.Connection) -> list[str]:
         )
         is_complete = _answers_every_term(connection)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+        is_of_index = str(error).startswith("invalid fts5 file format")
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT and not is_of_index:
             raise
         is_complete = False
     if not is_complete:
