@@ -80,7 +80,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
             self.message_listener,
             self.announce,
             self.deletion_eraser.erase if settings.erase_deleted else self.deletion_eraser.record,
-            self.event_order.deleted,
+            self.event_order,
         )
         self.availability = Availability(
             bot,

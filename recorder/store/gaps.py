@@ -154,6 +154,8 @@ def fill(journal: Journal, session_id: str, page: HistoryPage, now: datetime) ->
     session = journal.session(session_id)
     new = []
     for message in page.messages:
+        if not journal.was_recording(session_id, message.timestamp):
+            continue  # it ended since the page was read
         if journal.append_live(session, message) is None:
             _compare(journal, session, message)
         else:

@@ -164,3 +164,32 @@ async def test_an_answer_finished_in_a_later_outage_is_fetched(live: Live) -> No
     live.world.change(answer, content="an answer", flags=0)
     await live.come_back()
     assert live.texts("s") == ["an answer", "said"]
+
+
+async def test_a_message_after_a_notice_is_not_fetched_for_the_session_before(live: Live) -> None:
+    await live.order("auto on")
+    filling: list[asyncio.Future[None]] = []
+
+    def happens() -> None:
+        live.say("said")
+        auto = live.session("auto_2026-11-02")
+        filling.append(asyncio.ensure_future(live.cog.backfill.fill(auto)))
+
+    await start(live, happens)
+    await asyncio.gather(*filling)
+    assert live.texts("auto_2026-11-02") == []
+    assert live.texts("s") == ["said"]
+
+
+async def test_a_message_of_a_pause_is_not_on_a_page_that_was_requested_before(live: Live) -> None:
+    await live.order("start s")
+    live.say("said")
+    await live.rest()
+    request = live.faults.add(hold=True, method="GET", path="/messages")
+    filling = asyncio.ensure_future(live.cog.backfill.fill(live.session("s")))
+    await live.rest()
+    await live.order("pause")
+    live.say("private")
+    request.release()
+    await filling
+    assert live.texts("s") == ["said"]

@@ -17,6 +17,7 @@ import discord
 from discord.ext import commands
 
 from recorder.bot.listening.auto_sessions import AutoRecorder
+from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.history import from_history
 from recorder.bot.listening.history_pages import (
     NETWORK_ERRORS,
@@ -28,7 +29,6 @@ from recorder.bot.listening.history_pages import (
     readable_channel,
 )
 from recorder.bot.listening.listener import Listener
-from recorder.bot.listening.sent_messages import Recent
 from recorder.bot.replies import notices
 from recorder.errors import RecorderError
 from recorder.formatting import gap_outcome
@@ -108,8 +108,9 @@ class Backfill:
         Sends a notice to a channel.
     delete
         Records deletions, or erases the messages.
-    deleted
-        The ids of messages that were deleted recently: one may be on a page by then.
+    order
+        Holds the messages of a channel whose session is being started, and knows which ones
+        were deleted recently: such a message may be on a page by then.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Backfill:
         listener: Listener,
         announce: notices.Announce,
         delete: Callable[[Sequence[Deletion]], None],
-        deleted: Recent[int],
+        order: EventOrder,
     ) -> None:
         self._bot = bot
         self._gap_log = GapLog(recorder)
@@ -130,7 +131,7 @@ class Backfill:
         self._announce = announce
         self._delete = delete
         self._one_at_a_time = asyncio.Lock()
-        self._deleted = deleted
+        self._order = order
 
     async def fill(self, session: Session, *, whole: bool = False) -> None:
         """Record what a session missed in its channel and its public threads.
@@ -241,6 +242,7 @@ class Backfill:
             left_out = await self._listener.left_out_of(relevant)
             missed = [from_history(message) for message in relevant if message.id not in left_out]
             present = frozenset(message.id for message in page.messages)
+            await self._order.released(channel)  # to the session of a message after its notice
             filled = await self._gap_log.fill(
                 session,
                 HistoryPage(channel_id, missed, present, page.after, page.until),
@@ -248,7 +250,7 @@ class Backfill:
             )
             attempt.unexpected += filled.unexpected
             await self._delete_absent(channel, page, filled.absent)
-            deleted = [message_id for message_id in present if message_id in self._deleted]
+            deleted = [message_id for message_id in present if message_id in self._order.deleted]
             self._record_deletions(channel, deleted, unseen=False)
 
     async def _delete_absent(

@@ -122,5 +122,10 @@ class EventOrder:
             if channel.id in turn.channel_ids:
                 await turn.ended.wait()
 
+    async def released(self, channel: discord.abc.MessageableChannel) -> None:
+        """Wait until the events of a channel are not held."""
+        while (hold := self.hold_of(channel.id, parent_id_of(channel))) is not None:
+            await hold.ended.wait()
+
     def _has_session(self, channel_id: int) -> bool:
         return self._recorder.listens_to(str(channel_id))

@@ -81,8 +81,8 @@ class Judge:
         was_reached = self._acting.coverage.was_reached(sent.message.channel, sent.id)
         if len(entries) > 1 and not was_reached:
             yield f"twice: recorded {len(entries)} times"
-        if self._world.is_own(sent) or self._world.shows_own(sent):
-            if entries and (sent.text or self._world.shows_own(sent)):
+        if self._world.is_own(sent):
+            if entries and sent.text:
                 yield "own: a message of the recorder is recorded"
             return
         if state.is_off:
@@ -148,18 +148,28 @@ class Judge:
         if message.withheld == "erased":
             return
         yield from self._of_reactions(sent, entry)
-        channel = sent.message.channel
+        channel, shown = sent.message.channel, sent.shown
+        if sent.source and message.withheld is None and "starts_thread" not in message.extra:
+            # Discord shows no message that was deleted before the history was read.
+            if message.content or message.attachments or shown.deletion is None:
+                yield "source: the first message of a thread does not show its source"
+            return
         consent = self._consent(sent, sent.id)
-        if sent.is_command:  # it counts as sent with the edit that made it something else
+        if shown is not sent and self._consent(sent, shown.id) is not consent:
+            consent = (
+                State.ON if State.ON in (consent, self._consent(sent, shown.id)) else State.MAYBE
+            )
+        if shown.is_command:  # it counts as sent with the edit that made it something else
             consent = State.MAYBE
         if consent is State.ON and message.withheld != "opted out":
             yield "opted out: recorded in the clear"
         if message.withheld == "opted out":
             was_reached = self._acting.coverage.was_reached(channel, sent.id)
-            if consent is State.OFF and sent.creation.delivered and not was_reached:
+            delivered = sent.creation.delivered and shown.creation.delivered
+            if consent is State.OFF and delivered and not was_reached:
                 yield "opted out: withheld, though its author has not opted out"
             return
-        if sent.is_plain and not sent.message.poll:
+        if shown.is_plain and not shown.message.poll:
             allowed = self._allowed_texts(sent, session, fetchable=self._is_running(channel))
             if message.content not in allowed:
                 texts = ", ".join(sorted(map(repr, allowed)))
@@ -168,9 +178,9 @@ class Judge:
     def _allowed_texts(self, sent: Sent, session: Session, *, fetchable: bool) -> set[str]:
         """Return the texts that may stand in the record: the newest of which it may know."""
         allowed: set[str] = set()
-        fetchable = fetchable and self._can_be_fetched(sent)
+        fetchable = fetchable and self._is_compared(sent)
         consents = self._consent(sent, _AT_THE_END) is State.OFF
-        fetchable = fetchable and consents and not sent.message.is_deleted
+        fetchable = fetchable and consents and not sent.shown.message.is_deleted
         for version in reversed(sent.versions):
             if sent.is_command and not version.is_edit:
                 break
@@ -200,7 +210,7 @@ class Judge:
                 yield "deleted: marked as deleted, though it is there"
             return
         known = deletion.delivered or (
-            self._is_running(sent.message.channel) and self._can_be_fetched(sent)
+            self._is_running(sent.message.channel) and self._is_compared(sent)
         )
         if known and not entry.deleted_at and not erased:
             yield "undeleted: deleted in Discord, but not here"
@@ -254,7 +264,7 @@ class Judge:
         return self._acting.coverage.state(sent.message.channel, position)
 
     def _consent(self, sent: Sent, position: int) -> State:
-        scope, user = scope_id(sent.message.channel), sent.message.author.id
+        scope, user = scope_id(sent.message.channel), sent.shown.message.author.id
         return self._acting.consents.state(scope, user, position)
 
     def _sessions_of(self, channel: Channel) -> list[Session]:
@@ -270,6 +280,11 @@ class Judge:
         """Return whether the bot reads the channel at the end, and compares its history."""
         channel = sent.message.channel
         return self._is_active(sent) and self._scene.readable(channel)
+
+    def _is_compared(self, sent: Sent) -> bool:
+        """Return whether a message is compared with the history at the end, or its source is."""
+        shown = sent.shown
+        return self._can_be_fetched(shown) and (shown is sent or shown.id in self._entries)
 
     def _is_active(self, sent: Sent) -> bool:
         """Return whether the session of a message is still recording."""
@@ -301,7 +316,7 @@ class Judge:
 
     def _describe(self, sent: Sent) -> str:
         where = title(sent.message.channel)
-        author = "host" if sent.is_by(self._world.bot) else sent.message.author.name
+        author = "host" if sent.is_by(self._world.bot) else sent.shown.message.author.name
         texts = " → ".join(v.text.partition("\n")[0] or "…" for v in sent.versions)
         return f"{texts} of {author} in {where}"
 

@@ -47,12 +47,23 @@ class Version(Event):
 
 @dataclass(eq=False)
 class Sent:
-    """A message, also after its deletion."""
+    """A message, also after its deletion.
+
+    Attributes
+    ----------
+    source
+        The message that the first message of a thread shows: its author is that of the source,
+        and it is edited and deleted with it.
+    copies
+        The messages of which it is the source.
+    """
 
     message: Message
     versions: list[Version]
     deletion: Event | None = None
     reactions: list[tuple[Event, int]] = field(default_factory=list)  # changes of them, by whom
+    source: Sent | None = None
+    copies: list[Sent] = field(default_factory=list)
 
     @property
     def id(self) -> int:
@@ -75,18 +86,23 @@ class Sent:
 
     was_deferred: bool = False
 
+    @property
+    def shown(self) -> Sent:
+        """The message whose author and text it shows."""
+        return self.source or self
+
     def is_by(self, user: User) -> bool:
-        return self.message.author.id == user.id
+        return self.shown.message.author.id == user.id
 
     @property
     def is_plain(self) -> bool:
-        """Whether it shows its own text: it is no message of the system and no starter."""
+        """Whether it has a text of its own: it is no message of the system and no starter."""
         return self.message.type in (0, 19, 20, 23)
 
     @property
     def is_command(self) -> bool:
-        author = self.message.author
-        return not author.bot and self.creation.text.startswith(COMMAND)
+        is_written = self.source is None and not self.message.author.bot
+        return is_written and self.creation.text.startswith(COMMAND)
 
 
 class ObservedWorld(World):
@@ -116,12 +132,6 @@ class ObservedWorld(World):
         """Return whether a message is a notice or an answer of the recorder."""
         return sent.is_by(self.bot) and not any(MARK in v.text for v in sent.versions)
 
-    def shows_own(self, sent: Sent) -> bool:
-        """Return whether a message begins a thread, and shows an own one as its first message."""
-        message = sent.message
-        shown = self.sent.get(int((message.reference or {}).get("message_id", 0)))
-        return message.type == THREAD_STARTER and shown is not None and self.is_own(shown)
-
     def settled(self) -> None:
         """Mark what was queued for the bot's present gateway session as received."""
         session = self._gateway.session if self._gateway else None
@@ -134,11 +144,17 @@ class ObservedWorld(World):
         message = super().say(author, channel, content, **details)
         if message.is_ephemeral:
             return message
-        version = Version(message.id, text=content)
-        sent = Sent(message, [version], was_deferred=bool(message.flags & Flag.LOADING))
+        source = None
+        if message.type == THREAD_STARTER:
+            source = self.sent[int((message.reference or {})["message_id"])]
+        version = Version(message.id, text=source.text if source else content)
+        sent = Sent(message, [version], source=source)
+        sent.was_deferred = bool(message.flags & Flag.LOADING)
         self.sent[message.id] = sent
         self._note(version)
-        if self.is_own(sent):
+        if source is not None:
+            source.copies.append(sent)
+        elif self.is_own(sent):
             self.on_own(sent, message.id)
         return message
 
@@ -151,7 +167,8 @@ class ObservedWorld(World):
         if sent is not None and (message.content != before or finished):
             is_edit = not was_loading
             version = Version(self.snowflake(), text=message.content, is_edit=is_edit)
-            sent.versions.append(version)
+            for each in (sent, *sent.copies):
+                each.versions.append(version)
             self._note(version)
             if self.is_own(sent):
                 self.on_own(sent, version.position)
@@ -202,7 +219,8 @@ class ObservedWorld(World):
         self._note(event)
         for message in messages:
             if sent := self.sent.get(message.id):
-                sent.deletion = event
+                for each in (sent, *sent.copies):
+                    each.deletion = each.deletion or event
 
     def _before_event(self) -> None:
         self.emitted = self.dropped = False
