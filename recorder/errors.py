@@ -8,6 +8,7 @@
     │   ├── InvalidSetting    a setting with a wrong value; names the variable
     │   ├── InvalidLine       a JSONL line that is neither a message nor a change of one
     │   ├── NotFound          no such session, tag or file
+    │   ├── TooSlow           it takes longer than it may
     │   └── Conflict          it already exists, is already running, or is not running
     └── StorageError          the recordings cannot be read or written
         ├── DataFolderError   the data folder is missing, read-only, or not a folder
@@ -45,6 +46,10 @@ class InvalidLine(InvalidInput):
 
 class NotFound(InvalidInput):
     """No such session, tag or file, or none that the viewer may see."""
+
+
+class TooSlow(InvalidInput):
+    """It takes longer than it may, and was stopped."""
 
 
 class Conflict(InvalidInput):

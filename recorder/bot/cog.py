@@ -14,6 +14,7 @@ from recorder.bot.commands.context_menus import ContextMenuCommands
 from recorder.bot.commands.finding import FindingCommands
 from recorder.bot.commands.heavy import HeavyWork
 from recorder.bot.commands.privacy import ConsentCommands
+from recorder.bot.housekeeping import Housekeeper
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.availability import Availability
 from recorder.bot.listening.backfill import Backfill
@@ -62,6 +63,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         self.downloader = Downloader(bot, self.recorder, settings.attachment_limit)
         self.recorder.on_downloads_due = self.downloader.wake
         self.deletion_eraser = DeletionEraser(self.recorder, self.manager)
+        self.housekeeper = Housekeeper(self.recorder, self.manager, settings.export_days)
         self.sealer = Sealer(self.recorder, settings)
         self.event_order = EventOrder(self.recorder, self.holds)
         self.message_listener = Listener(
@@ -112,7 +114,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         await self.auto_recorder.open()
         await self.gap_filler.open()
         self.downloader.open()
-        self.deletion_eraser.open()
+        self.housekeeper.open()
         self.sealer.open()
         self._opt_out_view = OptOutView(self.opt_out_by_button)
         self.bot.add_view(self._opt_out_view)
@@ -139,7 +141,7 @@ class Recorder(ContextMenuCommands, FindingCommands, ConsentCommands):
         await self.availability.close()
         await self.gap_filler.close()
         await self.downloader.close()
-        self.deletion_eraser.close()
+        self.housekeeper.close()
         await self.sealer.close()
         self.heavy.close()
         self.searcher.close()

@@ -6,7 +6,7 @@ import hmac
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -42,7 +42,8 @@ class Report:
     messages: int
     erased: int
     """The number of lines whose content was erased."""
-    erasures: int
+    erasures: frozenset[int]
+    """The ids of the erasures of this content; one may concern several sessions."""
     kept: Mapping[str, KeptFile]
     """The kept files of its messages, by URL."""
     faults: tuple[str, ...]
@@ -99,10 +100,15 @@ def verify(
         check.lines,
         check.messages,
         len(check.erased),
-        sum(event.event == "erasure" for event in with_effect(check.events)),
+        _erasures(check.events),
         check.kept,
         tuple(check.faults),
     )
+
+
+def _erasures(events: Sequence[SessionEvent]) -> frozenset[int]:
+    ids = [e.details.get("erasure") for e in with_effect(events) if e.event == "erasure"]
+    return frozenset(number for number in ids if isinstance(number, int))
 
 
 def verify_database(folder: Path) -> list[str]:

@@ -157,12 +157,13 @@ def _print(plan: ErasurePlan, person: Person | None, reader: Reader) -> None:
     if plan.is_empty:
         say("There is nothing to erase.")
         return
-    say(f"{plural(scope.messages, 'message')}, {plural(len(scope.line_ids), 'line')} of content")
+    lines = f", {plural(len(scope.line_ids), 'line')} of content" if scope.line_ids else ""
+    say(f"{plural(scope.messages, 'message')}{lines}")
     if scope.redacted_ids:
-        lines = plural(len(scope.redacted_ids), "line")
-        say(f"  {lines} of others, without the name and id in a mention or the like")
+        say(f"  names and ids in {plural(len(scope.redacted_ids), 'line')} of others")
     if scope.started:
-        say(f"  {plural(scope.started, 'recording')} started, without the id")
+        started = plural(scope.started, "session or auto-recording", "sessions or auto-recordings")
+        say(f"  the id as the starter of {started}")
     if files := {key_of(url) for url in scope.urls}:
         say(f"  with {plural(len(files), 'attached file')}, where kept")
     for session_id in scope.session_ids:

@@ -59,7 +59,7 @@ def serve(
     how much it left out.
     """
     if (public_copy is None) != (not names):
-        raise click.UsageError("--public-copy and --session go together.")
+        raise click.UsageError("Name the sessions of the copy: --public-copy FILE --session NAME.")
     if public_copy is not None:
         _publish(settings, public_copy, names)
         return

@@ -111,7 +111,7 @@ def verify(
                         **session_json(report.session, now()),
                         "lines": report.lines,
                         "erased_lines": report.erased,
-                        "erasures": report.erasures,
+                        "erasures": len(report.erasures),
                         "faults": list(report.faults),
                     }
                     for report in reports
@@ -129,8 +129,8 @@ def verify(
         else:
             say(f"{checked} checked: file and database agree.")
             if erased := sum(report.erased for report in reports):
-                erasures = sum(report.erasures for report in reports)
-                say(f"{plural(erased, 'line')} erased by {plural(erasures, 'erasure')}.")
+                erasures = frozenset[int]().union(*(report.erasures for report in reports))
+                say(f"{plural(erased, 'line')} erased by {plural(len(erasures), 'erasure')}.")
             if noted:
                 last_line = max(head.lines for head in noted)
                 say(f"Lines 1–{last_line:,} match the noted head.")

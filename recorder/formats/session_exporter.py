@@ -25,6 +25,7 @@ from recorder.models import Session
 from recorder.store import export_index
 from recorder.store.folder import refuse_links
 from recorder.store.reading import Reader
+from recorder.store.time_limit import check_limit
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _COPIED = 1 << 20  # characters at a time
@@ -190,7 +191,9 @@ class SessionExporter:
             descriptor, name = tempfile.mkstemp(prefix=export_index.TEMPORARY, dir=path.parent)
             temporary = Path(name)
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.writelines(pieces)
+                for piece in pieces:
+                    check_limit()
+                    file.write(piece)
                 file.flush()
                 os.fsync(descriptor)
                 written = os.fstat(descriptor).st_size

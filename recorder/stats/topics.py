@@ -19,6 +19,8 @@ from itertools import combinations
 
 import snowballstemmer  # type: ignore[import-untyped]
 
+from recorder.store.time_limit import check_limit
+
 _LONGEST = 3
 _IGNORED = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|<[@#:a][^>\s]*>|(?m:^\s*[!/?$.%&;~][A-Za-z]\S*)",
@@ -66,6 +68,7 @@ def topics(
     candidates: defaultdict[tuple[str, ...], _Candidate] = defaultdict(_Candidate)
     name_stems = {_stem(word) for name in names for word in _WORD.findall(name)}
     for author, text in messages:
+        check_limit()
         for stems, phrase in dict(_phrases(text)).items():
             if not name_stems.isdisjoint(stems):
                 continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -25,11 +25,13 @@ from recorder.record.snowflake import snowflake_at
 from recorder.store import attachments, copied_messages, ledger, recorded_people, sessions
 from recorder.store.database import Connection
 from recorder.store.journal import Journal
+from recorder.store.lines import PAGE
 from recorder.store.message_rows import (
-    UPDATE_MESSAGE,
+    Row,
     changes_of,
     message_in,
     message_row,
+    update_messages,
     withheld,
 )
 from recorder.store.reading import Reader
@@ -136,10 +138,10 @@ def find_scope(db: Database, selection: Selection) -> ErasureScope:
             if isinstance(change, Edit):
                 urls += change.attachments
     redacted = []
-    for line_id, session_id, is_whole in _lines_naming(connection, selection):
+    for line_id, session_id, is_whole in _lines_naming(connection, selection, set(lines)):
         if is_whole:
             lines[line_id] = None
-        elif line_id not in lines:
+        else:
             redacted.append(line_id)
         session_ids[session_id] = None
     deleted = sum(db.table("recording_sessions").get(id)["message_count"] for id in whole)
@@ -184,6 +186,7 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     assert isinstance(erasure_id, int)
     ledger.append_erasure(journal, erasure_id, selection.reason, lines, now)
     connection, erased_at = journal.connection, now.isoformat()
+    _take_over(connection, (*scope.line_ids, *scope.redacted_ids), erasure_id)
     messages = {
         _replace_line(connection, line_id, erasure_id, _remains(erased_at))
         for line_id in scope.line_ids
@@ -194,9 +197,7 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
             _replace_line(connection, line_id, erasure_id, anonymous)
             for line_id in scope.redacted_ids
         }
-    for row_id in messages:
-        if row_id is not None:
-            _rebuild_message(journal.connection, row_id)
+    _rebuild_messages(connection, sorted(row_id for row_id in messages if row_id is not None))
     for session_id in scope.session_ids:
         _rebuild_offsets(journal.connection, session_id)
     for table in _STARTERS:  # not NULL: that is the starter of an imported session
@@ -305,12 +306,16 @@ def _lines_about(
             yield line_id, change
 
 
-def _lines_naming(connection: Connection, selection: Selection) -> Iterator[tuple[int, str, bool]]:
+def _lines_naming(
+    connection: Connection, selection: Selection, own: Collection[int]
+) -> Iterator[tuple[int, str, bool]]:
     """Yield lines of others that name a user: id, session, and whether nothing of it is left."""
     if selection.user_id is None:
         return
     anonymous = _anonymous(connection, selection.user_id, "")
     for line_id, session_id, line in connection.execute(_NAMING, {"user": selection.user_id}):
+        if line_id in own:
+            continue
         record = jsonl.decode(line)
         if isinstance(record, Reaction):
             if record.user_id == selection.user_id:
@@ -348,6 +353,18 @@ def _anonymous(connection: Connection, user_id: str, now: str) -> Callable[[Entr
     return anonymous
 
 
+def _take_over(connection: Connection, line_ids: Sequence[int], erasure_id: int) -> None:
+    """Let an erasure commit to the remains of earlier ones of its lines, in the same sessions."""
+    connection.execute(
+        "UPDATE erased_lines SET erasure_id = ? WHERE line_id IN ("
+        "SELECT e.line_id FROM erased_lines e JOIN lines l ON l.id = e.line_id "
+        "WHERE (e.erasure_id, l.session_id) IN (SELECT e.erasure_id, l.session_id "
+        "FROM json_each(?) JOIN erased_lines e ON e.line_id = value "
+        "JOIN lines l ON l.id = e.line_id))",
+        (erasure_id, json.dumps(line_ids)),
+    )
+
+
 def _replace_line(
     connection: Connection, line_id: int, erasure_id: int, replaced: Callable[[Entry], Entry]
 ) -> int | None:
@@ -369,14 +386,7 @@ def _replace_line(
             (session_id, record.message_id),
         ).fetchone()
     connection.execute("UPDATE lines SET line = ?, key = x'' WHERE id = ?", (remains, line_id))
-    # The digest stays that of the original line. This erasure commits to what remains, also of the
-    # other lines of an earlier erasure of it.
-    connection.execute(
-        "UPDATE erased_lines SET erasure_id = ? WHERE erasure_id IN "
-        "(SELECT erasure_id FROM erased_lines WHERE line_id = ?) "
-        "AND line_id IN (SELECT id FROM lines WHERE session_id = ?)",
-        (erasure_id, line_id, session_id),
-    )
+    # The digest stays that of the original line.
     connection.execute(
         "INSERT INTO erased_lines (line_id, erasure_id, digest) VALUES (?, ?, ?) "
         "ON CONFLICT (line_id) DO NOTHING",
@@ -390,9 +400,9 @@ def _record(
 ) -> None:
     """Append the erasure to a session, with a commitment to what remains of its lines."""
     rows = journal.connection.execute(
-        "SELECT l.line_number, l.line FROM erased_lines e JOIN lines l ON l.id = e.line_id "
-        "WHERE e.erasure_id = ? AND l.session_id = ? ORDER BY l.line_number",
-        (erasure_id, session_id),
+        "SELECT l.line_number, l.line FROM lines l CROSS JOIN erased_lines e "
+        "ON e.line_id = l.id WHERE l.session_id = ? AND e.erasure_id = ? ORDER BY l.line_number",
+        (session_id, erasure_id),
     ).fetchall()
     session = journal.session(session_id)
     remains = chain.commitment(chain.digest(b"", line.encode()) for _, line in rows)
@@ -401,16 +411,21 @@ def _record(
     journal.leave_unwritten(session.file_path)
 
 
-def _rebuild_message(connection: Connection, row_id: int) -> None:
-    """Derive the row of a message again from the remains of its lines."""
+def _rebuild_messages(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Derive the rows of messages again from the remains of their lines."""
+    for start in range(0, len(row_ids), PAGE):
+        some = row_ids[start : start + PAGE]
+        update_messages(connection, [_rebuilt(connection, row_id) for row_id in some])
+
+
+def _rebuilt(connection: Connection, row_id: int) -> Row:
     session_id, index, message_id, line = connection.execute(
         "SELECT m.session_id, m.message_index, m.message_id, l.line "
         "FROM messages m JOIN lines l ON l.id = m.id WHERE m.id = ?",
         (row_id,),
     ).fetchone()
     changes = [] if message_id is None else changes_of(connection, session_id, message_id)
-    row = message_row(session_id, index, current(message_in(line), changes))
-    connection.execute(UPDATE_MESSAGE, (*row, row_id))
+    return (*message_row(session_id, index, current(message_in(line), changes)), row_id)
 
 
 def _rebuild_offsets(connection: Connection, session_id: str) -> None:

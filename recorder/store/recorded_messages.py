@@ -8,10 +8,9 @@ from typing import Any
 
 from recorder.models import Annotation, RecordedMessage
 from recorder.record.changes import current
-from recorder.store.database import (
-    Connection,
-)
+from recorder.store.database import Connection
 from recorder.store.message_rows import changes_of, message_in
+from recorder.store.time_limit import check_limit
 
 _LARGEST = (1 << 63) - 1
 
@@ -62,6 +61,7 @@ def recorded(
     is_changed: bool,
 ) -> RecordedMessage:
     """Return a message from a row of :func:`recorded_rows`, in its state at `as_of`."""
+    check_limit()
     message = message_in(line)
     changes = []
     if is_changed and message.message_id is not None:

@@ -9,6 +9,7 @@ import click
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.burst import burst
 from scripts.benchmarks.changes import changes
+from scripts.benchmarks.erase import erase
 from scripts.benchmarks.formats import formats
 from scripts.benchmarks.ingest import ingest
 from scripts.benchmarks.restart import restart
@@ -40,7 +41,7 @@ def main(
     context.obj = Bench(corpus, folder or Path.cwd(), rounds, as_json)
 
 
-for command in (ingest, changes, whole, restart, burst, search, formats):
+for command in (ingest, changes, whole, restart, burst, search, formats, erase):
     main.add_command(command)
 
 if __name__ == "__main__":

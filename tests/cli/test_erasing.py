@@ -30,8 +30,8 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(data: Path, run: Run) 
         [
             "jack_o_lantern (also Jack O'Lantern), id 666",
             "2 messages, 6 lines of content",
-            "  2 lines of others, without the name and id in a mention or the like",
-            "  2 recordings started, without the id",
+            "  names and ids in 2 lines of others",
+            "  the id as the starter of 2 sessions or auto-recordings",
             "  with 1 attached file, where kept",
             "  in first",
             "  in second",
@@ -56,7 +56,9 @@ def test_it_asks_first_and_names_what_it_needs(data: Path, run: Run) -> None:
         "Erased. Backups and copies outside the data folder are not affected.",
     )
     assert found_in(data) == {}
-    assert run("verify").returncode == 0
+    verified = run("verify")
+    assert verified.returncode == 0
+    assert "lines erased by 1 erasure." in verified.stdout, "although two sessions are concerned"
 
 
 def test_a_name_says_whom_if_only_one_has_it(data: Path, run: Run) -> None:

@@ -273,7 +273,7 @@ async def test_of_what_somebody_deleted_nothing_is_left(folder: Path, tmp_path: 
 @pytest.mark.parametrize("options", [("--public-copy", "x.db"), ("--session", "first")])
 def test_a_copy_is_of_something(folder: Path, options: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, ["--data", str(folder), "serve", *options])
-    assert result.exit_code == 2 and "go together" in result.output
+    assert result.exit_code == 2 and "--public-copy FILE --session NAME" in result.output
 
 
 async def test_nothing_is_left_of_what_fails(recorder: SessionRecorder, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import time
 import zipfile
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,8 +24,11 @@ from recorder.models import Gap, Session, Tag
 from recorder.record.names import export_name
 from recorder.search.searcher import Searcher, SearchResult
 from recorder.stats.pictures import activity_picture, are_available
-from recorder.stats.session_analyzer import SessionAnalyzer
+from recorder.stats.session_analyzer import SessionAnalyzer, Statistics
 from recorder.store.export_index import TEMPORARY
+from recorder.store.time_limit import check_limit
+
+_BLOCK = 1 << 20  # bytes
 
 ExportState: TypeAlias = tuple[Session, str, int, tuple[tuple[Tag, ...], tuple[Gap, ...]]]
 """An export: the session, the format, the upload limit, and what it shows besides the lines."""
@@ -48,7 +52,7 @@ class FindingCommands(RecorderCommands):
             timezone = self.settings.timezone
             return listings.session_list(sessions, min(index, last), now, timezone, prefix)
 
-        async def fetch_page(index: int) -> str:
+        async def fetch_page(index: int, _: int) -> str:
             return page(await self.readable_sessions(context), index)
 
         async def may_turn(interaction: discord.Interaction) -> bool:
@@ -65,18 +69,15 @@ class FindingCommands(RecorderCommands):
         now, prefix = context.message.created_at, prefix_of(context)
         session = await self.session(context, unquoted(name))
 
-        async def fetch_page(index: int) -> str:
-            current = await asyncio.to_thread(self.manager.reader.session, session.id)
+        def page(index: int) -> str:
+            current = self.manager.reader.session(session.id)
             first = index * MESSAGES_PER_PAGE + 1
-            messages = await asyncio.to_thread(
-                lambda: list(self.manager.load(current, first, MESSAGES_PER_PAGE))
-            )
-            gaps = await asyncio.to_thread(self.manager.reader.gaps, current)
+            messages = list(self.manager.load(current, first, MESSAGES_PER_PAGE))
+            gaps = self.manager.reader.gaps(current)
             return listings.message_page(current, first, messages, gaps, now, prefix)
 
         count = page_count(session.message_count, MESSAGES_PER_PAGE)
-        may_turn = self.page_check(context, [session])
-        await self.reply_in_pages(context, await fetch_page(0), count, fetch_page, may_turn)
+        await self._answer_in_pages(context, page, count, self.page_check(context, [session]))
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(
@@ -108,8 +109,8 @@ class FindingCommands(RecorderCommands):
                 include_deleted=deleted_too,
             )
 
-        async def fetch_page(index: int) -> str:
-            result = await self.heavy.run(search, index)
+        async def fetch_page(index: int, user_id: int) -> str:
+            result = await self.heavy.answer(user_id, partial(search, index))
             return search_reply.hits(title, result, index, all_sessions)
 
         async def may_turn(interaction: discord.Interaction) -> bool:
@@ -137,12 +138,16 @@ class FindingCommands(RecorderCommands):
         with self.heavy.question(context.author.id):
             await self.defer(context)
             now, reader = context.message.created_at, self.manager.reader
-            statistics = await self.heavy.run(SessionAnalyzer(reader).analyze, sessions, now)
-            picture = None
-            if statistics.messages and are_available() and context.bot_permissions.attach_files:
-                picture = await self.heavy.run(
-                    activity_picture, reader, sessions, title, now, self.settings.timezone
-                )
+            takes_files = are_available() and context.bot_permissions.attach_files
+
+            def analyze() -> tuple[Statistics, bytes | None]:
+                statistics = SessionAnalyzer(reader).analyze(sessions, now)
+                if not (statistics.messages and takes_files):
+                    return statistics, None
+                timezone = self.settings.timezone
+                return statistics, activity_picture(reader, sessions, title, now, timezone)
+
+            statistics, picture = await self.heavy.run(analyze)
         text = stats_reply.stats(title, statistics)
         await self.reply(context, text, file=stats_reply.file(picture))
 
@@ -157,19 +162,16 @@ class FindingCommands(RecorderCommands):
         shift = begin % MESSAGES_PER_PAGE
         shifted_pages = 1 if shift else 0
 
-        async def fetch_page(index: int) -> str:
+        def page(index: int) -> str:
             first = (index - shifted_pages) * MESSAGES_PER_PAGE + shift + 1
             start = max(first, 1)
-            messages = await asyncio.to_thread(
-                lambda: list(self.manager.load(session, start, first + MESSAGES_PER_PAGE - start))
-            )
+            messages = list(self.manager.load(session, start, first + MESSAGES_PER_PAGE - start))
             return listings.tagged_messages(session, target, messages, prefix_of(context))
 
         count = shifted_pages + page_count(session.message_count - shift, MESSAGES_PER_PAGE)
         index = max(max(begin - shift, -shift) // MESSAGES_PER_PAGE + shifted_pages, 0)
         may_turn = self.page_check(context, [session])
-        text = await fetch_page(index)
-        await self.reply_in_pages(context, text, count, fetch_page, may_turn, index)
+        await self._answer_in_pages(context, page, count, may_turn, index)
 
     @RecorderCommands.record.command()  # type: ignore[arg-type]
     @app_commands.describe(name="The session's name; by default this channel's session")
@@ -203,8 +205,6 @@ class FindingCommands(RecorderCommands):
             await self.defer(context)
             limit = self._file_limit(context)
             now = context.message.created_at
-            oldest = time.time() - self.settings.export_days * 86_400  # as the files have it
-            await asyncio.to_thread(self.manager.expire_exports, oldest)
             state = (session, format, limit, await asyncio.to_thread(self._shown_with, session))
             kept, size = self.kept_exports.get(state, (None, 0))
             if kept is not None and kept.exists():
@@ -213,18 +213,39 @@ class FindingCommands(RecorderCommands):
             exports = self.manager.reader.folder / "exports"  # where an erasure reaches it
             with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=exports) as folder:
                 path = Path(folder) / export_name(session.name, FORMATS[format].suffix)
-                size = await self.heavy.run(
-                    self.manager.exporter.export, session, format, path, now
-                )
-                attached = path if size <= limit else await self.heavy.run(zip_file, path)
-                if attached.stat().st_size <= limit:
+
+                def write() -> tuple[int, Path, Path | None]:
+                    size = self.manager.exporter.export(session, format, path, now)
+                    attached = path if size <= limit else zip_file(path)
+                    if attached.stat().st_size <= limit:
+                        return size, attached, None
+                    return size, path, self.manager.keep_export(session, format, path)
+
+                size, attached, kept = await self.heavy.run(write)
+                if kept is None:
                     text = results.exported(FORMATS[format].title)
                     await self.reply(context, text, file=discord.File(attached))
                     return
-                kept = await self.heavy.run(self.manager.keep_export, session, format, path)
         if session.status == "stopped":  # the duration of others changes
             self.kept_exports[state] = kept, size
         await self.reply(context, self._too_large(session, format, size, limit))
+
+    async def _answer_in_pages(
+        self,
+        context: Context,
+        page: Callable[[int], str],
+        count: int,
+        may_turn: Callable[[discord.Interaction], Awaitable[bool]],
+        index: int = 0,
+    ) -> None:
+        """Reply with pages of messages, which are read in a moment unless a session is large."""
+
+        async def fetch_page(number: int, user_id: int) -> str:
+            return await self.heavy.answer(user_id, partial(page, number))
+
+        defer = partial(self.defer, context)
+        text = await self.heavy.answer(context.author.id, partial(page, index), defer)
+        await self.reply_in_pages(context, text, count, fetch_page, may_turn, index)
 
     def _shown_with(self, session: Session) -> tuple[tuple[Tag, ...], tuple[Gap, ...]]:
         """Return what an export shows besides the lines."""
@@ -291,6 +312,14 @@ def zip_file(path: Path) -> Path:
     """Compress a file into a ZIP archive beside it, readable by its owner alone."""
     archive = path.with_name(f"{path.name}.zip")
     archive.touch(0o600)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.write(path, path.name)
+    entry = zipfile.ZipInfo.from_file(path, path.name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with (
+        zipfile.ZipFile(archive, "w") as file,
+        path.open("rb") as source,
+        file.open(entry, "w") as target,
+    ):
+        while block := source.read(_BLOCK):
+            check_limit()
+            target.write(block)
     return archive

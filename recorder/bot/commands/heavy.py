@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from recorder.errors import Conflict, InvalidInput
+from recorder.errors import Conflict, TooSlow
 from recorder.store.time_limit import limited
 
 P = ParamSpec("P")
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 _THREADS = 2
 _SECONDS = 60.0  # for one step, without the time in the queue
+_MOMENT = 0.25  # seconds in which a question is answered beside the heavy ones
 _LONGEST_WAIT = 60.0
 _SHORT_SECONDS = 1.0  # without a cool-down
 
@@ -67,19 +69,39 @@ class HeavyWork:
 
         Raises
         ------
-        InvalidInput
+        TooSlow
             It took too long.
         """
-
-        def run() -> T:
-            with limited(_SECONDS):
-                return work(*args, **options)
-
         context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._pool, lambda: context.run(run))
-        except TimeoutError:
-            raise InvalidInput(
-                f"This took longer than {_SECONDS:g} seconds and was stopped. Ask for less at once."
-            ) from None
+        run = partial(context.run, _run, _SECONDS, partial(work, *args, **options))
+        return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+
+    async def answer(
+        self,
+        user_id: int,
+        work: Callable[[], T],
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Run `work`, which mostly takes a moment, at once; as a heavy question if it does not.
+
+        Parameters
+        ----------
+        before
+            Called before it becomes a heavy question.
+
+        Raises
+        ------
+        Conflict, TooSlow
+            As for heavy questions.
+        """
+        with suppress(TooSlow):
+            return await asyncio.to_thread(_run, _MOMENT, work)
+        with self.question(user_id):
+            if before is not None:
+                await before()
+            return await self.run(work)
+
+
+def _run(seconds: float, work: Callable[[], T]) -> T:
+    with limited(seconds):
+        return work()

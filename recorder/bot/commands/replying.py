@@ -15,7 +15,7 @@ from discord.ext import commands
 from recorder.bot.commands.context import Context
 from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.bot.replies.opt_out_button import opt_out_button
-from recorder.bot.replies.pager import Pager
+from recorder.bot.replies.pager import FetchPage, Pager
 from recorder.errors import RecorderClosed
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Replying(commands.Cog):
         context: Context,
         text: str,
         page_count: int,
-        fetch_page: Callable[[int], Awaitable[str]],
+        fetch_page: FetchPage,
         may_turn: Callable[[discord.Interaction], Awaitable[bool]],
         index: int = 0,
     ) -> None:

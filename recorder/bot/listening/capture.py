@@ -53,7 +53,7 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
     attachments: tuple[str, ...] = ()
     extra: Mapping[str, Json] = _NOTHING_ELSE
     if not _is_text_alone(message):
-        source = _readable("source", lambda: _source(message), None)
+        source = _readable("source", lambda: source_of(message), None)
         shown = source or message
         if source is None and message.type is discord.MessageType.thread_starter_message:
             content, extra = "", _before(message, message, answered_at)
@@ -172,7 +172,7 @@ def _type(message: discord.Message, shown: discord.Message) -> MessageType:
     return "bot_response" if shown.author.bot or shown.webhook_id else "user_message"
 
 
-def _source(message: discord.Message) -> discord.Message | None:
+def source_of(message: discord.Message) -> discord.Message | None:
     """Return the message that a thread was started from, if this is the first of the thread.
 
     Discord names the creator of the thread as its author, but shows the source.

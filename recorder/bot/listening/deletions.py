@@ -1,9 +1,7 @@
-"""Erase messages that are deleted in Discord, with RECORDER_ON_DELETE=erase."""
+"""Deletions in Discord: record them, or with RECORDER_ON_DELETE=erase erase the messages."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Sequence
 
 import discord
@@ -13,29 +11,14 @@ from recorder.errors import RecorderError, StorageError
 from recorder.models import Deletion
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store.erasure import is_unfinished
-
-log = logging.getLogger(__name__)
-
-_SCRUB_EVERY = 3600.0  # seconds
 
 
 class DeletionEraser:
-    """Erases deleted messages at once, and clears the free space of the database every hour."""
+    """Records deletions, or erases the deleted messages at once."""
 
     def __init__(self, recorder: SessionRecorder, manager: SessionManager) -> None:
         self._recorder = recorder
         self._manager = manager
-        self._scrubbing: asyncio.Task[None] | None = None
-
-    def open(self) -> None:
-        """Start the hourly task."""
-        self._scrubbing = tasks.run(self._scrub_every_hour(), "clearing free space")
-
-    def close(self) -> None:
-        """End the hourly task; the next start of the recorder scrubs too."""
-        if self._scrubbing is not None:
-            self._scrubbing.cancel()
 
     def record(self, deletions: Sequence[Deletion]) -> None:
         """Record deletions, and keep the messages."""
@@ -59,12 +42,3 @@ class DeletionEraser:
             await erasing
         except RecorderError as error:
             tasks.log_failure("Deleted messages were not erased", error)
-
-    async def _scrub_every_hour(self) -> None:
-        while True:
-            await asyncio.sleep(_SCRUB_EVERY)
-            try:
-                if await asyncio.to_thread(is_unfinished, self._manager.reader):
-                    await self._recorder.scrub()
-            except StorageError as error:
-                log.error("Erased content may be left in the database's free space: %s", error)

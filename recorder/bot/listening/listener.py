@@ -13,7 +13,7 @@ from discord.ext import commands
 
 from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
-from recorder.bot.listening.capture import capture, parent_id_of
+from recorder.bot.listening.capture import capture, parent_id_of, source_of
 from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.errors import StorageError
@@ -70,7 +70,7 @@ class Listener:
         is_of_bot = self._is_of_bot(message)
         if is_of_bot and self._own.knows(message):
             return
-        if self._own.is_sending(channel.id) if is_of_bot else _may_be_command(message):
+        if (is_of_bot and self._own.is_sending(channel.id)) or _may_be_command(message):
             apply = partial(self._receive, message, captured)
             await self._order.judge(message, partial(self._judge, message, apply))
         elif slot := self._receive(message, captured, False):
@@ -116,11 +116,12 @@ class Listener:
         return left_out | {m.id for m in messages if m.id in self._order.deleted}
 
     async def _judge(self, message: discord.Message, apply: Apply) -> None:
+        is_left_out = False
         if self._is_of_bot(message):
             await self._own.sends_returned(message.channel.id)
             is_left_out = self._own.knows(message)
-        else:
-            is_left_out = _may_be_command(message) and await self._is_command(message)
+        if not is_left_out and _may_be_command(message):
+            is_left_out = await self._is_command(message)
         if (slot := apply(is_left_out)) is not None:
             await slot
 
@@ -169,7 +170,7 @@ class Listener:
 
     async def _is_command(self, message: discord.Message) -> bool:
         try:
-            context = await self._bot.get_context(message)
+            context = await self._bot.get_context(source_of(message) or message)
         except Exception:  # of the host bot, which runs no command then
             log.exception("The prefix of message %d could not be determined.", message.id)
             return False
@@ -194,5 +195,9 @@ def _capture_new(message: discord.Message) -> Message | None:
 
 
 def _may_be_command(message: discord.Message) -> bool:
-    """Return whether to parse a message: the prefix of a host bot may be a coroutine."""
+    """Return whether to parse a message: the prefix of a host bot may be a coroutine.
+
+    The first message of a thread shows its source, which may be a command.
+    """
+    message = source_of(message) or message
     return not message.author.bot and "record" in message.content.lower()

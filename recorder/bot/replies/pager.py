@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import discord
 
@@ -13,7 +14,12 @@ from recorder.errors import RecorderError
 
 _SECONDS = 600.0
 _FEW_PAGES = 5
+_DEFER_AFTER = 1.5  # seconds; Discord waits for three
 _REFUSED = "You cannot turn these pages: not everyone here may read them."
+
+
+FetchPage: TypeAlias = Callable[[int, int], Awaitable[str]]
+"""Returns the page with a number, for the user with an id."""
 
 
 class Pager(discord.ui.View):
@@ -24,9 +30,9 @@ class Pager(discord.ui.View):
     Parameters
     ----------
     fetch_page
-        Returns the text of a page, counted from 0, of at most 2,000 characters. A
-        :class:`~recorder.errors.RecorderError` that it raises is shown only to the user who
-        pressed the button.
+        Returns the text of a page, counted from 0, of at most 2,000 characters, for the user
+        with an id. A :class:`~recorder.errors.RecorderError` that it raises is shown only to
+        the user, who pressed the button.
     page_count
         The number of pages, 1 or more.
     may_turn
@@ -49,7 +55,7 @@ class Pager(discord.ui.View):
 
     def __init__(
         self,
-        fetch_page: Callable[[int], Awaitable[str]],
+        fetch_page: FetchPage,
         page_count: int,
         may_turn: Callable[[discord.Interaction], Awaitable[bool]],
         index: int = 0,
@@ -111,17 +117,23 @@ class Pager(discord.ui.View):
     async def _turn(self, interaction: discord.Interaction, pages: int) -> None:
         async with self._turning:
             index = min(max(self._index + pages, 0), self._page_count - 1)
+            page = asyncio.ensure_future(self._fetch_page(index, interaction.user.id))
+            await asyncio.wait([page], timeout=_DEFER_AFTER)
+            is_late = not page.done()
+            if is_late:
+                await interaction.response.defer()
             try:
-                text = await self._fetch_page(index)
+                text = await page
             except RecorderError as error:
-                sentence = f"❌ {plain(str(error))}"
-                await interaction.response.send_message(sentence, ephemeral=True)
+                send = interaction.followup.send if is_late else interaction.response.send_message
+                await send(f"❌ {plain(str(error))}", ephemeral=True)
                 return
             self._index, self._last_press = index, interaction
             self._show_position()
-            await interaction.response.edit_message(
-                content=text, view=self, allowed_mentions=discord.AllowedMentions.none()
+            edit = (
+                interaction.edit_original_response if is_late else interaction.response.edit_message
             )
+            await edit(content=text, view=self, allowed_mentions=discord.AllowedMentions.none())
 
     def _show_position(self) -> None:
         self.position.label = f"{self._index + 1} / {self._page_count}"

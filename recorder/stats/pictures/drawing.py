@@ -20,6 +20,7 @@ from recorder.stats.activity import Activity
 from recorder.stats.pictures.fonts import fitting
 from recorder.stats.pictures.tag_flags import ROW, Flag, flags
 from recorder.stats.timescale import scale
+from recorder.store.time_limit import check_limit
 
 BARS = 100
 """The largest number of bars."""
@@ -100,6 +101,7 @@ class _Picture:
         lines = self._grid()
         self._time_axis()
         for gap in self._activity.gaps:
+            check_limit()
             self._hatched(gap.begin, gap.end)
         self._bars(lines)
         self._tags()

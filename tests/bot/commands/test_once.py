@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import discord
 import pytest
 from support.world import World, both
 
+from recorder.bot import housekeeping
 from recorder.errors import Conflict
 from recorder.store import export_index
 from recorder.store.reading import Reader
@@ -112,8 +114,11 @@ async def test_an_export_too_large_is_rendered_once(
     for days, name in ((8, "large.csv"), (6, "large-2.csv"), (9, "expected.csv")):
         then = time.time() - days * 86_400
         os.utime(exports / name, (then, then))
-    monkeypatch.setattr(type(guild), "filesize_limit", 10_000)
-    assert "Exporting to" in await world.say("!record export large txt")
+    housekeeper = world.cog.housekeeper
+    housekeeper.close()
+    monkeypatch.setattr(housekeeping, "_SECONDS", 0.05)
+    housekeeper.open()
+    await asyncio.sleep(0.3)
     kept = {path.name for path in exports.glob("[!.]*")}
     assert kept == {"large-2.csv", "expected.csv", "expected-1.csv", "expected-2.csv"}
 

@@ -118,3 +118,24 @@ async def test_the_answer_of_a_bot_that_was_thinking(tmp_path: Path, drop: bool)
             await it.slash("help")
             await it.slash("auto")
             assert it.reader.sessions()[0].message_count == 2
+
+
+@pytest.mark.parametrize("starter", ["alice", "bot"])
+async def test_a_thread_on_a_command_does_not_show_it(tmp_path: Path, starter: str) -> None:
+    async with workshop(tmp_path) as it:
+        user = it.alice if starter == "alice" else it.world.bot
+        async with it.running():
+            await it.say(it.mod, "!record start kept")
+            command = await it.say(it.mod, "!record search kept secret words")
+            thread = it.world.start_thread(user, it.channel, "aside", message=command)
+            await it.settle()
+            await it.say(it.alice, "in the thread", thread)
+        missed = it.world.say(it.mod, it.channel, "!record search kept more secret words")
+        it.world.start_thread(user, it.channel, "missed", message=missed)
+        source = it.world.say(it.mod, it.channel, "a record, no command")
+        it.world.start_thread(user, it.channel, "fine", message=source)
+        it.world.advance(minutes=1)
+        async with it.running():
+            texts = it.texts("kept")
+    assert "in the thread" in texts and texts.count("a record, no command") == 2
+    assert not any("secret" in text for text in texts)

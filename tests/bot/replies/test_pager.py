@@ -12,6 +12,7 @@ from simcord import ChannelHandle, Env, MemberActor, SetupError
 from simcord.backend import serializers
 from simcord.interactions import base_payload
 
+from recorder.bot.replies import pager
 from recorder.bot.replies.pager import Pager
 from recorder.errors import NotFound
 
@@ -24,12 +25,13 @@ class Book:
         self.asked: list[int] = []
         self.may_see = True
         self.gone = False
+        self.delay = 0.0
         self._env = env
         self._channel = channel
 
-    async def page(self, index: int) -> str:
+    async def page(self, index: int, _: int) -> str:
         self.fetched.append(index)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.delay)
         if self.gone:
             raise NotFound("There is no session *notes*.")
         return f"page {index} @everyone"
@@ -74,8 +76,8 @@ def book(env: Env, bot: commands.Bot, channel: ChannelHandle) -> Book:
 
     @bot.hybrid_command()  # type: ignore[arg-type]
     async def read(context: commands.Context[commands.Bot], page_count: int) -> None:
-        pager = Pager(book.page, page_count, book.allowed)
-        pager.message = await context.send(await book.page(0), view=pager)
+        view = Pager(book.page, page_count, book.allowed)
+        view.message = await context.send(await book.page(0, 0), view=view)
 
     return book
 
@@ -211,3 +213,24 @@ async def test_an_answer_to_a_slash_command(
     assert book.content == "page 1 @everyone"
     await env.advance_time(601)
     assert book.buttons == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_page_that_takes_long_is_shown_later(
+    alice: MemberActor, book: Book, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    """Discord waits for three seconds."""
+    message = await book.open(alice, 3)
+    monkeypatch.setattr(pager, "_DEFER_AFTER", 0.01)
+    book.gone, book.delay = gone, 0.1
+    pressed = await alice.click(message, label="Next")
+    assert pressed.acknowledged
+    if gone:
+        assert [answer.content for answer in pressed.followups] == [
+            "❌ There is no session \\*notes\\*."
+        ]
+        assert pressed.followups[0].ephemeral
+        assert book.content == "page 0 @everyone"
+    else:
+        assert book.content == "page 1 @everyone"
+        assert book.buttons == ["Previous", "[2 / 3]", "Next"]
