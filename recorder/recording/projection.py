@@ -11,7 +11,7 @@ import itertools
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -121,6 +121,12 @@ class Projection:
         except FileExistsError:
             return False
         return True
+
+    def remove_unused(self, used: Collection[str]) -> None:
+        """Remove the reserved files of sessions whose creation was not committed."""
+        for path in (self.folder / "sessions").glob("*.jsonl"):
+            if f"sessions/{path.name}" not in used and path.lstat().st_size == 0:
+                path.unlink()
 
     def remove(self, file_path: str) -> None:
         """Remove a file of a deleted or erased session, and the sub folders that get empty."""

@@ -202,7 +202,9 @@ class Writer(threading.Thread):
         drafts.discard_drafts(self._journal)
         self._finish_erasures()
         attachment_files.recover(self._folder, lambda path: attachments.is_known(db, path))
-        for state in file_states(connection):
+        states = file_states(connection)
+        self._projection.remove_unused({state.file_path for state in states})
+        for state in states:
             size = self._projection.size(state.file_path)
             if not size == state.byte_size == state.synced_bytes:
                 self._rewrite(state, min(max(size, 0), state.synced_bytes))

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from scripts.torture_runs.changes import CHANGES, kill_changes
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.discord_runs import play, play_with_kills
 from scripts.torture_runs.forgeries import forge
@@ -26,15 +27,20 @@ from scripts.torture_runs.power_cuts import cut_power
 from scripts.torture_runs.tracing import has_strace
 
 SUBJECTS = (
-    *("kills", "power", "errors", "syncs", "full", "files", "second", "reader", "discord"),
-    "forge",
+    *("kills", "changes", "power", "errors", "syncs", "full", "files", "second", "reader"),
+    *("discord", "forge"),
 )
 _WITH_STRACE = {"power", "errors", "syncs"}
 
 
 @click.command()
 @click.argument("subjects", nargs=-1, type=click.Choice(SUBJECTS))
-@click.option("--kills", default=1_000, show_default=True, help="How often to kill a recorder.")
+@click.option(
+    "--kills",
+    default=1_000,
+    show_default=True,
+    help="How often to kill a recorder, and a process during each kind of change.",
+)
 @click.option("--cuts", default=1_000, show_default=True, help="How often to cut the power.")
 @click.option("--fills", default=20, show_default=True, help="How often to fill a small disk.")
 @click.option("--minutes", default=10.0, show_default=True, help="How long to query from a reader.")
@@ -66,6 +72,10 @@ def main(
     """
     runs_of: dict[str, list[Callable[[Path, random.Random], Result | list[Result]]]] = {
         "kills": [lambda folder, chance: kill(folder, kills, chance)],
+        "changes": [
+            lambda folder, chance, what=what: kill_changes(folder, what, kills, chance)  # type: ignore[misc]
+            for what in CHANGES
+        ],
         "power": [
             lambda folder, chance: cut_power(folder, cuts, chance),
             lambda folder, chance: cut_power(

@@ -136,6 +136,17 @@ def test_the_file_of_a_deleted_session_is_removed_after_a_crash_before_it(
         assert connection.execute("SELECT * FROM file_removals").fetchall() == []
 
 
+def test_the_empty_file_of_a_session_that_was_not_committed_is_removed(
+    folder: Path, file: Path
+) -> None:
+    reserved, foreign = file.with_name("reserved.jsonl"), file.with_name("foreign.jsonl")
+    reserved.touch()
+    foreign.write_text("{}\n")
+    recover(folder)
+    assert not reserved.exists()
+    assert foreign.read_text() == "{}\n"
+
+
 def test_a_link_in_place_of_a_file_is_not_followed(folder: Path, file: Path) -> None:
     target = folder.parent / "precious.txt"
     target.write_text("mine")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from scripts.torture_runs import integrity
 from scripts.torture_runs.__main__ import main, show
+from scripts.torture_runs.changes import CHANGES, kill_changes
 from scripts.torture_runs.child import Orders
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.forgeries import forge
@@ -49,6 +50,16 @@ def test_forgeries_are_named(tmp_path: Path, chance: random.Random) -> None:
 
 def test_kills_at_any_moment_lose_nothing(tmp_path: Path, chance: random.Random) -> None:
     assert_passed(kill(tmp_path, 5, chance), 5)
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_that_is_killed_is_old_or_new(
+    tmp_path: Path, chance: random.Random, what: str
+) -> None:
+    result = kill_changes(tmp_path, what, 5, chance)
+    assert result.faults == []
+    assert result.passed
+    assert result.runs == 5
 
 
 @traced
