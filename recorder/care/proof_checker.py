@@ -50,7 +50,7 @@ def check(path: str, keys: Sequence[str] = (), published: Sequence[str] = ()) ->
         raise Refused("The entry of the session is not in the ledger that was sealed.")
     told = [
         f"Proved: session.jsonl is the session {entry['session']} with lines 1 to {lines} as they "
-        f"were sealed, in entry {position} of a ledger with {size} entries; root {root.hex()}."
+        f"were sealed, in entry {position} of a ledger of {size}; root {root.hex()}."
     ]
     if erased:
         told.append(

@@ -188,6 +188,9 @@ class _Check:
         progress: Callable[[int], None],
     ) -> None:
         for line, row in lines:
+            if not isinstance(line.line, str):  # in a damaged database
+                self.faults.append(f"{self._session.file_path}, line {self.lines + 1}: is no text")
+                return
             data = line.line.encode()
             fault = (
                 self._chain_fault(line)

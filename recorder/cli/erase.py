@@ -162,8 +162,7 @@ def _print(plan: ErasurePlan, person: Person | None, reader: Reader) -> None:
     if scope.redacted_ids:
         say(f"  names and ids in {plural(len(scope.redacted_ids), 'line')} of others")
     if scope.started:
-        started = plural(scope.started, "session or auto-recording", "sessions or auto-recordings")
-        say(f"  the id as the starter of {started}")
+        say(f"  {plural(scope.started, 'recording')} started, without the id")
     if files := {key_of(url) for url in scope.urls}:
         say(f"  with {plural(len(files), 'attached file')}, where kept")
     for session_id in scope.session_ids:

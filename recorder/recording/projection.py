@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from recorder.store.database import sync_folder
 from recorder.store.folder import NO_LINK, path_inside
-from recorder.store.journal import WrittenLines
+from recorder.store.line_journal import WrittenLines
 from recorder.store.lines import FileState, Line
 
 T = TypeVar("T")

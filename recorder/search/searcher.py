@@ -22,7 +22,8 @@ from recorder.search import search_sql
 from recorder.search.query import Filter, Part, Query, Term, parse
 from recorder.search.search_sql import MatchingMessage, SearchSql, Sort
 from recorder.store.database import DATABASE_NAME, Connection, open_for_reading, sqlite_errors
-from recorder.store.reading import Reader, sessions_with
+from recorder.store.reading import Reader
+from recorder.store.session_rows import sessions_with
 from recorder.store.time_limit import apply_limit
 
 COUNTED = 100

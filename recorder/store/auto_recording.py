@@ -11,7 +11,7 @@ from recorder.models import AutoRecording, Channel, Json, Session
 from recorder.record.names import nearest_name
 from recorder.store import drafts, ledger, sessions
 from recorder.store.journal import Journal
-from recorder.store.reading import auto_recordings
+from recorder.store.session_rows import auto_recordings
 
 
 def switch_on(journal: Journal, recording: AutoRecording) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
@@ -71,20 +72,17 @@ def _differences(
     sql: str,
     session_id: str,
 ) -> Iterator[str]:
-    rows = [_rows(connection, sql, session_id) for connection in (expected, actual)]
-    for row in (row for row in rows[0] if row not in rows[1]):
-        yield f"by its lines, {what} is {_shown(row)}; the database has something else"
-    for row in (row for row in rows[1] if row not in rows[0]):
-        yield f"no line says that {what} is {_shown(row)}, as the database has it"
-    if rows[0] != rows[1] and sorted(rows[0], key=repr) == sorted(rows[1], key=repr):
+    lines, rows = (_rows(connection, sql, session_id) for connection in (expected, actual))
+    for row in (Counter(lines) - Counter(rows)).elements():
+        yield f"by its lines, {what} is {row}; the database has something else"
+    for row in (Counter(rows) - Counter(lines)).elements():
+        yield f"no line says that {what} is {row}, as the database has it"
+    if lines != rows and sorted(lines) == sorted(rows):
         yield f"the order of each {what} differs from that of its lines"
 
 
-def _rows(connection: sqlite3.Connection, sql: str, session_id: str) -> list[dict[str, object]]:
+def _rows(connection: sqlite3.Connection, sql: str, session_id: str) -> list[str]:
     cursor = connection.execute(sql, {"id": session_id})
     names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-def _shown(row: dict[str, object]) -> str:
-    return ", ".join(f"{name} {value!r}" for name, value in row.items())
+    rows = (zip(names, row, strict=True) for row in cursor)
+    return [", ".join(f"{name} {value!r}" for name, value in row) for row in rows]

@@ -12,7 +12,8 @@ from recorder.record.changes import edit_of
 from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession
-from recorder.store.reading import GAP_COLUMNS, Reader, gap_from
+from recorder.store.reading import Reader
+from recorder.store.session_rows import GAP_COLUMNS, gap_from
 
 # Discord's clock and ours may differ by that much.
 _TOLERANCE = timedelta(minutes=1)

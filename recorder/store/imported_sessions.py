@@ -10,7 +10,7 @@ from recorder.record.names import name_key
 from recorder.store import sessions
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession
-from recorder.store.reading import tags_of
+from recorder.store.session_rows import tags_of
 
 
 def insert(

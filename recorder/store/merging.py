@@ -15,7 +15,8 @@ from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.message_rows import changes_of, message_in
 from recorder.store.open_session import OpenSession
-from recorder.store.reading import Reader, tags_of
+from recorder.store.reading import Reader
+from recorder.store.session_rows import tags_of
 
 
 def message_ids(reader: Reader, sources: Sequence[Session]) -> array[int]:

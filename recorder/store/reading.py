@@ -31,78 +31,22 @@ from recorder.store.database import (
     Connection,
     open_for_reading,
     sqlite_errors,
-    stored_time,
 )
 from recorder.store.lines import PAGE, FileState, file_states, lines_from
 from recorder.store.message_rows import decoded
 from recorder.store.recorded_messages import ids_in_order, recorded, recorded_rows
-
-_SESSION_COLUMNS = """
-SELECT s.id, s.name, s.guild_id, s.channel_id, s.user_id, s.started_at, s.stopped_at, s.status,
-    s.message_count, s.byte_size, s.file_path,
-    coalesce((SELECT round(sum(julianday(ended_at) - julianday(started_at)) * 86400, 3)
-        FROM session_intervals WHERE session_id = s.id AND ended_at IS NOT NULL), 0.0)
-        AS recorded_seconds,
-    (SELECT max(started_at) FROM session_intervals WHERE session_id = s.id AND ended_at IS NULL)
-        AS running_since,
-    s.line_count || ':' || lower(hex(s.head)) AS head, s.is_auto
-"""
-SESSION_SQL = f"{_SESSION_COLUMNS} FROM recording_sessions s "
-"""Selects all sessions; a condition on ``s`` follows."""
-_VISIBLE_SQL = (
-    f"{_SESSION_COLUMNS} FROM (SELECT rowid, * FROM recording_sessions WHERE NOT is_draft) s "
+from recorder.store.session_rows import (
+    GAP_COLUMNS,
+    VISIBLE_SESSION_SQL,
+    auto_recordings,
+    gap_from,
+    session_from,
+    sessions_with,
+    tags_of,
+    times,
 )
+
 Parameter: TypeAlias = str | int | float | None
-
-
-def session_from(row: dict[str, Any]) -> Session:
-    """Return the session in a row of :data:`SESSION_SQL`.
-
-    Raises
-    ------
-    DamagedRow
-        A column holds no time where it should.
-    """
-    return Session(
-        **row
-        | {
-            "started_at": stored_time(row["started_at"]),
-            "stopped_at": _optional_time(row["stopped_at"]),
-            "running_since": _optional_time(row["running_since"]),
-            "is_auto": bool(row["is_auto"]),
-        }
-    )
-
-
-GAP_COLUMNS = "started_at, ended_at, reason, fetched, problem, complete"
-
-
-def gap_from(row: dict[str, Any]) -> Gap:
-    """Return the gap in a row of :data:`GAP_COLUMNS`."""
-    return Gap(**row | _times(row) | {"complete": bool(row["complete"])})
-
-
-def sessions_with(connection: Connection, ids: Sequence[str]) -> list[Session]:
-    """Return the sessions with these ids, in any order, without drafts."""
-    db = Database(connection, recursive_triggers=False, execute_plugins=False)
-    rows = db.query(f"{_VISIBLE_SQL} WHERE s.id IN ({', '.join('?' * len(ids))})", ids)
-    return [session_from(row) for row in rows]
-
-
-def tags_of(db: Database, session_id: str) -> list[Tag]:
-    """Return the tags of a session, in the order of their messages."""
-    rows = db.query(
-        "SELECT tag AS name, timestamp, message_index FROM session_tags WHERE session_id = ? "
-        "ORDER BY message_index, rowid",
-        (session_id,),
-    )
-    return [Tag(**row | {"timestamp": stored_time(row["timestamp"])}) for row in rows]
-
-
-def auto_recordings(db: Database) -> list[AutoRecording]:
-    """Return the channels and guilds in which auto-recording is on."""
-    rows = db.query("SELECT place_id, guild_id, user_id FROM auto_recording")
-    return [AutoRecording(**row) for row in rows]
 
 
 class Reader:
@@ -366,7 +310,7 @@ class Reader:
             "ORDER BY started_at, id",
             session.id,
         )
-        return [Interval(**row | _times(row)) for row in rows]
+        return [Interval(**row | times(row)) for row in rows]
 
     def gaps(self, session: Session) -> list[Gap]:
         """Return the times in which a running session missed messages, in order."""
@@ -462,21 +406,9 @@ class Reader:
         return [entry for entry in entries if isinstance(entry, SessionEvent)]
 
     def _sessions(self, where: str, *parameters: str) -> list[Session]:
-        return [session_from(row) for row in self.query(_VISIBLE_SQL + where, *parameters)]
+        return [session_from(row) for row in self.query(VISIBLE_SESSION_SQL + where, *parameters)]
 
 
 def no_such_session(name: str) -> NotFound:
     """Return the error for a session that does not exist or may not be seen."""
     return NotFound(f'There is no session "{name}" here. See `record list`.')
-
-
-def _times(row: dict[str, Any]) -> dict[str, datetime | None]:
-    """Return the start and end of an interval or gap."""
-    return {
-        "started_at": stored_time(row["started_at"]),
-        "ended_at": _optional_time(row["ended_at"]),
-    }
-
-
-def _optional_time(text: str | None) -> datetime | None:
-    return None if text is None else stored_time(text)

@@ -19,7 +19,7 @@ from recorder.store import attachments, ledger
 from recorder.store.gaps import end_of_session, end_suspension, open_gap
 from recorder.store.journal import Journal
 from recorder.store.open_session import load_open_session
-from recorder.store.reading import SESSION_SQL, session_from
+from recorder.store.session_rows import SESSION_SQL, session_from
 
 # Without vowels and look-alikes: a session id is a word of the full-text index, not of English.
 _ID_LETTERS = "23456789bcdfghjkmnpqrstvwxyz"

@@ -11,7 +11,7 @@ from recorder.record import session_events
 from recorder.record.json_values import clean_text
 from recorder.store.database import stored_time
 from recorder.store.journal import Journal
-from recorder.store.reading import tags_of
+from recorder.store.session_rows import tags_of
 
 
 def add(

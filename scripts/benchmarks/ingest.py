@@ -17,7 +17,7 @@ from recorder import Message, SessionManager, SessionRecorder
 from recorder.record import jsonl
 from recorder.record.changes import Current
 from recorder.store.database import open_for_writing, prepare_folder
-from recorder.store.journal import LINE_COLUMNS
+from recorder.store.line_journal import LINE_COLUMNS
 from recorder.store.message_rows import MESSAGE_COLUMNS, message_row
 from scripts.benchmarks.bench import Bench, Figures
 from scripts.benchmarks.corpus import CHANNEL, START

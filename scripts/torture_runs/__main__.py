@@ -16,6 +16,7 @@ from rich.table import Table
 
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
 from scripts.torture_runs.discord_runs import play, play_with_kills
+from scripts.torture_runs.forgeries import forge
 from scripts.torture_runs.full_disk import fill
 from scripts.torture_runs.injected_errors import fail_syncs, inject
 from scripts.torture_runs.integrity import Result
@@ -24,7 +25,10 @@ from scripts.torture_runs.other_processes import read, refuse_second
 from scripts.torture_runs.power_cuts import cut_power
 from scripts.torture_runs.tracing import has_strace
 
-SUBJECTS = ("kills", "power", "errors", "syncs", "full", "files", "second", "reader", "discord")
+SUBJECTS = (
+    *("kills", "power", "errors", "syncs", "full", "files", "second", "reader", "discord"),
+    "forge",
+)
 _WITH_STRACE = {"power", "errors", "syncs"}
 
 
@@ -60,7 +64,7 @@ def main(
 
     Exit with 1 when anything was lost or damaged, or when the control lost nothing.
     """
-    runs_of: dict[str, list[Callable[[Path, random.Random], Result]]] = {
+    runs_of: dict[str, list[Callable[[Path, random.Random], Result | list[Result]]]] = {
         "kills": [lambda folder, chance: kill(folder, kills, chance)],
         "power": [
             lambda folder, chance: cut_power(folder, cuts, chance),
@@ -81,8 +85,9 @@ def main(
             lambda folder, chance: play(runs, steps, seed),
             lambda folder, chance: play_with_kills(runs // 20, seed),
         ],
+        "forge": [lambda folder, chance: list(forge(folder, chance))],
     }
-    results = []
+    results: list[Result] = []
     for subject in subjects or SUBJECTS:
         if subject in _WITH_STRACE and not has_strace():
             results.append(Result(subject, skipped=True, note="skipped: strace is not installed"))
@@ -90,7 +95,8 @@ def main(
         for run in runs_of[subject]:
             with TemporaryDirectory(dir=folder, prefix="torture-") as name:
                 began = time.monotonic()
-                results.append(run(Path(name).absolute(), random.Random(seed)))
+                result = run(Path(name).absolute(), random.Random(seed))
+            results += result if isinstance(result, list) else [result]
             seconds = time.monotonic() - began
             click.echo(f"{results[-1].subject}: {seconds:.0f} s", err=True)
     show(results)

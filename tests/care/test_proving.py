@@ -129,7 +129,7 @@ def test_a_proof_holds(
     assert code == 0
     lines, _, head = session.head.partition(":")
     assert f"the session {session.id} with lines 1 to {lines} as they were sealed" in told
-    assert f"a ledger with {seals[-1].size} entries; root {seals[-1].root.hex()}" in told
+    assert f"a ledger of {seals[-1].size}; root {seals[-1].root.hex()}" in told
     digests = [b"digest" in link for link in read(proof)["chain.jsonl"].splitlines()]
     first = digests.index(True) + 1
     assert digests[first] and sum(digests) == 2

@@ -13,6 +13,7 @@ from scripts.torture_runs import integrity
 from scripts.torture_runs.__main__ import main, show
 from scripts.torture_runs.child import Orders
 from scripts.torture_runs.damaged_files import cut_files, flip_bytes
+from scripts.torture_runs.forgeries import forge
 from scripts.torture_runs.injected_errors import fail_syncs, inject
 from scripts.torture_runs.integrity import Result
 from scripts.torture_runs.kills import kill
@@ -38,6 +39,12 @@ def assert_passed(result: Result, runs: int) -> None:
     assert result.runs >= runs
     assert result.acknowledged > 0
     assert result.passed
+
+
+def test_forgeries_are_named(tmp_path: Path, chance: random.Random) -> None:
+    results = list(forge(tmp_path, chance, step=23))
+    assert [fault for result in results for fault in result.faults] == []
+    assert sum(result.runs for result in results) > 50
 
 
 def test_kills_at_any_moment_lose_nothing(tmp_path: Path, chance: random.Random) -> None:
