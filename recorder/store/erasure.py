@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -187,17 +187,16 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     ledger.append_erasure(journal, erasure_id, selection.reason, lines, now)
     connection, erased_at = journal.connection, now.isoformat()
     _take_over(connection, (*scope.line_ids, *scope.redacted_ids), erasure_id)
-    messages = {
-        _replace_line(connection, line_id, erasure_id, _remains(erased_at))
-        for line_id in scope.line_ids
-    }
-    if selection.user_id is not None:
+    replaced = dict.fromkeys(scope.line_ids, _remains(erased_at))
+    if selection.user_id is not None and scope.redacted_ids:
         anonymous = _anonymous(connection, selection.user_id, erased_at)
-        messages |= {
-            _replace_line(connection, line_id, erasure_id, anonymous)
-            for line_id in scope.redacted_ids
-        }
-    _rebuild_messages(connection, sorted(row_id for row_id in messages if row_id is not None))
+        replaced |= dict.fromkeys(scope.redacted_ids, anonymous)
+    messages: dict[int, Message | None] = {}
+    for line_id, remains in replaced.items():
+        row_id, message = _replace_line(connection, line_id, erasure_id, remains)
+        if row_id is not None:
+            messages[row_id] = message or messages.get(row_id)
+    _rebuild_messages(connection, messages)
     for session_id in scope.session_ids:
         _rebuild_offsets(journal.connection, session_id)
     for table in _STARTERS:  # not NULL: that is the starter of an imported session
@@ -312,10 +311,11 @@ def _lines_naming(
     """Yield lines of others that name a user: id, session, and whether nothing of it is left."""
     if selection.user_id is None:
         return
-    anonymous = _anonymous(connection, selection.user_id, "")
+    anonymous: Callable[[Entry], Entry] | None = None
     for line_id, session_id, line in connection.execute(_NAMING, {"user": selection.user_id}):
         if line_id in own:
             continue
+        anonymous = anonymous or _anonymous(connection, selection.user_id, "")
         record = jsonl.decode(line)
         if isinstance(record, Reaction):
             if record.user_id == selection.user_id:
@@ -367,21 +367,27 @@ def _take_over(connection: Connection, line_ids: Sequence[int], erasure_id: int)
 
 def _replace_line(
     connection: Connection, line_id: int, erasure_id: int, replaced: Callable[[Entry], Entry]
-) -> int | None:
-    """Replace a line with what is left of it; return the id of the row of its message, if any."""
+) -> tuple[int | None, Message | None]:
+    """Replace a line with what is left of it.
+
+    Returns
+    -------
+    tuple
+        The id of the row of its message, if any, and what is left of the message itself.
+    """
     session_id, line, key = connection.execute(
         "SELECT session_id, line, key FROM lines WHERE id = ?", (line_id,)
     ).fetchone()
     record = replaced(jsonl.decode(line))
-    message: int | None = None
+    row_id: int | None = None
     if isinstance(record, SessionEvent):
         remains = jsonl.encode_event(record)
     elif isinstance(record, Message):
         remains = jsonl.encode(record)
-        message = line_id
+        row_id = line_id
     else:
         remains = jsonl.encode_change(record)
-        (message,) = connection.execute(
+        (row_id,) = connection.execute(
             "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
             (session_id, record.message_id),
         ).fetchone()
@@ -392,7 +398,7 @@ def _replace_line(
         "ON CONFLICT (line_id) DO NOTHING",
         (line_id, erasure_id, chain.digest(key, line.encode())),
     )
-    return message
+    return row_id, record if isinstance(record, Message) else None
 
 
 def _record(
@@ -411,21 +417,23 @@ def _record(
     journal.leave_unwritten(session.file_path)
 
 
-def _rebuild_messages(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Derive the rows of messages again from the remains of their lines."""
+def _rebuild_messages(connection: Connection, messages: Mapping[int, Message | None]) -> None:
+    """Derive rows of messages again from the remains of their lines, which may be known."""
+    row_ids = sorted(messages)
     for start in range(0, len(row_ids), PAGE):
         some = row_ids[start : start + PAGE]
-        update_messages(connection, [_rebuilt(connection, row_id) for row_id in some])
+        update_messages(connection, [_rebuilt(connection, id, messages[id]) for id in some])
 
 
-def _rebuilt(connection: Connection, row_id: int) -> Row:
-    session_id, index, message_id, line = connection.execute(
-        "SELECT m.session_id, m.message_index, m.message_id, l.line "
-        "FROM messages m JOIN lines l ON l.id = m.id WHERE m.id = ?",
-        (row_id,),
+def _rebuilt(connection: Connection, row_id: int, message: Message | None) -> Row:
+    session_id, index, message_id = connection.execute(
+        "SELECT session_id, message_index, message_id FROM messages WHERE id = ?", (row_id,)
     ).fetchone()
+    if message is None:
+        (line,) = connection.execute("SELECT line FROM lines WHERE id = ?", (row_id,)).fetchone()
+        message = message_in(line)
     changes = [] if message_id is None else changes_of(connection, session_id, message_id)
-    return (*message_row(session_id, index, current(message_in(line), changes)), row_id)
+    return (*message_row(session_id, index, current(message, changes)), row_id)
 
 
 def _rebuild_offsets(connection: Connection, session_id: str) -> None:
