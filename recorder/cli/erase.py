@@ -18,9 +18,10 @@ from recorder.recording.session_manager import SessionManager
 from recorder.settings import Settings
 from recorder.store import recorded_people
 from recorder.store.attachments import key_of
-from recorder.store.erasure import Selection, is_unfinished
+from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 from recorder.store.recorded_people import Person
+from recorder.store.scrubbing import is_unfinished
 
 _DISCORD_ID = click.IntRange(1, 2**63 - 1)
 _NOT_FINISHED = (

@@ -9,7 +9,6 @@ full-text index and write-ahead log.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +33,6 @@ from recorder.store.message_rows import (
     update_messages,
     withheld,
 )
-from recorder.store.reading import Reader
 
 Reason = Literal["user", "message", "session", "retention", "deletion"]
 
@@ -58,10 +56,7 @@ _BEFORE = (
 _NAMING = (
     f"SELECT l.id, l.session_id, l.line FROM lines l WHERE instr(l.line, :user) AND {_NOT_ERASED}"
 )
-
-
 _STARTERS = ("recording_sessions", "auto_recording")
-_SCRUB_TIMEOUT = 1_000  # milliseconds to wait for readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +111,13 @@ class ErasureScope:
         return not (self.line_ids or self.redacted_ids or self.whole_session_ids or self.started)
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureCounts:
-    """The number of erasures, and of those that are not finished."""
-
-    erasures: int
-    unfinished: int
-
-
 def find_scope(db: Database, selection: Selection) -> ErasureScope:
     """Determine what an erasure destroys; nothing is changed."""
     connection = db.conn
     whole = _whole_sessions(connection, selection)
     messages = list(_messages(connection, selection, whole))
     lines = dict.fromkeys(line_id for line_id, *_ in messages)
-    urls = [url for *_, attached in messages if attached for url in _urls(attached)]
+    urls = [url for *_, attached in messages if attached for url in json.loads(attached)]
     session_ids = dict.fromkeys(session_id for _, session_id, *_ in messages)
     for _, session_id, message_id, _ in messages:
         for line_id, change in _lines_about(connection, session_id, message_id):
@@ -209,47 +196,6 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
         _record(journal, session_id, erasure_id, selection.reason, now)
     if selection.reason != "deletion":
         journal.scrub_due = True
-
-
-def has_unfinished(db: Database) -> bool:
-    """Return whether erased content may still be in a file."""
-    return bool(db.table("erasures").count_where("NOT finished"))
-
-
-def is_unfinished(reader: Reader) -> bool:
-    """Return whether erased content may still be in a file."""
-    with reader.database() as db:
-        return has_unfinished(db)
-
-
-def count_erasures(reader: Reader) -> ErasureCounts:
-    """Count the erasures."""
-    (row,) = reader.query(
-        "SELECT count(*) AS erasures, coalesce(sum(NOT finished), 0) AS unfinished FROM erasures"
-    )
-    return ErasureCounts(**row)
-
-
-def scrub(connection: Connection) -> None:
-    """Clear erased content from the full-text index, the free space and the log.
-
-    While a reader is active, the log cannot be truncated, and without room on the disk the free
-    space cannot be cleared: the erasure stays unfinished.
-    """
-    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.execute(f"PRAGMA busy_timeout = {_SCRUB_TIMEOUT}")
-    try:
-        connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
-        connection.execute("VACUUM")
-        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
-            raise
-        busy = True
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {timeout}")
-    if not busy:
-        connection.execute("UPDATE erasures SET finished = 1")
 
 
 def _whole_sessions(connection: Connection, selection: Selection) -> list[str]:
@@ -451,7 +397,3 @@ def _rebuild_offsets(connection: Connection, session_id: str) -> None:
         "WHERE id = :id",
         {"id": session_id},
     )
-
-
-def _urls(attachments: str) -> list[str]:
-    return [str(url) for url in json.loads(attachments)]

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from recorder import SessionManager, SessionRecorder
-from recorder.store.erasure import Selection, is_unfinished
+from recorder.store.erasure import Selection
+from recorder.store.scrubbing import is_unfinished
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.corpus import CHANNEL, START, Corpus
 
