@@ -70,19 +70,7 @@ class GapLog:
         final: bool = False,
         until: datetime | None = None,
     ) -> None:
-        """Store the outcome of reading the history for the ended gaps of a session.
-
-        Parameters
-        ----------
-        unexpected
-            The times of new messages that lie in no known gap: they become a gap of their own.
-        problem
-            Why the history could not be read as a whole; the gaps are filled again later.
-        final
-            The history can never be read: no further attempt is made.
-        until
-            When reading began: a gap that ended later is left to be filled.
-        """
+        """Store the outcome of reading the history: see :func:`recorder.store.gaps.close`."""
         await self._recorder.call(
             lambda journal: gaps.close(
                 journal, session.id, unexpected, problem, now=now, final=final, until=until
