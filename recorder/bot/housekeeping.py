@@ -10,7 +10,7 @@ from recorder.bot.listening import tasks
 from recorder.errors import RecorderError
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
-from recorder.store.erasure import is_unfinished
+from recorder.store.scrubbing import is_unfinished
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from recorder.errors import InvalidInput, RecorderError
 from recorder.formatting import date_and_clock, plural, size
 from recorder.record.seal import Seal
 from recorder.settings import Settings
-from recorder.store import attachments, checks, erasure, gaps
+from recorder.store import attachments, checks, gaps, scrubbing
 from recorder.store.database import DATABASE_NAME, SCHEMA_VERSION
 from recorder.store.lines import FileState
 from recorder.store.lock import is_locked
@@ -168,7 +168,7 @@ def _attachments(reader: Reader) -> Finding:
 
 
 def _erasures(reader: Reader) -> Finding:
-    counts = erasure.count_erasures(reader)
+    counts = scrubbing.count_erasures(reader)
     if not counts.unfinished:
         return Finding("erasures", "good", str(counts.erasures))
     return Finding(

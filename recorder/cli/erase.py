@@ -18,9 +18,10 @@ from recorder.recording.session_manager import SessionManager
 from recorder.settings import Settings
 from recorder.store import recorded_people
 from recorder.store.attachments import key_of
-from recorder.store.erasure import Selection, is_unfinished
+from recorder.store.erasure import Selection
 from recorder.store.reading import Reader
 from recorder.store.recorded_people import Person
+from recorder.store.scrubbing import is_unfinished
 
 _DISCORD_ID = click.IntRange(1, 2**63 - 1)
 _NOT_FINISHED = (
@@ -162,8 +163,7 @@ def _print(plan: ErasurePlan, person: Person | None, reader: Reader) -> None:
     if scope.redacted_ids:
         say(f"  names and ids in {plural(len(scope.redacted_ids), 'line')} of others")
     if scope.started:
-        started = plural(scope.started, "session or auto-recording", "sessions or auto-recordings")
-        say(f"  the id as the starter of {started}")
+        say(f"  {plural(scope.started, 'recording')} started, without the id")
     if files := {key_of(url) for url in scope.urls}:
         say(f"  with {plural(len(files), 'attached file')}, where kept")
     for session_id in scope.session_ids:

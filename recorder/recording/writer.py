@@ -29,7 +29,7 @@ from recorder.errors import (
 from recorder.models import Change, Message
 from recorder.recording.projection import Projection
 from recorder.recording.queue_items import Barrier, Call, Item, Rewrite, Stop, Update, Waiter
-from recorder.store import attachment_files, attachments, drafts, erasure, export_index
+from recorder.store import attachment_files, attachments, drafts, export_index, scrubbing
 from recorder.store.checks import COPY_PREFIX
 from recorder.store.damage import damage_in
 from recorder.store.database import (
@@ -316,7 +316,7 @@ class Writer(threading.Thread):
         """
         connection = self._journal.connection
         self._remove_files()
-        if erasure.has_unfinished(self._journal.db):
+        if scrubbing.has_unfinished(self._journal.db):
             for state in file_states(connection):
                 if state.synced_bytes == 0:
                     self._projection.replace(state, lines_from(connection, state.session_id))
@@ -324,7 +324,7 @@ class Writer(threading.Thread):
             export_index.forget_removed(self._folder / "exports")
             if self._journal.scrub_due:
                 self._remove_temporary_files()
-                erasure.scrub(connection)
+                scrubbing.scrub(connection)
         self._journal.scrub_due = False
 
     def _remove_temporary_files(self) -> None:

@@ -9,8 +9,7 @@ full-text index and write-ahead log.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -34,7 +33,6 @@ from recorder.store.message_rows import (
     update_messages,
     withheld,
 )
-from recorder.store.reading import Reader
 
 Reason = Literal["user", "message", "session", "retention", "deletion"]
 
@@ -58,10 +56,7 @@ _BEFORE = (
 _NAMING = (
     f"SELECT l.id, l.session_id, l.line FROM lines l WHERE instr(l.line, :user) AND {_NOT_ERASED}"
 )
-
-
 _STARTERS = ("recording_sessions", "auto_recording")
-_SCRUB_TIMEOUT = 1_000  # milliseconds to wait for readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +111,13 @@ class ErasureScope:
         return not (self.line_ids or self.redacted_ids or self.whole_session_ids or self.started)
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureCounts:
-    """The number of erasures, and of those that are not finished."""
-
-    erasures: int
-    unfinished: int
-
-
 def find_scope(db: Database, selection: Selection) -> ErasureScope:
     """Determine what an erasure destroys; nothing is changed."""
     connection = db.conn
     whole = _whole_sessions(connection, selection)
     messages = list(_messages(connection, selection, whole))
     lines = dict.fromkeys(line_id for line_id, *_ in messages)
-    urls = [url for *_, attached in messages if attached for url in _urls(attached)]
+    urls = [url for *_, attached in messages if attached for url in json.loads(attached)]
     session_ids = dict.fromkeys(session_id for _, session_id, *_ in messages)
     for _, session_id, message_id, _ in messages:
         for line_id, change in _lines_about(connection, session_id, message_id):
@@ -187,17 +174,16 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
     ledger.append_erasure(journal, erasure_id, selection.reason, lines, now)
     connection, erased_at = journal.connection, now.isoformat()
     _take_over(connection, (*scope.line_ids, *scope.redacted_ids), erasure_id)
-    messages = {
-        _replace_line(connection, line_id, erasure_id, _remains(erased_at))
-        for line_id in scope.line_ids
-    }
-    if selection.user_id is not None:
+    replaced = dict.fromkeys(scope.line_ids, _remains(erased_at))
+    if selection.user_id is not None and scope.redacted_ids:
         anonymous = _anonymous(connection, selection.user_id, erased_at)
-        messages |= {
-            _replace_line(connection, line_id, erasure_id, anonymous)
-            for line_id in scope.redacted_ids
-        }
-    _rebuild_messages(connection, sorted(row_id for row_id in messages if row_id is not None))
+        replaced |= dict.fromkeys(scope.redacted_ids, anonymous)
+    messages: dict[int, Message | None] = {}
+    for line_id, remains in replaced.items():
+        row_id, message = _replace_line(connection, line_id, erasure_id, remains)
+        if row_id is not None:
+            messages[row_id] = message or messages.get(row_id)
+    _rebuild_messages(connection, messages)
     for session_id in scope.session_ids:
         _rebuild_offsets(journal.connection, session_id)
     for table in _STARTERS:  # not NULL: that is the starter of an imported session
@@ -210,47 +196,6 @@ def erase(journal: Journal, scope: ErasureScope, now: datetime, files: Iterable[
         _record(journal, session_id, erasure_id, selection.reason, now)
     if selection.reason != "deletion":
         journal.scrub_due = True
-
-
-def has_unfinished(db: Database) -> bool:
-    """Return whether erased content may still be in a file."""
-    return bool(db.table("erasures").count_where("NOT finished"))
-
-
-def is_unfinished(reader: Reader) -> bool:
-    """Return whether erased content may still be in a file."""
-    with reader.database() as db:
-        return has_unfinished(db)
-
-
-def count_erasures(reader: Reader) -> ErasureCounts:
-    """Count the erasures."""
-    (row,) = reader.query(
-        "SELECT count(*) AS erasures, coalesce(sum(NOT finished), 0) AS unfinished FROM erasures"
-    )
-    return ErasureCounts(**row)
-
-
-def scrub(connection: Connection) -> None:
-    """Clear erased content from the full-text index, the free space and the log.
-
-    While a reader is active, the log cannot be truncated, and without room on the disk the free
-    space cannot be cleared: the erasure stays unfinished.
-    """
-    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.execute(f"PRAGMA busy_timeout = {_SCRUB_TIMEOUT}")
-    try:
-        connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
-        connection.execute("VACUUM")
-        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
-            raise
-        busy = True
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {timeout}")
-    if not busy:
-        connection.execute("UPDATE erasures SET finished = 1")
 
 
 def _whole_sessions(connection: Connection, selection: Selection) -> list[str]:
@@ -312,10 +257,11 @@ def _lines_naming(
     """Yield lines of others that name a user: id, session, and whether nothing of it is left."""
     if selection.user_id is None:
         return
-    anonymous = _anonymous(connection, selection.user_id, "")
+    anonymous: Callable[[Entry], Entry] | None = None
     for line_id, session_id, line in connection.execute(_NAMING, {"user": selection.user_id}):
         if line_id in own:
             continue
+        anonymous = anonymous or _anonymous(connection, selection.user_id, "")
         record = jsonl.decode(line)
         if isinstance(record, Reaction):
             if record.user_id == selection.user_id:
@@ -367,21 +313,27 @@ def _take_over(connection: Connection, line_ids: Sequence[int], erasure_id: int)
 
 def _replace_line(
     connection: Connection, line_id: int, erasure_id: int, replaced: Callable[[Entry], Entry]
-) -> int | None:
-    """Replace a line with what is left of it; return the id of the row of its message, if any."""
+) -> tuple[int | None, Message | None]:
+    """Replace a line with what is left of it.
+
+    Returns
+    -------
+    tuple
+        The id of the row of its message, if any, and what is left of the message itself.
+    """
     session_id, line, key = connection.execute(
         "SELECT session_id, line, key FROM lines WHERE id = ?", (line_id,)
     ).fetchone()
     record = replaced(jsonl.decode(line))
-    message: int | None = None
+    row_id: int | None = None
     if isinstance(record, SessionEvent):
         remains = jsonl.encode_event(record)
     elif isinstance(record, Message):
         remains = jsonl.encode(record)
-        message = line_id
+        row_id = line_id
     else:
         remains = jsonl.encode_change(record)
-        (message,) = connection.execute(
+        (row_id,) = connection.execute(
             "SELECT id FROM messages WHERE session_id = ? AND message_id = ?",
             (session_id, record.message_id),
         ).fetchone()
@@ -392,7 +344,7 @@ def _replace_line(
         "ON CONFLICT (line_id) DO NOTHING",
         (line_id, erasure_id, chain.digest(key, line.encode())),
     )
-    return message
+    return row_id, record if isinstance(record, Message) else None
 
 
 def _record(
@@ -411,21 +363,23 @@ def _record(
     journal.leave_unwritten(session.file_path)
 
 
-def _rebuild_messages(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Derive the rows of messages again from the remains of their lines."""
+def _rebuild_messages(connection: Connection, messages: Mapping[int, Message | None]) -> None:
+    """Derive rows of messages again from the remains of their lines, which may be known."""
+    row_ids = sorted(messages)
     for start in range(0, len(row_ids), PAGE):
         some = row_ids[start : start + PAGE]
-        update_messages(connection, [_rebuilt(connection, row_id) for row_id in some])
+        update_messages(connection, [_rebuilt(connection, id, messages[id]) for id in some])
 
 
-def _rebuilt(connection: Connection, row_id: int) -> Row:
-    session_id, index, message_id, line = connection.execute(
-        "SELECT m.session_id, m.message_index, m.message_id, l.line "
-        "FROM messages m JOIN lines l ON l.id = m.id WHERE m.id = ?",
-        (row_id,),
+def _rebuilt(connection: Connection, row_id: int, message: Message | None) -> Row:
+    session_id, index, message_id = connection.execute(
+        "SELECT session_id, message_index, message_id FROM messages WHERE id = ?", (row_id,)
     ).fetchone()
+    if message is None:
+        (line,) = connection.execute("SELECT line FROM lines WHERE id = ?", (row_id,)).fetchone()
+        message = message_in(line)
     changes = [] if message_id is None else changes_of(connection, session_id, message_id)
-    return (*message_row(session_id, index, current(message_in(line), changes)), row_id)
+    return (*message_row(session_id, index, current(message, changes)), row_id)
 
 
 def _rebuild_offsets(connection: Connection, session_id: str) -> None:
@@ -443,7 +397,3 @@ def _rebuild_offsets(connection: Connection, session_id: str) -> None:
         "WHERE id = :id",
         {"id": session_id},
     )
-
-
-def _urls(attachments: str) -> list[str]:
-    return [str(url) for url in json.loads(attachments)]

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from recorder import SessionManager, SessionRecorder
-from recorder.store.erasure import Selection, is_unfinished
+from recorder.store.erasure import Selection
+from recorder.store.scrubbing import is_unfinished
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.corpus import CHANNEL, START, Corpus
 
@@ -25,15 +26,24 @@ def erase(bench: Bench, count: int) -> None:
     corpus = bench.corpus(count)
     messages = [message for session in corpus.values() for message in session]
     ((user_id, own),) = Counter(message.author_id for message in messages).most_common(1)
-    seconds = []
+    seconds, processor = [], []
     for _ in range(bench.rounds):
         with bench.fresh_folder() as folder:
             asyncio.run(_fill(folder, corpus))
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             asyncio.run(_erase(folder, user_id))
             seconds.append(time.perf_counter() - began)
-    median = round(statistics.median(seconds), 2)
-    bench.show([{"messages": len(messages), "erased": own, "seconds": median}])
+            processor.append(time.process_time() - used)
+    bench.show(
+        [
+            {
+                "messages": len(messages),
+                "erased": own,
+                "seconds": round(statistics.median(seconds), 2),
+                "processor_seconds": round(statistics.median(processor), 2),
+            }
+        ]
+    )
 
 
 async def _fill(folder: Path, corpus: Corpus) -> None:

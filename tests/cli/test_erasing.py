@@ -31,7 +31,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(data: Path, run: Run) 
             "jack_o_lantern (also Jack O'Lantern), id 666",
             "2 messages, 6 lines of content",
             "  names and ids in 2 lines of others",
-            "  the id as the starter of 2 sessions or auto-recordings",
+            "  2 recordings started, without the id",
             "  with 1 attached file, where kept",
             "  in first",
             "  in second",

@@ -70,7 +70,7 @@ def of_others() -> list[Message]:
     ]
 
 
-def dce(channel: dict[str, Json]) -> str:
+def dce(channel: dict[str, Json], **changes: Json) -> str:
     """Return an export of DiscordChatExporter in which Bob speaks, and Alice only occurs."""
     about: dict[str, Json] = {
         "id": "900000000000000001",
@@ -81,6 +81,7 @@ def dce(channel: dict[str, Json]) -> str:
         "mentions": [USER],
         "reactions": [{"emoji": {"id": "", "name": "👍"}, "count": 1, "users": [USER]}],
         "interaction": {"id": "7", "name": "ask", "user": {**BOB, "friend": USER}},
+        **changes,
     }
     return json.dumps({"guild": {"id": "0", "name": "DM"}, "channel": channel, "messages": [about]})
 
@@ -160,6 +161,19 @@ def test_no_byte_of_someone_who_is_only_named_is_left(traced: Path, run: Run) ->
         connection.execute("CREATE VIRTUAL TABLE temp.v USING fts5vocab (main, messages_fts, row)")
         words = {word for (word,) in connection.execute("SELECT term FROM temp.v")}
     assert "hello" in words and not words & {"alicia", "wonder", ALICE}
+
+
+def test_a_name_that_is_known_from_their_own_message_alone(data: Path, run: Run) -> None:
+    own = said(1, WORDS, author=NAMES[0], author_id=ALICE, extra={"display_name": NAMES[1]})
+    asyncio.run(_record(data, own))
+    file = data.parent / "import.json"
+    channel: dict[str, Json] = {"id": "79", "type": "DirectTextChat", "name": NAMES[1]}
+    file.write_text(dce(channel, mentions=[], reactions=[], interaction=None))
+    assert run("import", str(file), "--name", "imported").returncode == 0
+    assert len(traces(data)) > 2
+    assert run("erase", "--user", ALICE, "--yes").returncode == 0
+    assert traces(data) == {}
+    assert_sound(data, recording=True)
 
 
 @pytest.mark.slow
