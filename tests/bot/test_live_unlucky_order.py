@@ -193,3 +193,21 @@ async def test_a_message_of_a_pause_is_not_on_a_page_that_was_requested_before(l
     request.release()
     await filling
     assert live.texts("s") == ["said"]
+
+
+async def test_a_message_of_a_day_that_could_not_begin_is_left_to_the_history(late: Live) -> None:
+    await late.order("auto on")
+    request = late.faults.add(hold=True, method="GET", path="/messages")
+    late.world.advance(hours=26)
+    late.clock.tick()  # the history is read before the old session ends
+    late.say("today")
+    await asyncio.sleep(0.1)
+    stopping = asyncio.ensure_future(late.host.stop())
+    await asyncio.sleep(0.1)
+    request.release()
+    await stopping
+    assert late.texts("auto_2026-11-02") == []
+    await late.host.start()
+    await late.rest()
+    assert late.texts("auto_2026-11-02") == []
+    assert late.texts("auto_2026-11-04") == ["today"]

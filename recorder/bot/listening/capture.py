@@ -166,6 +166,13 @@ def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
     return Channel(str(channel.id), name or str(channel.id), str(guild.id) if guild else None)
 
 
+def shown_message(message: discord.Message) -> discord.Message:
+    """Return the message whose author and text a message shows: mostly itself."""
+    if message.type is not discord.MessageType.thread_starter_message:
+        return message
+    return _readable("source", lambda: _source(message), None) or message
+
+
 def _type(message: discord.Message, shown: discord.Message) -> MessageType:
     if message.type not in _ORDINARY or shown.author.system:
         return "system_message"

@@ -13,7 +13,7 @@ from discord.ext import commands
 
 from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
-from recorder.bot.listening.capture import capture, parent_id_of
+from recorder.bot.listening.capture import capture, parent_id_of, shown_message
 from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.errors import StorageError
@@ -67,10 +67,11 @@ class Listener:
             await self._order.judge(message, partial(self._judge_original, message))
             return
         captured = _capture_new(message)
-        is_of_bot = self._is_of_bot(message)
-        if is_of_bot and self._own.knows(message):
+        shown = shown_message(message)
+        is_of_bot = self._is_of_bot(shown)
+        if is_of_bot and self._own.knows(shown):
             return
-        if self._own.is_sending(channel.id) if is_of_bot else _may_be_command(message):
+        if self._own.is_in_doubt(shown) if is_of_bot else _may_be_command(shown):
             apply = partial(self._receive, message, captured)
             await self._order.judge(message, partial(self._judge, message, apply))
         elif slot := self._receive(message, captured, False):
@@ -110,14 +111,19 @@ class Listener:
 
         Messages that were deleted since the page was fetched are among them.
         """
-        left_out = {m.id for m in messages if _may_be_command(m) and await self._is_command(m)}
-        if of_bot := [m for m in messages if self._is_of_bot(m)]:
-            left_out |= await self._own.among(of_bot)
+        shown = {m.id: shown_message(m) for m in messages}
+        left_out = {
+            id for id, m in shown.items() if _may_be_command(m) and await self._is_command(m)
+        }
+        if of_bot := {id: m for id, m in shown.items() if self._is_of_bot(m)}:
+            own = await self._own.among([*of_bot.values()])
+            left_out |= {id for id, m in of_bot.items() if m.id in own}
         return left_out | {m.id for m in messages if m.id in self._order.deleted}
 
     async def _judge(self, message: discord.Message, apply: Apply) -> None:
+        message = shown_message(message)
         if self._is_of_bot(message):
-            await self._own.sends_returned(message.channel.id)
+            await self._own.sends_returned(message)
             is_left_out = self._own.knows(message)
         else:
             is_left_out = _may_be_command(message) and await self._is_command(message)
@@ -140,6 +146,8 @@ class Listener:
             return None
         hold = self._order.hold_of(channel_id, parent_id)
         if hold is None and self._auto_recorder.is_of_new_day(message):
+            if self._auto_recorder.is_closed:
+                return None
             self._auto_recorder.begin(message.channel, message.created_at)
             hold = self._order.hold_of(channel_id, parent_id)
         if hold is not None and (hold.since is None or message.created_at >= hold.since):
@@ -158,7 +166,7 @@ class Listener:
     def _is_in_doubt(self, message: discord.Message) -> bool:
         """Return whether to wait before a message can be judged."""
         if self._is_of_bot(message):
-            return self._own.is_sending(message.channel.id) and not self._own.knows(message)
+            return self._own.is_in_doubt(message)
         return _may_be_command(message)
 
     def _is_of_bot(self, message: discord.Message) -> bool:
