@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +136,22 @@ async def test_a_reply_of_a_bot_that_was_closed_is_given_up(live: Live) -> None:
     assert isinstance(channel, discord.TextChannel)
     await bot.http.close()
     assert await live.cog.announce(channel, "text") is None
+
+
+async def test_a_slash_command_of_a_bot_that_was_closed_is_given_up(live: Live) -> None:
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    send = live.cog.own_messages.send
+
+    async def send_when_closed(*arguments: Any) -> discord.Message:
+        await live.cog.bot.http.close()
+        return await send(*arguments)
+
+    live.cog.own_messages.send = send_when_closed  # type: ignore[method-assign]
+    live.world.slash(live.staff, live.channel, "record list")
+    await asyncio.sleep(0.2)
+    gc.collect()  # a task whose error nobody read says so when it is collected
+    assert errors == []
 
 
 async def test_a_refused_start_leaves_the_session_of_the_day_running(live: Live) -> None:

@@ -55,7 +55,8 @@ class RecorderCommands(SessionAccess):
             interaction = context.interaction
             # Nobody else may see the reply: it would be recorded after the start.
             if interaction is not None and not interaction.response.is_done():
-                with contextlib.suppress(*NOT_SENT):
+                # aiohttp raises RuntimeError when the bot is closed already.
+                with contextlib.suppress(*NOT_SENT, RuntimeError):
                     await context.send(refusals.CLOSED, ephemeral=True)
             return
         if isinstance(cause, RecorderError):
