@@ -114,7 +114,7 @@ class AutoRecorder:
 
     def is_of_new_day(self, message: discord.Message) -> bool:
         """Return whether the session of a message's channel is that of an earlier day."""
-        if not self._days:
+        if not self._days or self.recording_of(message.channel) is None:
             return False
         day = self._days.get(self._recorded_channel(message.channel).id)
         return day is not None and self._rotation.day(message.created_at) > day

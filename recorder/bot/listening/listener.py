@@ -17,7 +17,7 @@ from recorder.bot.listening.capture import capture, parent_id_of, shown_message
 from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.errors import StorageError
-from recorder.models import Message
+from recorder.models import Edit, Message
 from recorder.record.changes import edit_of
 from recorder.recording.session_recorder import SessionRecorder
 
@@ -92,15 +92,28 @@ class Listener:
             captured = capture(message, answered_at=edited_at)
 
         def apply(is_left_out: bool) -> None:
-            change = partial(self._recorder.update, captured, edit)
-            if is_left_out or message.id in self._order.deleted:
-                change = partial(self._recorder.change, edit)
+            if self._auto_recorder.is_of_new_day(message):
+                self._auto_recorder.begin(message.channel, message.created_at)
+            change = partial(self._changed, message, captured, edit, is_left_out)
             self._order.change(payload.channel_id, parent_id, None, change)
 
         if self._order.is_judging(message.id) or self._is_in_doubt(message):
             await self._order.judge(message, partial(self._judge, message, apply))
         else:
             apply(self._is_own(message))
+
+    def _changed(
+        self, message: discord.Message, captured: Message, edit: Edit, is_left_out: bool
+    ) -> None:
+        """Record an edit, but not the message if it is none of the session."""
+        if (
+            is_left_out
+            or message.id in self._order.deleted
+            or self._auto_recorder.is_of_new_day(message)
+        ):
+            self._recorder.change(edit)
+        else:
+            self._recorder.update(captured, edit)
 
     async def is_left_out(self, message: discord.Message) -> bool:
         """Return whether a message of the history is one of the recorder's commands or answers."""
