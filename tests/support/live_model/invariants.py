@@ -82,7 +82,8 @@ class Judge:
         if len(entries) > 1 and not was_reached:
             yield f"twice: recorded {len(entries)} times"
         if self._world.is_own(sent):
-            if sent.text and any(_shows(sent, entry) for _, entry in entries):
+            shown = [e for _, e in entries if e.message.withheld is None and _shows(sent, e)]
+            if sent.text and shown:
                 yield "own: a message of the recorder is recorded"
             return
         if state.is_off:
@@ -166,7 +167,8 @@ class Judge:
         if message.withheld == "opted out":
             was_reached = self._acting.coverage.was_reached(channel, sent.id)
             delivered = sent.creation.delivered and shown.creation.delivered
-            if consent is State.OFF and delivered and not was_reached:
+            is_of_owner = sent.source is not None and sent.deletion is not None
+            if consent is State.OFF and delivered and not was_reached and not is_of_owner:
                 yield "opted out: withheld, though its author has not opted out"
             return
         if shown.is_plain and not shown.message.poll:
@@ -300,9 +302,10 @@ class Judge:
     def _is_in_open_gap(self, sent: Sent, reason: str = "", problem: str = "") -> bool:
         """Return whether a gap that says that it is not complete covers a message.
 
-        Of a deferred answer it may cover the time at which it was finished.
+        It may cover the time at which a deferred answer was finished, or a command became a
+        message.
         """
-        finished = sent.finished or sent.creation
+        finished = sent.versions[-1] if sent.is_command else sent.finished or sent.creation
         times = (sent.message.timestamp, snowflake_time(finished.position))
         return any(
             gap.reason.startswith(reason)
