@@ -120,11 +120,29 @@ STORIES = {
         *(Step("command", 0, 1, 10), Step("consent", 0, 1, 10), Step("react", 1, 1, 10)),
         Step("edit_command", 0, 0, 10),
     ],
+    "a command that is edited while the bot is off": [
+        *(Step("command", 0, 0, 10), Step("command_without_right", 1, 0, 10)),
+        *(Step("minutes_pass", 1, 0, 10), Step("stop_bot", 0, 0, 10)),
+        *(Step("edit_command", 0, 0, 10), Step("hold", 0, 0, 10)),
+        *(Step("start_bot", 0, 0, 0), Step("kick", 0, 0, 10)),
+    ],
+    "the first message of a thread is edited and deleted with its source": [
+        *(Step("command", 0, 0, 10), Step("say", 0, 0, 10), Step("start_thread", 0, 1, 10)),
+        *(Step("edit", 0, 0, 10), Step("delete", 0, 1, 10)),
+    ],
+    "the first message of a thread is withheld with its source": [
+        *(Step("command", 0, 0, 10), Step("say", 0, 1, 10), Step("consent", 2, 0, 10)),
+        *(Step("say", 0, 1, 10), Step("start_thread", 0, 1, 10)),
+    ],
+    "the first message of a thread shows a notice that was deleted": [
+        *(Step("command", 4, 0, 10), Step("consent", 0, 0, 10), Step("away", 0, 1, 10)),
+        *(Step("start_thread", 0, 1, 10), Step("delete", 1, 0, 10), Step("back", 0, 0, 10)),
+    ],
 }
 
 
 @pytest.mark.parametrize("steps", STORIES.values(), ids=STORIES)
-def test_an_edit_between_two_sessions_is_no_violation(steps: list[Step]) -> None:
+def test_such_a_story_is_no_violation(steps: list[Step]) -> None:
     outcome = run(steps)
     assert outcome.violations == [], outcome.log
 
