@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from recorder.models import Gap, Message, UnrecordedEdit
+from recorder.models import Change, Gap, Message, UnrecordedEdit
 from recorder.record import session_events
 from recorder.record.changes import edit_of
+from recorder.store import copied_messages
 from recorder.store.database import stored_time
 from recorder.store.journal import Journal
 from recorder.store.open_session import OpenSession
@@ -300,7 +301,7 @@ def _contains(gap: Gap, time: datetime) -> bool:
 
 
 def _compare(journal: Journal, session: OpenSession, message: Message) -> None:
-    """Record an edit that was missed."""
+    """Record an edit that was missed, also of the first message of a thread that shows it."""
     edited = message.extra.get("edited_timestamp")
     if not isinstance(edited, str):
         return
@@ -310,9 +311,18 @@ def _compare(journal: Journal, session: OpenSession, message: Message) -> None:
         (session.id, message.message_id),
     ).fetchone()
     if known is None or known < edited:
-        time = datetime.fromisoformat(edited)
-        edit = edit_of(message, time)
-        if journal.was_recording(session.id, time):
-            journal.change_live(session, edit)
-        else:
-            journal.append_change(session, UnrecordedEdit(time, edit.channel_id, edit.message_id))
+        edit = edit_of(message, datetime.fromisoformat(edited))
+        _record_missed(journal, session, edit)
+        copies = copied_messages.first_messages(journal.connection, edit.message_id)
+        for session_id, copy_id, _ in copies:
+            copied = copied_messages.copied(edit, copy_id)
+            _record_missed(journal, journal.session(session_id), copied)
+
+
+def _record_missed(journal: Journal, session: OpenSession, edit: Change) -> None:
+    """Record an edit, or only that there was one, if the session was not recording then."""
+    if journal.was_recording(session.id, edit.timestamp):
+        journal.change_live(session, edit)
+    else:
+        unrecorded = UnrecordedEdit(edit.timestamp, edit.channel_id, edit.message_id)
+        journal.append_change(session, unrecorded)

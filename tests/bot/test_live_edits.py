@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 
+import discord
 import pytest
 from support.discord_server.model import Flag
 from support.live_model import Step, run
@@ -117,10 +120,78 @@ STORIES = {
         *(Step("command", 0, 1, 10), Step("consent", 0, 1, 10), Step("react", 1, 1, 10)),
         Step("edit_command", 0, 0, 10),
     ],
+    "a command that is edited while the bot is off": [
+        *(Step("command", 0, 0, 10), Step("command_without_right", 1, 0, 10)),
+        *(Step("minutes_pass", 1, 0, 10), Step("stop_bot", 0, 0, 10)),
+        *(Step("edit_command", 0, 0, 10), Step("hold", 0, 0, 10)),
+        *(Step("start_bot", 0, 0, 0), Step("kick", 0, 0, 10)),
+    ],
+    "the first message of a thread is edited and deleted with its source": [
+        *(Step("command", 0, 0, 10), Step("say", 0, 0, 10), Step("start_thread", 0, 1, 10)),
+        *(Step("edit", 0, 0, 10), Step("delete", 0, 1, 10)),
+    ],
+    "the first message of a thread is withheld with its source": [
+        *(Step("command", 0, 0, 10), Step("say", 0, 1, 10), Step("consent", 2, 0, 10)),
+        *(Step("say", 0, 1, 10), Step("start_thread", 0, 1, 10)),
+    ],
+    "the first message of a thread shows a notice that was deleted": [
+        *(Step("command", 4, 0, 10), Step("consent", 0, 0, 10), Step("away", 0, 1, 10)),
+        *(Step("start_thread", 0, 1, 10), Step("delete", 1, 0, 10), Step("back", 0, 0, 10)),
+    ],
 }
 
 
 @pytest.mark.parametrize("steps", STORIES.values(), ids=STORIES)
-def test_an_edit_between_two_sessions_is_no_violation(steps: list[Step]) -> None:
+def test_such_a_story_is_no_violation(steps: list[Step]) -> None:
     outcome = run(steps)
     assert outcome.violations == [], outcome.log
+
+
+# the first message of a thread
+
+
+async def test_the_first_message_of_a_thread_follows_an_edit_that_was_missed(live: Live) -> None:
+    await live.order("start s")
+    said = live.say("first")
+    thread = live.world.start_thread(live.alice, live.channel, "aside", message=said)
+    await live.rest()
+    await live.go_away()
+    live.world.edit(said, "second")
+    await live.come_back()
+    (first,) = (e.message for e in live.entries("s") if e.message.channel_id == str(thread.id))
+    assert first.content == "second"
+
+
+async def test_a_thread_on_a_command_does_not_show_the_command(live: Live) -> None:
+    await live.order("start s")
+    command = live.say("!record list", user=live.staff)
+    live.world.start_thread(live.alice, live.channel, "aside", message=command)
+    await live.rest()
+    await live.reconnect()
+    assert live.texts("s") == []
+
+
+async def test_a_thread_on_an_answer_that_is_being_sent_does_not_show_it(live: Live) -> None:
+    await live.order("start s")
+    own, returned = live.cog.own_messages, asyncio.Event()
+    send = own.send
+
+    async def send_slowly(
+        channel_id: int, sending: Coroutine[Any, Any, discord.Message]
+    ) -> discord.Message:
+        async def sending_slowly() -> discord.Message:
+            message = await sending
+            await returned.wait()
+            return message
+
+        return await send(channel_id, sending_slowly())
+
+    own.send = send_slowly  # type: ignore[method-assign]
+    live.say("!record list", user=live.staff)
+    await live.rest()
+    answer = list(live.channel.messages.values())[-1]
+    live.world.start_thread(live.alice, live.channel, "aside", message=answer)
+    await live.rest()
+    returned.set()
+    await live.rest()
+    assert live.texts("s") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.discord_server.model import Flag
 from support.live_scenes import Live, living
 
 from recorder.bot.listening.day_rotation import DayRotation
+from recorder.errors import RecorderClosed
 from recorder.models import Session
 
 
@@ -137,6 +139,37 @@ async def test_a_reply_of_a_bot_that_was_closed_is_given_up(live: Live) -> None:
     assert await live.cog.announce(channel, "text") is None
 
 
+async def test_a_slash_command_of_a_bot_that_was_closed_is_given_up(live: Live) -> None:
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    send = live.cog.own_messages.send
+
+    async def send_when_closed(*arguments: Any) -> discord.Message:
+        await live.cog.bot.http.close()
+        return await send(*arguments)
+
+    live.cog.own_messages.send = send_when_closed  # type: ignore[assignment,method-assign]
+    live.world.slash(live.staff, live.channel, "record list")
+    await asyncio.sleep(0.2)
+    gc.collect()  # a task whose error nobody read says so when it is collected
+    assert errors == []
+
+
+async def test_an_expired_slash_command_is_not_answered_in_public(live: Live) -> None:
+    await live.order("start s")
+
+    async def send(*arguments: Any) -> discord.Message:
+        arguments[1].close()
+        live.world.advance(minutes=16)
+        raise RecorderClosed("The recorder is being closed.")
+
+    live.cog.own_messages.send = send  # type: ignore[assignment,method-assign]
+    before = list(live.channel.messages)
+    live.world.slash(live.staff, live.channel, "record list")
+    await live.rest()
+    assert list(live.channel.messages) == before
+
+
 async def test_a_refused_start_leaves_the_session_of_the_day_running(live: Live) -> None:
     await live.order("auto on")
     live.faults.blocked_by_automod(times=4)
@@ -192,4 +225,97 @@ async def test_a_message_of_a_pause_is_not_on_a_page_that_was_requested_before(l
     live.say("private")
     request.release()
     await filling
+    assert live.texts("s") == ["said"]
+
+
+async def test_a_message_of_a_day_that_could_not_begin_is_left_to_the_history(late: Live) -> None:
+    await late.order("auto on")
+    request = late.faults.add(hold=True, method="GET", path="/messages")
+    late.world.advance(hours=26)
+    late.clock.tick()  # the history is read before the old session ends
+    late.say("today")
+    await asyncio.sleep(0.1)
+    stopping = asyncio.ensure_future(late.host.stop())
+    await asyncio.sleep(0.1)
+    request.release()
+    await stopping
+    assert late.texts("auto_2026-11-02") == []
+    await late.host.start()
+    await late.rest()
+    assert late.texts("auto_2026-11-02") == []
+    assert late.texts("auto_2026-11-04") == ["today"]
+
+
+async def test_a_stop_follows_the_resume_before_it(live: Live) -> None:
+    await live.order("start s")
+    await live.order("pause")
+    request = live.faults.add(hold=True, method="POST", path="/messages", times=1)
+    live.say("!record resume", user=live.staff)
+    await asyncio.sleep(0.1)
+    live.say("!record stop", user=live.staff)
+    await asyncio.sleep(0.1)
+    request.release()
+    await live.rest()
+    assert live.session("s").status == "stopped"
+    notices = [message.content for message in live.channel.messages.values()]
+    assert [text[0] for text in notices[-2:]] == ["🔴", "⏹"]
+
+
+async def test_a_message_that_is_held_is_recorded_before_a_permission_is_lost(live: Live) -> None:
+    await live.order("start s")
+    request = live.faults.add(hold=True, method="GET", path="/messages", times=1)
+    live.say("!record start t since:2h", user=live.staff)
+    await asyncio.sleep(0.1)
+    live.say("said")
+    await asyncio.sleep(0.1)
+    live.world.overwrite(live.channel, live.world.bot, read_message_history=False)
+    await live.cog.availability.check()
+    request.release()
+    await live.rest()
+    assert live.texts("s") == ["said"]
+    assert live.session("s").status == "paused"
+
+
+async def test_an_edit_of_a_new_day_begins_its_session(late: Live) -> None:
+    await late.order("auto on")
+    late.server.gateway.drop("MESSAGE_CREATE")
+    late.world.advance(hours=1, minutes=1)
+    late.world.edit(late.say("today"), "better")
+    await late.rest()
+    await late.reconnect()
+    assert late.texts("auto_2026-11-02") == []
+    assert late.texts("auto_2026-11-03") == ["better"]
+
+
+async def test_auto_recording_goes_on_after_a_kick_before_its_notice(late: Live) -> None:
+    await late.order("auto on")
+    request = late.faults.add(hold=True, method="POST", path="/messages", times=1)
+    late.world.advance(hours=1, minutes=1)
+    late.clock.tick()
+    await asyncio.sleep(0.1)
+    late.world.remove_member(late.guild, late.world.bot)
+    await asyncio.sleep(0.1)
+    late.world.advance(minutes=1)
+    late.world.add_member(late.guild, late.world.bot)
+    await asyncio.sleep(0.1)
+    request.release()
+    await late.rest()
+    late.say("said")
+    await late.rest()
+    assert late.texts("auto_2026-11-03") == ["said"]
+
+
+async def test_a_session_whose_notice_came_after_a_kick_is_not_stopped(live: Live) -> None:
+    request = live.faults.add(hold=True, method="POST", path="/messages", times=1)
+    live.say("!record start s", user=live.staff)
+    await asyncio.sleep(0.1)
+    live.world.remove_member(live.guild, live.world.bot)
+    await asyncio.sleep(0.1)
+    live.world.advance(minutes=1)
+    live.world.add_member(live.guild, live.world.bot)
+    await asyncio.sleep(0.1)
+    request.release()
+    await live.rest()
+    live.say("said")
+    await live.rest()
     assert live.texts("s") == ["said"]

@@ -53,9 +53,13 @@ class RecorderCommands(SessionAccess):
             cause = cause.original
         if isinstance(cause, RecorderClosed):
             interaction = context.interaction
-            # Nobody else may see the reply: it would be recorded after the start.
-            if interaction is not None and not interaction.response.is_done():
-                with contextlib.suppress(*NOT_SENT):
+            # Nobody else may see the reply: it would be recorded after the start. Once the
+            # interaction has expired, discord.py sends an ordinary message instead.
+            if not (
+                interaction is None or interaction.response.is_done() or interaction.is_expired()
+            ):
+                # aiohttp raises RuntimeError when the bot is closed already.
+                with contextlib.suppress(*NOT_SENT, RuntimeError):
                     await context.send(refusals.CLOSED, ephemeral=True)
             return
         if isinstance(cause, RecorderError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any, cast
 
 import discord
@@ -95,8 +96,7 @@ class RecordingCommands(RecorderCommands):
     async def stop(self, context: Context) -> None:
         """Stop the recording."""
         self.require_control(context)
-        now = context.message.created_at
-        await self.event_order.judged(context.channel)
+        now = await self._turn_of(context)
         running = await self.session_here(context)
         auto = self.auto_recorder.recording_of(context.channel)
         if running is not None and running.is_auto and auto is not None:
@@ -114,8 +114,7 @@ class RecordingCommands(RecorderCommands):
     async def pause(self, context: Context) -> None:
         """Pause the recording: nothing is recorded until you resume it."""
         self.require_control(context)
-        now = context.message.created_at
-        await self.event_order.judged(context.channel)
+        now = await self._turn_of(context)
         running = await self.session_here(context)
         session = await self.manager.pause(_channel_id(running, context), now=now)
         await self.reply(context, notices.paused(session, prefix_of(context)))
@@ -205,6 +204,13 @@ class RecordingCommands(RecorderCommands):
                 await self.reply(context, text)
             hold.after = notice.id
             await self.manager.resume(channel_id, now=notice.created_at)
+
+    async def _turn_of(self, context: Context) -> datetime:
+        """Wait for what came before a command, and return the time from which it holds."""
+        await self.event_order.judged(context.channel)
+        if await self.event_order.released(context.channel):  # a notice was sent meanwhile
+            return discord.utils.utcnow()
+        return context.message.created_at
 
     def _require_recordable(self, channel: discord.abc.MessageableChannel) -> None:
         """Require that the bot may record a channel, and announce it there.

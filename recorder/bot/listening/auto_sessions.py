@@ -42,6 +42,11 @@ class AutoRecorder:
         Where messages wait while the notice is being sent.
     announce
         Sends a notice to a channel; ``None`` when Discord refused it.
+
+    Attributes
+    ----------
+    is_closed
+        Whether no further sessions are started: messages of a new day are left to the history.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class AutoRecorder:
         holds: Holds,
         announce: notices.Announce,
     ) -> None:
+        self.is_closed = False
         self._bot = bot
         self._manager = manager
         self._holds = holds
@@ -74,6 +80,7 @@ class AutoRecorder:
 
     def close(self) -> None:
         """Start no further sessions."""
+        self.is_closed = True
         for task in (self._midnights, *self._starting):
             if task is not None:
                 task.cancel()
@@ -107,13 +114,15 @@ class AutoRecorder:
 
     def is_of_new_day(self, message: discord.Message) -> bool:
         """Return whether the session of a message's channel is that of an earlier day."""
-        if not self._days:
+        if not self._days or self.recording_of(message.channel) is None:
             return False
         day = self._days.get(self._recorded_channel(message.channel).id)
         return day is not None and self._rotation.day(message.created_at) > day
 
     def begin(self, channel: AnyChannel, now: datetime) -> None:
         """Start the session of the day, if it is due: from now on the channel is held."""
+        if self.is_closed:
+            return
         recording, channel = self.recording_of(channel), self._recorded_channel(channel)
         if recording is None or self._holds.of(channel.id) is not None or not _may_record(channel):
             return
@@ -169,7 +178,8 @@ class AutoRecorder:
         except RecorderError as error:
             tasks.log_failure(f"Auto-recording of channel {channel.id} did not start", error)
         finally:
-            self._days[channel.id] = today
+            if not self.is_closed:
+                self._days[channel.id] = today
             self._holds.end(channel.id)
 
     async def _each_midnight(self) -> None:

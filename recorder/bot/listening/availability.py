@@ -19,7 +19,7 @@ from discord.ext import commands
 from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
 from recorder.bot.listening.backfill import Backfill
-from recorder.bot.listening.holds import Holds
+from recorder.bot.listening.holds import Hold, Holds
 from recorder.bot.listening.obstacles import (
     CANNOT_VIEW,
     GuildChannel,
@@ -30,6 +30,7 @@ from recorder.bot.listening.obstacles import (
 from recorder.bot.replies import notices
 from recorder.errors import Conflict, NotFound, StorageError
 from recorder.models import Session
+from recorder.record.snowflake import snowflake_time
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
 
@@ -284,7 +285,10 @@ class Availability:
         obstacle = obstacle or (obstacle_in(channel, self._left) if channel is not None else None)
         if obstacle is not None and session.status == "active":
             await asyncio.sleep(0)  # messages from before are passed on
-            if suspended := await self._manager.suspend(channel_id, obstacle, now=now):
+            if (hold := self._holds.of(int(channel_id))) is not None:
+                suspend = partial(self._suspend_soon, guild, int(channel_id), obstacle, now)
+                hold.events.append(suspend)
+            elif suspended := await self._manager.suspend(channel_id, obstacle, now=now):
                 await self._announce_suspension(suspended)
         elif obstacle is None and is_suspended and channel is not None:
             await self._resume(session, channel)
@@ -305,7 +309,10 @@ class Availability:
         await self._backfill.fill(resumed)
 
     async def _stop(self, channel_id: str, now: datetime) -> None:
-        """Stop the session of a channel, if one is running there or is about to."""
+        """Stop the session of a channel, if one is running there or is about to.
+
+        Where the bot is back by then, auto-recording begins anew.
+        """
         self._stop_after_hold(channel_id, now)
         if channel_id in self._recorder.channels:
             try:
@@ -316,11 +323,19 @@ class Availability:
                 tasks.log_failure(f"The session of channel {channel_id} was not stopped", error)
                 return
             log.warning("%s is stopped: its channel is gone.", session.name)
+            channel = self._bot.get_channel(int(channel_id))
+            if isinstance(channel, discord.abc.Messageable):
+                self._auto_recorder.begin(channel, discord.utils.utcnow())
 
     def _stop_after_hold(self, channel_id: str, now: datetime) -> None:
         """Stop the session that a hold of a channel begins."""
         if channel_id and (hold := self._holds.of(int(channel_id))) is not None:
-            hold.events.append(lambda: self._run(self._stop(channel_id, now)))
+            hold.events.append(partial(self._stop_held, hold, channel_id, now))
+
+    def _stop_held(self, hold: Hold, channel_id: str, now: datetime) -> None:
+        """Stop the session that a hold began, unless its notice came after the bot was back."""
+        if hold.after is None or snowflake_time(hold.after) <= now:
+            self._run(self._stop(channel_id, now))
 
     async def _announce_suspension(self, session: Session) -> None:
         gaps = await asyncio.to_thread(self._manager.reader.gaps, session)

@@ -53,7 +53,7 @@ def capture(message: discord.Message, *, answered_at: datetime | None = None) ->
     attachments: tuple[str, ...] = ()
     extra: Mapping[str, Json] = _NOTHING_ELSE
     if not _is_text_alone(message):
-        source = _readable("source", lambda: source_of(message), None)
+        source = _readable("source", lambda: _source_of(message), None)
         shown = source or message
         if source is None and message.type is discord.MessageType.thread_starter_message:
             content, extra = "", _before(message, message, answered_at)
@@ -166,13 +166,20 @@ def channel_of(channel: discord.abc.MessageableChannel) -> Channel:
     return Channel(str(channel.id), name or str(channel.id), str(guild.id) if guild else None)
 
 
+def shown_message(message: discord.Message) -> discord.Message:
+    """Return the message whose author and text a message shows: mostly itself."""
+    if message.type is not discord.MessageType.thread_starter_message:
+        return message
+    return _readable("source", lambda: _source_of(message), None) or message
+
+
 def _type(message: discord.Message, shown: discord.Message) -> MessageType:
     if message.type not in _ORDINARY or shown.author.system:
         return "system_message"
     return "bot_response" if shown.author.bot or shown.webhook_id else "user_message"
 
 
-def source_of(message: discord.Message) -> discord.Message | None:
+def _source_of(message: discord.Message) -> discord.Message | None:
     """Return the message that a thread was started from, if this is the first of the thread.
 
     Discord names the creator of the thread as its author, but shows the source.

@@ -122,10 +122,13 @@ class EventOrder:
             if channel.id in turn.channel_ids:
                 await turn.ended.wait()
 
-    async def released(self, channel: discord.abc.MessageableChannel) -> None:
-        """Wait until the events of a channel are not held."""
+    async def released(self, channel: discord.abc.MessageableChannel) -> bool:
+        """Wait until the events of a channel are not held; return whether they were."""
+        was_held = False
         while (hold := self.hold_of(channel.id, parent_id_of(channel))) is not None:
+            was_held = True
             await hold.ended.wait()
+        return was_held
 
     def _has_session(self, channel_id: int) -> bool:
         return self._recorder.listens_to(str(channel_id))

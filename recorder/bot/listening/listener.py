@@ -13,11 +13,11 @@ from discord.ext import commands
 
 from recorder.bot.listening import tasks
 from recorder.bot.listening.auto_sessions import AutoRecorder
-from recorder.bot.listening.capture import capture, parent_id_of, source_of
+from recorder.bot.listening.capture import capture, parent_id_of, shown_message
 from recorder.bot.listening.event_order import EventOrder
 from recorder.bot.listening.sent_messages import OwnMessages
 from recorder.errors import StorageError
-from recorder.models import Message
+from recorder.models import Edit, Message
 from recorder.record.changes import edit_of
 from recorder.recording.session_recorder import SessionRecorder
 
@@ -67,10 +67,11 @@ class Listener:
             await self._order.judge(message, partial(self._judge_original, message))
             return
         captured = _capture_new(message)
-        is_of_bot = self._is_of_bot(message)
-        if is_of_bot and self._own.knows(message):
+        shown = shown_message(message)
+        is_of_bot = self._is_of_bot(shown)
+        if is_of_bot and self._own.knows(shown):
             return
-        if (is_of_bot and self._own.is_sending(channel.id)) or _may_be_command(message):
+        if self._own.is_in_doubt(shown) if is_of_bot else _may_be_command(shown):
             apply = partial(self._receive, message, captured)
             await self._order.judge(message, partial(self._judge, message, apply))
         elif slot := self._receive(message, captured, False):
@@ -91,15 +92,28 @@ class Listener:
             captured = capture(message, answered_at=edited_at)
 
         def apply(is_left_out: bool) -> None:
-            change = partial(self._recorder.update, captured, edit)
-            if is_left_out or message.id in self._order.deleted:
-                change = partial(self._recorder.change, edit)
+            if self._auto_recorder.is_of_new_day(message):
+                self._auto_recorder.begin(message.channel, message.created_at)
+            change = partial(self._changed, message, captured, edit, is_left_out)
             self._order.change(payload.channel_id, parent_id, None, change)
 
         if self._order.is_judging(message.id) or self._is_in_doubt(message):
             await self._order.judge(message, partial(self._judge, message, apply))
         else:
             apply(self._is_own(message))
+
+    def _changed(
+        self, message: discord.Message, captured: Message, edit: Edit, is_left_out: bool
+    ) -> None:
+        """Record an edit, but not the message if it is none of the session."""
+        if (
+            is_left_out
+            or message.id in self._order.deleted
+            or self._auto_recorder.is_of_new_day(message)
+        ):
+            self._recorder.change(edit)
+        else:
+            self._recorder.update(captured, edit)
 
     async def is_left_out(self, message: discord.Message) -> bool:
         """Return whether a message of the history is one of the recorder's commands or answers."""
@@ -110,18 +124,22 @@ class Listener:
 
         Messages that were deleted since the page was fetched are among them.
         """
-        left_out = {m.id for m in messages if _may_be_command(m) and await self._is_command(m)}
-        if of_bot := [m for m in messages if self._is_of_bot(m)]:
-            left_out |= await self._own.among(of_bot)
+        shown = {m.id: shown_message(m) for m in messages}
+        left_out = {
+            id for id, m in shown.items() if _may_be_command(m) and await self._is_command(m)
+        }
+        if of_bot := {id: m for id, m in shown.items() if self._is_of_bot(m)}:
+            own = await self._own.among([*of_bot.values()])
+            left_out |= {id for id, m in of_bot.items() if m.id in own}
         return left_out | {m.id for m in messages if m.id in self._order.deleted}
 
     async def _judge(self, message: discord.Message, apply: Apply) -> None:
-        is_left_out = False
+        message = shown_message(message)
         if self._is_of_bot(message):
-            await self._own.sends_returned(message.channel.id)
+            await self._own.sends_returned(message)
             is_left_out = self._own.knows(message)
-        if not is_left_out and _may_be_command(message):
-            is_left_out = await self._is_command(message)
+        else:
+            is_left_out = _may_be_command(message) and await self._is_command(message)
         if (slot := apply(is_left_out)) is not None:
             await slot
 
@@ -141,6 +159,8 @@ class Listener:
             return None
         hold = self._order.hold_of(channel_id, parent_id)
         if hold is None and self._auto_recorder.is_of_new_day(message):
+            if self._auto_recorder.is_closed:
+                return None
             self._auto_recorder.begin(message.channel, message.created_at)
             hold = self._order.hold_of(channel_id, parent_id)
         if hold is not None and (hold.since is None or message.created_at >= hold.since):
@@ -159,7 +179,7 @@ class Listener:
     def _is_in_doubt(self, message: discord.Message) -> bool:
         """Return whether to wait before a message can be judged."""
         if self._is_of_bot(message):
-            return self._own.is_sending(message.channel.id) and not self._own.knows(message)
+            return self._own.is_in_doubt(message)
         return _may_be_command(message)
 
     def _is_of_bot(self, message: discord.Message) -> bool:
@@ -170,7 +190,7 @@ class Listener:
 
     async def _is_command(self, message: discord.Message) -> bool:
         try:
-            context = await self._bot.get_context(source_of(message) or message)
+            context = await self._bot.get_context(message)
         except Exception:  # of the host bot, which runs no command then
             log.exception("The prefix of message %d could not be determined.", message.id)
             return False
@@ -195,9 +215,5 @@ def _capture_new(message: discord.Message) -> Message | None:
 
 
 def _may_be_command(message: discord.Message) -> bool:
-    """Return whether to parse a message: the prefix of a host bot may be a coroutine.
-
-    The first message of a thread shows its source, which may be a command.
-    """
-    message = source_of(message) or message
+    """Return whether to parse a message: the prefix of a host bot may be a coroutine."""
     return not message.author.bot and "record" in message.content.lower()

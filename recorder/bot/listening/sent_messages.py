@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import discord
 
+from recorder.bot.listening.capture import parent_id_of
 from recorder.errors import RecorderClosed, StorageError
 from recorder.recording.session_manager import SessionManager
 
@@ -43,7 +44,7 @@ class OwnMessages:
     """The recorder's own messages among those of its bot.
 
     The gateway may deliver a message before the request that sent it returns its id: while
-    :meth:`is_sending`, a message of the bot is judged with :meth:`sends_returned`.
+    :meth:`is_in_doubt`, a message of the bot is judged after :meth:`sends_returned`.
     """
 
     def __init__(self, manager: SessionManager) -> None:
@@ -103,19 +104,19 @@ class OwnMessages:
             interaction is not None and interaction.id in self._interactions
         )
 
-    def is_sending(self, channel_id: int) -> bool:
-        """Return whether a message is being sent to a channel."""
-        return channel_id in self._sending
+    def is_in_doubt(self, message: discord.Message) -> bool:
+        """Return whether a message of the bot may be one that is being sent."""
+        return _sent_to(message) in self._sending and not self.knows(message)
 
-    async def sends_returned(self, channel_id: int) -> None:
-        """Wait for the messages that are being sent to a channel now."""
-        if sending := self._sending.get(channel_id):
+    async def sends_returned(self, message: discord.Message) -> None:
+        """Wait for the messages that are being sent to the channel of a message now."""
+        if sending := self._sending.get(_sent_to(message)):
             await asyncio.wait(tuple(sending))
 
     async def among(self, messages: Sequence[discord.Message]) -> set[int]:
         """Return the ids of the recorder's messages among the bot's, from any time."""
-        for channel_id in {message.channel.id for message in messages}:
-            await self.sends_returned(channel_id)
+        for message in messages:
+            await self.sends_returned(message)
         known = {message.id for message in messages if self.knows(message)}
         others = [message.id for message in messages if message.id not in known]
         if others:
@@ -137,3 +138,10 @@ class OwnMessages:
             log.warning("The ids of own messages were not stored; they will be with the next one.")
         else:
             self._unstored.difference_update(message_ids)
+
+
+def _sent_to(message: discord.Message) -> int:
+    """Return the channel of a message, not the thread that discord.py puts its source in."""
+    channel = message.channel
+    parent_id = parent_id_of(channel) if message.id == channel.id else None
+    return channel.id if parent_id is None else parent_id

@@ -24,6 +24,8 @@ from recorder.settings import Settings
 
 from .truth import MARK
 
+# aiohttp raises RuntimeError in a bot that is being closed.
+_NOT_SENT = (discord.HTTPException, aiohttp.ClientError, RuntimeError)
 OPENINGS = ("❌", "🔍", "⏳", "🗑️", "📊", "💬")  # of answers; most are the recorder's as well
 _OF_THE_SERVER = ("RequestHandler.start", "Gateway._send_all")
 
@@ -56,13 +58,13 @@ async def _prefix(_: commands.Bot, message: discord.Message) -> str:
 
 @commands.command("ai")
 async def _ai(context: commands.Context[Any], number: int) -> None:
-    with suppress(discord.HTTPException, aiohttp.ClientError):
+    with suppress(*_NOT_SENT):
         await context.send(answer(number))
 
 
 @app_commands.command(name="ask", description="Ask, and wait for the answer")
 async def _ask(interaction: discord.Interaction, number: int) -> None:
-    with suppress(discord.HTTPException, aiohttp.ClientError):
+    with suppress(*_NOT_SENT):
         await interaction.response.defer(thinking=True)
         await interaction.followup.send(answer(number))
 

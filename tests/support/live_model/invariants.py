@@ -82,7 +82,8 @@ class Judge:
         if len(entries) > 1 and not was_reached:
             yield f"twice: recorded {len(entries)} times"
         if self._world.is_own(sent):
-            if entries and sent.text:
+            shown = [e for _, e in entries if e.message.withheld is None and _shows(sent, e)]
+            if sent.text and shown:
                 yield "own: a message of the recorder is recorded"
             return
         if state.is_off:
@@ -98,6 +99,8 @@ class Judge:
     def _is_excused(self, sent: Sent) -> bool:
         """Return whether a message need not be recorded."""
         finished = sent.finished
+        if sent.is_command and sent.source:
+            return True  # an edit of the command makes the command a message, no further one
         if sent.is_command:
             finished = sent.versions[-1] if sent.versions[-1].is_edit else None
         if finished is None or self._state(sent, finished.position) is not State.ON:
@@ -149,16 +152,14 @@ class Judge:
             return
         yield from self._of_reactions(sent, entry)
         channel, shown = sent.message.channel, sent.shown
-        if sent.source and message.withheld is None and "starts_thread" not in message.extra:
-            # Discord shows no message that was deleted before the history was read.
-            if message.content or message.attachments or shown.deletion is None:
+        if not _shows(sent, entry):
+            if shown.deletion is None:
                 yield "source: the first message of a thread does not show its source"
             return
-        consent = self._consent(sent, sent.id)
-        if shown is not sent and self._consent(sent, shown.id) is not consent:
-            consent = (
-                State.ON if State.ON in (consent, self._consent(sent, shown.id)) else State.MAYBE
-            )
+        consents = {self._consent(sent, each.id) for each in (sent, shown)}
+        consent = State.MAYBE if len(consents) > 1 else next(iter(consents))
+        if State.ON in consents:
+            consent = State.ON
         if shown.is_command:  # it counts as sent with the edit that made it something else
             consent = State.MAYBE
         if consent is State.ON and message.withheld != "opted out":
@@ -166,7 +167,8 @@ class Judge:
         if message.withheld == "opted out":
             was_reached = self._acting.coverage.was_reached(channel, sent.id)
             delivered = sent.creation.delivered and shown.creation.delivered
-            if consent is State.OFF and delivered and not was_reached:
+            is_of_owner = sent.source is not None and sent.deletion is not None
+            if consent is State.OFF and delivered and not was_reached and not is_of_owner:
                 yield "opted out: withheld, though its author has not opted out"
             return
         if shown.is_plain and not shown.message.poll:
@@ -209,8 +211,11 @@ class Judge:
             if (entry.deleted_at or erased) and self._scene.exists(sent.message.channel):
                 yield "deleted: marked as deleted, though it is there"
             return
+        if not _shows(sent, entry):
+            return
         known = deletion.delivered or (
-            self._is_running(sent.message.channel) and self._is_compared(sent)
+            self._is_running(sent.message.channel)
+            and (self._can_be_fetched(sent) if sent.message.is_deleted else self._is_compared(sent))
         )
         if known and not entry.deleted_at and not erased:
             yield "undeleted: deleted in Discord, but not here"
@@ -297,9 +302,10 @@ class Judge:
     def _is_in_open_gap(self, sent: Sent, reason: str = "", problem: str = "") -> bool:
         """Return whether a gap that says that it is not complete covers a message.
 
-        Of a deferred answer it may cover the time at which it was finished.
+        It may cover the time at which a deferred answer was finished, or a command became a
+        message.
         """
-        finished = sent.finished or sent.creation
+        finished = sent.versions[-1] if sent.is_command else sent.finished or sent.creation
         times = (sent.message.timestamp, snowflake_time(finished.position))
         return any(
             gap.reason.startswith(reason)
@@ -319,6 +325,20 @@ class Judge:
         author = "host" if sent.is_by(self._world.bot) else sent.shown.message.author.name
         texts = " → ".join(v.text.partition("\n")[0] or "…" for v in sent.versions)
         return f"{texts} of {author} in {where}"
+
+
+def _shows(sent: Sent, entry: RecordedMessage) -> bool:
+    """Return whether the first message of a thread shows its source.
+
+    Discord shows none that was deleted before the history was read.
+    """
+    message = entry.message
+    return (
+        sent.source is None
+        or message.withheld is not None
+        or bool(message.content or message.attachments)
+        or "starts_thread" in message.extra
+    )
 
 
 def _emoji(name: str) -> str:

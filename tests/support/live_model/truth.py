@@ -101,8 +101,8 @@ class Sent:
 
     @property
     def is_command(self) -> bool:
-        is_written = self.source is None and not self.message.author.bot
-        return is_written and self.creation.text.startswith(COMMAND)
+        author = self.shown.message.author
+        return not author.bot and self.creation.text.startswith(COMMAND)
 
 
 class ObservedWorld(World):
