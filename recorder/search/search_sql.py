@@ -200,6 +200,12 @@ def messages(connection: Connection, ids: Sequence[int]) -> list[MatchingMessage
     return [by_id[id] for id in ids]
 
 
+def texts(connection: Connection, ids: Sequence[int]) -> list[str]:
+    """Return the displayed texts of messages."""
+    sql = f"SELECT text FROM messages WHERE id IN ({', '.join('?' * len(ids))})"
+    return [text for (text,) in connection.execute(sql, ids)]
+
+
 def highlighted(connection: Connection, match: str, id: int) -> str:
     """Return the text of a message with :data:`MARKS` around each match of an expression."""
     row = connection.execute(

@@ -33,6 +33,8 @@ SNIPPET = 160
 _BEFORE_HIT = 50
 _SPACES_FOR_BREAKS = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _NEAR_WORDS = 2_000
+_NEAR_MESSAGES = 1_000
+_LENGTH_DIFFERENCE = 2
 _QUOTES = '"*'
 
 
@@ -307,13 +309,30 @@ class _Search:
         for word in words:
             if len(word) < 3 or self.has_hits(connection, [Term(word, word)]):
                 continue
-            similar = search_sql.indexed_words(connection, word, _NEAR_WORDS)
+            similar = self.similar_words(connection, word)
             for near in difflib.get_close_matches(word, similar, 5, 0.7):
                 fixed = " ".join(near if other == word else other for other in words)
-                # The index has words of all sessions: suggest only what this search finds.
                 if self.has_hits(connection, [Term(fixed, fixed)]):
                     return f'"{fixed}"' if len(words) > 1 else fixed
         return None
+
+    def similar_words(self, connection: Connection, word: str) -> list[str]:
+        """Return words with the same first character and about the same length.
+
+        The index has words of all sessions. For some of them, the words are those of their newest
+        messages: neither a suggestion nor its time must depend on the others.
+        """
+        if self.sessions is None:
+            return search_sql.indexed_words(connection, word, _NEAR_WORDS)
+        ids = search_sql.find(connection, self.compile([]), "newest", _NEAR_MESSAGES)
+        texts = search_sql.texts(connection, ids)
+        spelled = {each for text in texts for each in re.findall(r"[^\W_]+", text)}
+        folded = sorted(map(fold, spelled))
+        return [
+            each
+            for each in folded
+            if each.startswith(word[0]) and abs(len(each) - len(word)) <= _LENGTH_DIFFERENCE
+        ]
 
 
 def _value(name: str) -> str:
