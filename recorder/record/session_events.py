@@ -260,5 +260,5 @@ def _identity(session: Session) -> dict[str, Json]:
         "guild_id": session.guild_id,
         "channel_id": session.channel_id,
         "user_id": session.user_id,
-        "file_path": session.file_path,
+        "file_path": session.shown_path,  # exports must not tell of other guilds
     }

@@ -200,6 +200,22 @@ def messages(connection: Connection, ids: Sequence[int]) -> list[MatchingMessage
     return [by_id[id] for id in ids]
 
 
+def texts(connection: Connection, ids: Sequence[int]) -> list[str]:
+    """Return the displayed texts of messages."""
+    sql = f"SELECT text FROM messages WHERE id IN ({', '.join('?' * len(ids))})"
+    return [text for (text,) in connection.execute(sql, ids)]
+
+
+def newest_marked(connection: Connection, search: SearchSql, limit: int) -> list[tuple[int, str]]:
+    """Return the newest hits with their texts, in which :data:`MARKS` are around each match."""
+    sql, parameters = search.ids("newest", limit)
+    # The second text is of scripts without spaces, if it has any.
+    columns = ("highlight(messages_fts, 0, ?1, ?2)", "highlight(messages_fts, 2, ?1, ?2)")
+    marked = " || ' ' || ".join(f"coalesce({column}, '')" for column in columns)
+    sql = sql.replace("messages_fts.rowid", f"messages_fts.rowid, {marked}", 1)
+    return connection.execute(sql, (*MARKS, *parameters)).fetchall()
+
+
 def highlighted(connection: Connection, match: str, id: int) -> str:
     """Return the text of a message with :data:`MARKS` around each match of an expression."""
     row = connection.execute(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +36,10 @@ SNIPPET = 160
 _BEFORE_HIT = 50
 _SPACES_FOR_BREAKS = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 _NEAR_WORDS = 2_000
+_NEAR_MESSAGES = 1_000
+_LENGTH_DIFFERENCE = 2
 _QUOTES = '"*'
+_MARKED = re.compile(f"{search_sql.MARKS[0]}([^{search_sql.MARKS[1]}]*){search_sql.MARKS[1]}")
 
 
 class Snippet(NamedTuple):
@@ -208,17 +213,28 @@ class _Search:
         end = offset + limit
         if not sql.one_session:
             most = max(COUNTED, end)
-            ids = search_sql.find(connection, sql, sort, most + 1)
+            ids = self.find(connection, sql, sort, most + 1)
             return ids[offset:end], min(len(ids), most), len(ids) <= most
         small = self.sessions is not None and self.sessions[0].message_count <= _SMALL_SESSION
         if sort == "newest" and sql.match is not None and small:
             # The index is faster forwards, and so all hits are counted as well.
             ids = search_sql.find(connection, sql, "oldest")
             return ids[::-1][offset:end], len(ids), True
-        ids = search_sql.find(connection, sql, sort, end + 1)
+        ids = self.find(connection, sql, sort, end + 1)
         more = len(ids) > end or not ids
         total = search_sql.count(connection, sql, None) if more else len(ids)
         return ids[offset:end], total, True
+
+    def find(self, connection: Connection, sql: SearchSql, sort: Sort, limit: int) -> list[int]:
+        """Return the ids of hits; ``best`` ranks the newest ones without regard to other sessions.
+
+        The rank of FTS5 depends on how frequent a word is in all sessions, and so would tell it.
+        """
+        if sort != "best" or sql.match is None or self.sessions is None:
+            return search_sql.find(connection, sql, sort, limit)
+        ids = search_sql.find(connection, sql, "newest", max(search_sql.RANKED, limit))
+        hits = search_sql.newest_marked(connection, sql, search_sql.RANKED)
+        return [*_ranked(hits), *ids[len(hits) :]][:limit]
 
     def compile(self, parts: Sequence[Part]) -> SearchSql:
         """Return the SQL for `parts`; ``in:`` with a session narrows the scope to it."""
@@ -308,13 +324,47 @@ class _Search:
         for word in words:
             if len(word) < 3 or self.has_hits(connection, [Term(word, word)]):
                 continue
-            similar = search_sql.indexed_words(connection, word, _NEAR_WORDS)
+            similar = self.similar_words(connection, word)
             for near in difflib.get_close_matches(word, similar, 5, 0.7):
                 fixed = " ".join(near if other == word else other for other in words)
-                # The index has words of all sessions: suggest only what this search finds.
                 if self.has_hits(connection, [Term(fixed, fixed)]):
                     return f'"{fixed}"' if len(words) > 1 else fixed
         return None
+
+    def similar_words(self, connection: Connection, word: str) -> list[str]:
+        """Return words with the same first character and about the same length.
+
+        The index has words of all sessions. For some of them, the words are those of their newest
+        messages: neither a suggestion nor its time must depend on the others.
+        """
+        if self.sessions is None:
+            return search_sql.indexed_words(connection, word, _NEAR_WORDS)
+        ids = search_sql.find(connection, self.compile([]), "newest", _NEAR_MESSAGES)
+        texts = search_sql.texts(connection, ids)
+        spelled = {each for text in texts for each in re.findall(r"[^\W_]+", text)}
+        folded = sorted(map(fold, spelled))
+        return [
+            each
+            for each in folded
+            if each.startswith(word[0]) and abs(len(each) - len(word)) <= _LENGTH_DIFFERENCE
+        ]
+
+
+def _ranked(hits: Sequence[tuple[int, str]]) -> list[int]:
+    """Return the ids of hits, the best first: with rare matches, many of them, in a short text."""
+    lengths = [len(text) + 1 for _, text in hits]
+    mean = sum(lengths) / max(len(hits), 1)
+    counts = [Counter(map(fold, _MARKED.findall(text))) for _, text in hits]
+    frequencies = Counter(word for count in counts for word in count)
+    scores = {
+        id: sum(
+            math.log(1 + len(hits) / frequencies[word])
+            * (number / (number + 0.3 + 0.9 * length / mean))
+            for word, number in count.items()
+        )
+        for (id, _), count, length in zip(hits, counts, lengths, strict=True)
+    }
+    return sorted(scores, key=scores.__getitem__, reverse=True)
 
 
 def _value(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +16,10 @@ from recorder.store.event_rows import add_channel, apply_event
 from recorder.store.schema import schema, statements
 
 _SESSION = "FROM recording_sessions WHERE id = :id"
+_BEGINNINGS = ("start", "merge", "import")
 _DERIVED = {
     "the session": "SELECT name, name_key, guild_id, channel_id, user_id, started_at, stopped_at, "
-    f"status, is_auto, is_draft, file_path {_SESSION}",
+    f"status, is_auto, is_draft {_SESSION}",
     "interval": "SELECT started_at, ended_at, channel_id FROM session_intervals "
     "WHERE session_id = :id ORDER BY started_at, id",
     "gap": "SELECT number, started_at, ended_at, reason, fetched, problem, complete "
@@ -52,11 +54,23 @@ def faults(
                 add_channel(db, session_id, channel_id)
             for event in with_effect(events):
                 apply_event(db, session_id, event)
+                yield from _path_faults(connection, session_id, event)
         except (KeyError, TypeError, ValueError, sqlite3.Error) as error:
             yield f"its events contradict each other ({error!r:.80})"
             return
         for what, sql in _DERIVED.items():
             yield from _differences(what, memory, connection, sql, session_id)
+
+
+def _path_faults(
+    connection: sqlite3.Connection, session_id: str, event: SessionEvent
+) -> Iterator[str]:
+    """Yield that an event names another file; only the number of a taken name is free."""
+    if event.event in _BEGINNINGS:
+        (path,) = connection.execute(f"SELECT file_path {_SESSION}", {"id": session_id}).fetchone()
+        stem = re.escape(str(event.details["file_path"]).removesuffix(".jsonl"))
+        if not re.fullmatch(rf"{stem}(-\d+)?\.jsonl", str(path)):
+            yield f"by its lines, the file is another one than {path}"
 
 
 def create_schema(connection: sqlite3.Connection) -> None:

@@ -147,7 +147,7 @@ def _complete(db: Database, session_id: str, values: Values) -> None:
 
 
 def _identity(values: Values) -> dict[str, Json]:
-    columns = "name guild_id channel_id user_id file_path".split()
+    columns = "name guild_id channel_id user_id".split()
     return {**{column: values[column] for column in columns}, "name_key": name_key(values["name"])}
 
 

@@ -138,22 +138,14 @@ class Reader:
             raise NotFound(f"There is no session with the id {session_id}.")
         return sessions[0]
 
-    def named(self, name: str, guild_id: str | None, channel_id: str | None) -> Session:
-        """Return the session of this name in a guild, or in a DM channel without a guild.
-
-        Raises
-        ------
-        NotFound
-            There is none.
-        """
+    def named(self, name: str, guild_id: str | None, channel_id: str | None) -> Session | None:
+        """Return the session of this name in a guild, or in a DM channel without a guild."""
         sessions = self._sessions(
             "WHERE coalesce(s.guild_id, s.channel_id, '') = ? AND s.name_key = ?",
             guild_id or channel_id or "",
             name_key(name),
         )
-        if not sessions:
-            raise no_such_session(name)
-        return sessions[0]
+        return sessions[0] if sessions else None
 
     def matching(
         self, text: str, guild_id: str | None, channel_id: str | None, limit: int
@@ -275,6 +267,15 @@ class Reader:
                 if session_id in held:
                     held[session_id].append(channel_id)
         return {session_id: tuple(sorted(channels)) for session_id, channels in held.items()}
+
+    def channels_of(self, session_id: str) -> tuple[str, ...]:
+        """Return the channels of a session, as :meth:`channels` does; none if it is missing."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                "SELECT channel_id FROM session_channels WHERE session_id = ? ORDER BY channel_id",
+                (session_id,),
+            )
+            return tuple(channel_id for (channel_id,) in rows)
 
     def scopes(self, session_ids: Collection[str]) -> set[str | None]:
         """Return the guilds and DM channels of these sessions."""

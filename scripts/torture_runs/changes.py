@@ -6,7 +6,6 @@ import asyncio
 import random
 import shutil
 import sqlite3
-import statistics
 import sys
 import time
 from collections import Counter
@@ -62,9 +61,9 @@ def kill_changes(folder: Path, what: str, kills: int, chance: random.Random) -> 
     for _ in range(_MEASURED):
         durations.append(_run(original, data, what)[1])
         new = _state(data, what)
-    longest, outcomes = statistics.median(durations) * 1.1, Counter[str]()
+    longest, outcomes = max(durations) * 1.3, Counter[str]()
     while result.runs < kills:
-        is_done, _ = _run(original, data, what, chance.random() * longest)
+        is_done, _ = _run(original, data, what, chance.random() ** 0.7 * longest)
         result.runs += 1
         result.acknowledged += is_done
         outcome, problems = _examine(data, what, old, new)

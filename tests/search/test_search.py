@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from support import search_world as world
+from support.recordings import NOW, UTC_ZONE, record
 
 from recorder.cli import main
 from recorder.errors import InvalidInput
@@ -552,3 +553,18 @@ def test_the_command_line_as_json(folder: Path) -> None:
         1,
         "Alice Liddell",
     )
+
+
+async def test_neither_order_nor_suggestion_depends_on_other_sessions(tmp_path: Path) -> None:
+    results = []
+    for number, hidden in enumerate((["nothing"], ["layoffs tokenn tokem tokeb tokec tokef"] * 99)):
+        folder = tmp_path / str(number)
+        await record(folder, "mine", ["layoffs", "zebra", "a token"] + ["other"] * 50)
+        await record(folder, "hidden", hidden, guild="2")
+        searcher = Searcher(Reader(folder), UTC_ZONE)
+        sessions = [searcher.reader.find("mine")]
+        ranked = searcher.search("layoffs OR zebra", sessions, now=NOW, sort="best")
+        suggested = searcher.search("tokei", sessions, now=NOW)
+        results.append(([hit.message.text for hit in ranked.hits], suggested.hint))
+    assert results[0] == results[1]
+    assert results[0][1] == 'No message has "tokei". Did you mean token?'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TypeAlias
 
 import discord
@@ -11,6 +12,7 @@ AnyUser: TypeAlias = discord.User | discord.Member
 GuildChannel: TypeAlias = discord.abc.GuildChannel | discord.Thread
 
 _LONGEST_ID = 19  # digits
+_MOST_REQUESTS = 2  # before it is known that a session may not be read: a thread, and its members
 
 
 class Channels:
@@ -20,10 +22,16 @@ class Channels:
     ----------
     guild
         ``None`` for a DM channel: no channels.
+
+    Attributes
+    ----------
+    requests
+        The number of requests to Discord so far.
     """
 
     def __init__(self, guild: discord.Guild | None) -> None:
         self.guild = guild
+        self.requests = 0
         self._fetched: dict[str, GuildChannel | None] = {}
 
     async def find(self, channel_id: str) -> GuildChannel | None:
@@ -39,6 +47,7 @@ class Channels:
         if channel := self.guild.get_channel_or_thread(int(channel_id)):
             return channel
         if channel_id not in self._fetched:  # an archived thread is not in the cache
+            self.requests += 1
             try:
                 self._fetched[channel_id] = await self.guild.fetch_channel(int(channel_id))
             except discord.NotFound:
@@ -80,12 +89,22 @@ class Viewer:
         member = await self.member()
         if member is None:
             return False
-        for channel_id in channel_ids or {""}:
+        for channel_id in sorted(channel_ids or {""}, key=self._needs_requests):
             if channel_id not in self._readable:
                 self._readable[channel_id] = await self._may_read_channel(member, channel_id)
             if not self._readable[channel_id]:
                 return False
         return True
+
+    async def even_out(self) -> None:
+        """Make the requests that a session needs which may not be read.
+
+        So the time of the answer does not tell it from one that does not exist.
+        """
+        while self._guild is not None and self.channels.requests < _MOST_REQUESTS:
+            self.channels.requests += 1
+            with suppress(discord.HTTPException):
+                await self._guild.fetch_member(self._user.id)
 
     async def may_control(self, channel_ids: Iterable[str], role: str | None) -> bool:
         """Return whether the user may control the recordings of all of these channels.
@@ -134,8 +153,23 @@ class Viewer:
         if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
             return permissions.connect  # without it Discord does not show the chat
         if isinstance(channel, discord.Thread) and channel.is_private():
-            return permissions.manage_threads or await _is_in_thread(channel, member)
+            return permissions.manage_threads or await self._is_in_thread(channel, member)
         return True
+
+    async def _is_in_thread(self, thread: discord.Thread, member: discord.Member) -> bool:
+        self.channels.requests += 1
+        try:
+            await thread.fetch_member(member.id)
+        except (discord.NotFound, discord.Forbidden):
+            return False
+        return True
+
+    def _needs_requests(self, channel_id: str) -> bool:
+        """Return whether a channel may need requests: the others are checked before it."""
+        guild = self._guild
+        if guild is None or not channel_id.isdecimal() or len(channel_id) > _LONGEST_ID:
+            return False
+        return guild.get_channel(int(channel_id)) is None
 
 
 def may_control(
@@ -160,14 +194,6 @@ def may_control(
     if channel is None:
         return member.guild_permissions.manage_guild
     return _permissions(member, channel).manage_messages
-
-
-async def _is_in_thread(thread: discord.Thread, member: discord.Member) -> bool:
-    try:
-        await thread.fetch_member(member.id)
-    except (discord.NotFound, discord.Forbidden):
-        return False
-    return True
 
 
 def _permissions(

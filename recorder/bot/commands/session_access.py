@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 import discord
@@ -15,7 +16,7 @@ from recorder.bot.commands.context import Context, guild_id_of, prefix_of
 from recorder.bot.commands.replying import Replying
 from recorder.bot.listening.capture import parent_id_of
 from recorder.bot.replies import refusals
-from recorder.errors import Conflict, InvalidInput, NotFound, RecorderError, StorageError
+from recorder.errors import Conflict, InvalidInput, NotFound, StorageError
 from recorder.models import Session
 from recorder.recording.session_manager import SessionManager
 from recorder.recording.session_recorder import SessionRecorder
@@ -24,6 +25,7 @@ from recorder.store.reading import no_such_session
 
 _MOST_CHOICES = 25  # Discord's limit
 _MOST_CANDIDATES = 200
+_COMPLETION_SECONDS = 60.0
 
 
 class SessionAccess(Replying):
@@ -32,6 +34,10 @@ class SessionAccess(Replying):
     settings: Settings
     recorder: SessionRecorder
     manager: SessionManager
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._viewers: dict[tuple[int, int | None], tuple[float, Viewer]] = {}
 
     async def session(self, context: Context, name: str) -> Session:
         """Return the session with this name.
@@ -46,17 +52,13 @@ class SessionAccess(Replying):
         """
         await self.flush()
         missing = _missing(context, name)
-        guild_id, channel_id = guild_id_of(context.guild), str(context.channel.id)
-        try:
-            session = await asyncio.to_thread(self.manager.reader.named, name, guild_id, channel_id)
-        except NotFound:
-            raise missing from None
-        channels = await asyncio.to_thread(self.manager.reader.channels, [session])
         viewer = Viewer(context.author, context.guild)
-        if not await viewer.may_read(channels[session.id]):
+        session, channel_ids = await self._named(viewer, name, str(context.channel.id))
+        if session is None:
+            await viewer.even_out()
             raise missing
         audience = Audience(context.channel, viewer.channels)
-        if not await audience.may_read(channels[session.id]):
+        if not await audience.may_read(channel_ids):
             await self.make_private(context, refusals.refusal(str(missing), prefix_of(context)))
         return session
 
@@ -231,10 +233,12 @@ class SessionAccess(Replying):
     ) -> list[app_commands.Choice[str]]:
         """Return the names of readable sessions that contain the typed text."""
         guild_id, channel_id = guild_id_of(interaction.guild), str(interaction.channel_id)
+        viewer = await self._completion_viewer(interaction)
         sessions = await asyncio.to_thread(
             self.manager.reader.matching, current, guild_id, channel_id, _MOST_CANDIDATES
         )
-        readable = await self.only_readable(sessions, interaction.user, interaction.guild)
+        channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
+        readable = [each for each in sessions if await viewer.may_read(channels[each.id])]
         return [
             app_commands.Choice(name=session.name, value=session.name)
             for session in readable[:_MOST_CHOICES]
@@ -245,12 +249,9 @@ class SessionAccess(Replying):
     ) -> list[app_commands.Choice[str]]:
         """Return the tags that contain the typed text, of the session that was named before."""
         name = str(getattr(interaction.namespace, "name", ""))
-        guild_id, channel_id = guild_id_of(interaction.guild), str(interaction.channel_id)
-        try:
-            session = await asyncio.to_thread(self.manager.reader.named, name, guild_id, channel_id)
-        except RecorderError:
-            return []
-        if not await self.only_readable([session], interaction.user, interaction.guild):
+        viewer = await self._completion_viewer(interaction)
+        session, _ = await self._named(viewer, name, str(interaction.channel_id))
+        if session is None:
             return []
         tags = await asyncio.to_thread(self.manager.reader.tags, session)
         return [
@@ -258,6 +259,39 @@ class SessionAccess(Replying):
             for tag in tags
             if current.casefold() in tag.name.casefold()
         ][:_MOST_CHOICES]
+
+    async def _named(
+        self, viewer: Viewer, name: str, channel_id: str
+    ) -> tuple[Session | None, tuple[str, ...]]:
+        """Return the session of this name if the user may read it, and its channels.
+
+        For one that does not exist, the database does the same as for one that may not be read.
+        """
+        guild_id = guild_id_of(viewer.channels.guild)
+        reader = self.manager.reader
+        session = await asyncio.to_thread(reader.named, name, guild_id, channel_id)
+        channel_ids = await asyncio.to_thread(reader.channels_of, session.id if session else "")
+        if session is not None and await viewer.may_read(channel_ids):
+            return session, channel_ids
+        return None, ()
+
+    async def _completion_viewer(self, interaction: discord.Interaction) -> Viewer:
+        """Return a viewer that knows all channels of the sessions here, for a minute.
+
+        The requests for them do not depend on the typed text, and are not repeated for each key.
+        """
+        key = (interaction.user.id, interaction.guild_id or interaction.channel_id)
+        now = time.monotonic()
+        self._viewers = {k: entry for k, entry in self._viewers.items() if entry[0] > now}
+        if key not in self._viewers:
+            viewer = Viewer(interaction.user, interaction.guild)
+            guild_id, channel_id = guild_id_of(interaction.guild), str(interaction.channel_id)
+            sessions = await asyncio.to_thread(self.manager.list, guild_id, channel_id)
+            channels = await asyncio.to_thread(self.manager.reader.channels, sessions)
+            for channel_ids in set(channels.values()):
+                await viewer.may_read(channel_ids)
+            self._viewers[key] = now + _COMPLETION_SECONDS, viewer
+        return self._viewers[key][1]
 
     async def _all_sessions(self, context: Context) -> list[Session]:
         """Return the sessions of the guild or DM channel, newest first, permissions unchecked."""

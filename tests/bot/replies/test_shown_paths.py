@@ -1,11 +1,12 @@
 """No file name that members see tells of a session or file of another guild."""
 
+import json
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 import pytest
-from support.recordings import NOW, UTC_ZONE
+from support.recordings import NOW, UTC_ZONE, assert_sound
 
 from recorder import Channel, SessionManager, SessionRecorder
 from recorder.bot.replies import notices
@@ -62,3 +63,17 @@ async def test_of_saved_copies(folder: Path) -> None:
                 manager.save(session, "copy.txt", now=NOW)
     names = {path.name for path in (folder / "exports").glob("[!.]*")}
     assert names == {"copy.txt", "copy_2.txt", "copy_3.txt"}
+
+
+async def test_in_the_record_itself(folder: Path) -> None:
+    lines = set()
+    async with SessionRecorder(folder) as recorder:
+        manager = SessionManager(recorder, UTC_ZONE)
+        for guild in GUILDS:
+            session = await manager.start(
+                "notes", Channel(f"7{guild}", "general", guild), user_id="5", now=NOW
+            )
+            (line,) = manager.reader.lines(session.id)
+            lines.add(json.loads(line)["file_path"])
+    assert lines == {"sessions/notes_2025-11-08.jsonl"}
+    assert_sound(folder, recording=True)
