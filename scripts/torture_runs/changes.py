@@ -22,8 +22,8 @@ from recorder import SessionManager, SessionRecorder
 from recorder.care.seal_checks import verify_seals
 from recorder.errors import RecorderError
 from recorder.store.database import DATABASE_NAME, SCHEMA_VERSION
-from recorder.store.erasure import is_unfinished
 from recorder.store.reading import Reader
+from recorder.store.scrubbing import is_unfinished
 from recorder.store.seal_file import SEALS_NAME, read_seal_lines
 from scripts.torture_runs.changes_child import (
     CHANNEL,
