@@ -218,6 +218,8 @@ class Judge:
             return
         if not _shows(sent, entry):
             return
+        if sent.source and entry.message.withheld == "opted out" and not sent.message.is_deleted:
+            return  # which message it showed is not stored either
         known = deletion.delivered or (
             self._is_running(sent.message.channel)
             and (self._can_be_fetched(sent) if sent.message.is_deleted else self._is_compared(sent))
