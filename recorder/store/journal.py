@@ -186,11 +186,7 @@ class Journal(LineJournal):
         if not is_id(change.message_id):
             raise InvalidInput(f"{change.message_id} is not the id of a message.")
         self.flush()
-        holding = self.connection.execute(
-            "SELECT m.session_id, m.edited_at FROM session_channels c JOIN messages m "
-            "ON m.session_id = c.session_id AND m.message_id = ? WHERE c.channel_id = ?",
-            (change.message_id, change.channel_id),
-        ).fetchall()
+        holding = self._holding(change)
         for session_id, edited_at in holding:
             self._change_in(session_id, change, edited_at)
         if isinstance(change, Edit | Deletion) and str(change.message_id) in self.channels:
@@ -204,6 +200,14 @@ class Journal(LineJournal):
             if len(self._models) > _REMEMBERED_MODELS:
                 self._models.popitem(last=False)
 
+    def _holding(self, change: Change) -> list[tuple[str, str | None]]:
+        """Return the sessions that hold the message of a change, and its last edit in each."""
+        return self.connection.execute(
+            "SELECT m.session_id, m.edited_at FROM session_channels c JOIN messages m "
+            "ON m.session_id = c.session_id AND m.message_id = ? WHERE c.channel_id = ?",
+            (change.message_id, change.channel_id),
+        ).fetchall()
+
     def _change_in(self, session_id: str, change: Change, edited_at: str | None) -> None:
         session = self.session(session_id)
         if isinstance(change, Edit) and not (
@@ -215,7 +219,7 @@ class Journal(LineJournal):
             self.change_live(session, change)
 
     def update(self, message: Message, edit: Edit) -> None:
-        """Append an edit, or the edited message itself where a session missed the original.
+        """Append an edit, or the edited message itself if no session holds the original.
 
         Parameters
         ----------
@@ -233,7 +237,7 @@ class Journal(LineJournal):
             session is not None
             and self._is_active(session)
             and message.message_id is not None
-            and not self.has(session.id, message.message_id)
+            and not self._holding(edit)
             and not self._is_own(message.message_id)
             and self.was_recording(session.id, message.timestamp)
         ):

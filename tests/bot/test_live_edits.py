@@ -89,6 +89,19 @@ async def test_an_edit_that_arrives_after_midnight_is_recorded(live: Live) -> No
     assert texts(live, "auto_2026-11-02") == ["first", "second"]
 
 
+async def test_an_edit_in_a_thread_whose_session_ended_is_not_of_its_channel(live: Live) -> None:
+    await live.order("start s")
+    thread = live.world.start_thread(live.alice, live.channel, "aside")
+    await live.order("start t", thread)
+    said = live.say("first", thread)
+    await live.rest()
+    await live.order("stop", thread)
+    live.world.edit(said, "second")
+    await live.rest()
+    assert "second" not in texts(live, "s")
+    assert live.texts("t") == ["first"]
+
+
 async def test_an_embed_that_unfolds_in_a_pause_is_not_recorded(live: Live) -> None:
     await live.order("start s")
     said = live.say("first")

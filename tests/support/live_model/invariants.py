@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from support.discord_server import Channel
 
 from recorder.care.verification import verify, verify_database
-from recorder.models import Gap, RecordedMessage, Session
+from recorder.models import Deletion, Gap, RecordedMessage, Session
+from recorder.record.jsonl import decode
 from recorder.record.snowflake import snowflake_time
 from recorder.store.reading import Reader
 
@@ -50,6 +51,7 @@ class Judge:
         self._entries: defaultdict[int, list[Entry]] = defaultdict(list)
         self._gaps: dict[str, list[Gap]] = {}
         self._by_channel: defaultdict[str, list[Session]] = defaultdict(list)
+        self._unseen: set[tuple[str, int]] = set()  # deletions, by session and message
 
     @property
     def recorded(self) -> int:
@@ -60,6 +62,9 @@ class Judge:
         for session in self._sessions:
             self._gaps[session.id] = self._reader.gaps(session)
             self._by_channel[str(session.channel_id)].append(session)
+            for change in map(decode, self._reader.lines(session.id)):
+                if isinstance(change, Deletion) and change.unseen:
+                    self._unseen.add((session.id, change.message_id))
             ids = []
             for entry in self._reader.messages(session.id):
                 id = entry.message.message_id or 0
@@ -147,7 +152,7 @@ class Judge:
             days = (session.name[5:15], began_on)
             if day not in days and not was_suspended:
                 yield f"wrong day: recorded in {session.name}"
-        yield from self._of_deletion(sent, entry)
+        yield from self._of_deletion(sent, session, entry)
         if message.withheld == "erased":
             return
         yield from self._of_reactions(sent, entry)
@@ -205,7 +210,7 @@ class Judge:
         channel = sent.message.channel
         return self._acting.coverage.state_of_session(session.name, channel, version.position)
 
-    def _of_deletion(self, sent: Sent, entry: RecordedMessage) -> Iterator[str]:
+    def _of_deletion(self, sent: Sent, session: Session, entry: RecordedMessage) -> Iterator[str]:
         deletion, erased = sent.deletion, entry.message.withheld == "erased"
         if deletion is None:
             if (entry.deleted_at or erased) and self._scene.exists(sent.message.channel):
@@ -213,10 +218,14 @@ class Judge:
             return
         if not _shows(sent, entry):
             return
+        if sent.source and entry.message.withheld == "opted out" and not sent.message.is_deleted:
+            return  # which message it showed is not stored either
         known = deletion.delivered or (
             self._is_running(sent.message.channel)
             and (self._can_be_fetched(sent) if sent.message.is_deleted else self._is_compared(sent))
         )
+        if deletion.delivered and sent.creation.delivered and (session.id, sent.id) in self._unseen:
+            yield "unseen: received the deletion, but recorded it as one that was missed"
         if known and not entry.deleted_at and not erased:
             yield "undeleted: deleted in Discord, but not here"
         elif known and self._erases and not erased and entry.message.withheld is None:
@@ -325,6 +334,30 @@ class Judge:
         author = "host" if sent.is_by(self._world.bot) else sent.shown.message.author.name
         texts = " → ".join(v.text.partition("\n")[0] or "…" for v in sent.versions)
         return f"{texts} of {author} in {where}"
+
+
+def without_gap(folder: Path, lost_at: datetime) -> Iterator[str]:
+    """Yield a sentence for each session without a gap for a connection that was lost."""
+    reader = Reader(folder)
+    for session in reader.running_sessions():
+        if session.status == "active" and session.started_at < lost_at:
+            covering = (
+                gap
+                for gap in reader.gaps(session)
+                if gap.started_at <= lost_at + _UNNOTICED
+                and (gap.ended_at is None or gap.ended_at >= lost_at)
+            )
+            if not any(covering):
+                yield f"no gap: {session.name} has none for the lost connection"
+
+
+def unread_gaps(folder: Path, reads: Callable[[Session], bool]) -> Iterator[str]:
+    """Yield a sentence for each gap that was not read when the bot was ready."""
+    reader = Reader(folder)
+    for session in reader.running_sessions():
+        for gap in reader.gaps(session):
+            if gap.ended_at and not gap.complete and reads(session):
+                yield f"unread gap: {session.name} has one when the bot is ready ({gap.reason})"
 
 
 def _shows(sent: Sent, entry: RecordedMessage) -> bool:

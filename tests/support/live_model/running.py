@@ -21,6 +21,7 @@ import discord
 from support.discord_server import Channel, serving
 
 from recorder.errors import DataFolderError, RecorderError
+from recorder.models import Session
 from recorder.settings import Settings
 from recorder.store.reading import Reader
 
@@ -29,7 +30,7 @@ from .child import KilledHost, RealTime
 from .clock import WorldClock
 from .coverage import Coverage, State
 from .host import Host
-from .invariants import Judge
+from .invariants import Judge, unread_gaps, without_gap
 from .scene import Scene
 from .steps import NAMES, REST, WITHOUT_CLOCK, Step, random_steps
 from .troubles import ZONE
@@ -176,8 +177,12 @@ class _Run:
         else:
             actions.back(0, 0)
             await self._rest()
+            lost_at = world.now
             await actions.lose_session(0, 0)
+            await self._rest()
+            self._outcome.violations += without_gap(self._host.settings.data, lost_at)
         await self._rest()
+        self._outcome.violations += unread_gaps(self._host.settings.data, self._reads)
         for _ in range(0 if self._outcome.circumstances.is_killed else 2):
             actions.minutes_pass(9, 0)
             await self._rest()
@@ -186,6 +191,11 @@ class _Run:
             if is_on and self._scene.permits(channel):
                 world.say(self._scene.alice, channel, actions.text())
         await self._rest()
+
+    def _reads(self, session: Session) -> bool:
+        """Return whether the bot can read the history of a session's channel."""
+        channel = self._coverage.channels.get(int(session.channel_id or 0))
+        return channel is not None and self._scene.readable(channel)
 
     @property
     def _today(self) -> date:

@@ -110,6 +110,14 @@ class Speech(Acting):
             self.note(f"{', '.join(map(short, messages))} in {title(channel)} are deleted")
             self.world.bulk_delete(channel, messages)
 
+    def take_back(self, a: int, b: int) -> None:
+        """Delete a message in the instant in which it is sent and edited."""
+        channel = pick(self.in_guilds(), a)
+        message = self.world.say(self.scene.bob, channel, self.text())
+        self.note(f"bob takes {message.content} in {title(channel)} back")
+        self.world.edit(message, self.text())
+        self.world.delete(message)
+
     def react(self, a: int, b: int) -> None:
         if messages := self.scene.messages():
             message, user = pick(messages, a), pick(self.scene.people, b)

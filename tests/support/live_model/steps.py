@@ -42,6 +42,7 @@ _WEIGHTS = {
     "edit_command": 1,
     "delete": 5,
     "bulk_delete": 1,
+    "take_back": 1,
     "react": 3,
     "clear_reactions": 1,
     "pin": 1,
