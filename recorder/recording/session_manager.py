@@ -236,10 +236,11 @@ class SessionManager:
             raise InvalidInput("Name at least two different sessions to merge.")
         stem = file_stem(name, sources[0].started_at.astimezone(self._timezone).date())
         row_ids = await asyncio.to_thread(merging.message_ids, self.reader, sources)
-        merge = await self._recorder.call(
+        beginning = self._recorder.submit(
             lambda journal: drafts.begin_merge(journal, name, sources, channel, user_id, stem=stem)
         )
         try:
+            merge = await asyncio.shield(beginning)
             for start in range(0, len(row_ids), _MERGE_SLICE):
                 part = row_ids[start : start + _MERGE_SLICE]
                 await self._recorder.call(lambda journal, part=part: merge.copy(journal, part))  # type: ignore[misc]
@@ -247,6 +248,7 @@ class SessionManager:
                 lambda journal: drafts.finish_merge(journal, merge, now)
             )
         except BaseException:
+            merge = await beginning  # also where it was cancelled before the draft was there
             await self._recorder.call(lambda journal: drafts.discard(journal, merge.session_id))
             raise
         await self._recorder.rewrite(merged.id)

@@ -143,6 +143,26 @@ async def test_a_merge_that_fails_or_is_cancelled_leaves_nothing(
         assert connection.execute("SELECT count(*) FROM recording_sessions").fetchone() == (2,)
 
 
+async def test_a_merge_that_is_cancelled_as_it_begins_leaves_no_draft(
+    recorder: SessionRecorder, manager: SessionManager
+) -> None:
+    await record_two(recorder, manager, 2)
+    writing = threading.Event()
+    blocked = recorder.submit(lambda journal: writing.wait(5))
+    merging = asyncio.create_task(
+        manager.merge(manager.list("1"), "both", CHANNEL, user_id="5", now=LATER)
+    )
+    await asyncio.sleep(0.1)
+    merging.cancel()
+    await asyncio.sleep(0)
+    writing.set()
+    await blocked
+    with pytest.raises(asyncio.CancelledError):
+        await merging
+    with manager.reader.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM recording_sessions").fetchone() == (2,)
+
+
 @pytest.mark.slow
 async def test_another_program_that_locks_the_database_for_a_while_stops_nothing(
     recorder: SessionRecorder, manager: SessionManager
