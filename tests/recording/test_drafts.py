@@ -159,6 +159,7 @@ async def test_a_merge_that_is_cancelled_as_it_begins_leaves_no_draft(
     await blocked
     with pytest.raises(asyncio.CancelledError):
         await merging
+    await recorder.flush()
     with manager.reader.connect() as connection:
         assert connection.execute("SELECT count(*) FROM recording_sessions").fetchone() == (2,)
 
