@@ -144,7 +144,7 @@ class Coverage:
     def show(self, sent: Sent, position: int, today: date) -> None:
         """Take in a text that the recorder shows in a channel."""
         channel, text = sent.message.channel, sent.text
-        if text.startswith(_ENDS) and self._is_of_parent(channel, _name(text)):
+        if text.startswith((*_STARTS, *_ENDS)) and self._is_of_parent(channel, _name(text)):
             channel = channel.home
         line = self.timelines[channel.id]
         self.channels[channel.id] = channel
