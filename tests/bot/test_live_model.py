@@ -6,7 +6,7 @@ import pytest
 from support.live_model import Outcome, Step, random_run, run, shrink
 from support.live_model.invariants import kinds
 
-RUNS, STEPS = 40, 120
+RUNS, STEPS = 30, 120
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
